@@ -1,0 +1,1 @@
+"""``schedules.yaml`` and the environment -> one validated, typed ``Configuration``."""

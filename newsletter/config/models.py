@@ -1,0 +1,292 @@
+"""The shape of ``schedules.yaml``: frozen pydantic models, unknown keys refused.
+
+The descriptions below are what ``newsletter schema`` prints and what an editor shows while somebody types. Reading the
+file, line numbers and "did you mean" are in ``config.reading``; checks across keys are in ``config.checking``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    model_validator,
+)
+
+from newsletter.model import Access
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip())
+        if not value.strip() or match is None:
+            raise ValueError("a duration is written like 45s, 10m, 6h, 3d or 1h30m")
+        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError("a duration needs its unit, like 45s, 10m, 6h or 3d")
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(f"'{value}' is not an IANA time zone; write one like Asia/Kolkata")
+    return value
+
+
+def _clock_time(value: Any) -> Any:
+    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
+        raise ValueError('a time of day is written "07:00", in quotes')
+    return value
+
+
+def _colour(value: str) -> str:
+    if _COLOUR.fullmatch(value) is None:
+        raise ValueError("a colour is written #rrggbb")
+    return value.lower()
+
+
+def _one_line(value: str) -> str:
+    if any(character in value for character in "\r\n\0"):
+        raise ValueError("this goes into a mail header and must be one line")
+    return value.strip()
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=str),
+    Field(json_schema_extra={"examples": ["10m", "6h", "3d"]}),
+]
+Zone = Annotated[str, AfterValidator(_zone)]
+ClockTime = Annotated[str, BeforeValidator(_clock_time, json_schema_input_type=str)]
+Colour = Annotated[str, AfterValidator(_colour)]
+HeaderText = Annotated[str, AfterValidator(_one_line), Field(min_length=1)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Strict(BaseModel):
+    """Frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+
+
+class Theme(Strict):
+    """A site's colours, logo and fonts."""
+
+    accent: Colour = Field("#7a1f1f", description="The one accent colour, #rrggbb")
+    logo: Path | None = Field(None, description="A PNG or JPEG at twice its shown size, beside this file")
+    headline_font: str | None = Field(None, description="A font family to put before Georgia")
+    text_font: str | None = Field(None, description="A font family to put before the system sans")
+
+
+class Site(Strict):
+    """The publisher."""
+
+    name: HeaderText
+    url: HttpUrl
+    postal_address: str = Field(min_length=5, description="Printed at the foot of every mail; the law asks for it")
+    timezone: Zone = "UTC"
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    theme: Theme = Theme()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class Environment(StrEnum):
+    """``staging`` mails only ``staging_recipients``."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+
+
+class Web(Strict):
+    """Where links and pictures in mails point, and where our pages listen."""
+
+    url: HttpUrl
+    listen: Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")] = "127.0.0.1:8025"
+
+    @property
+    def base(self) -> str:
+        """The public address without a trailing slash."""
+        return str(self.url).rstrip("/")
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+class Relay(Strict):
+    """An SMTP server of the publisher's."""
+
+    host: str = Field(min_length=1)
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["none", "starttls", "implicit"] = "starttls"
+    username: str | None = None
+    password: SecretStr | None = Field(None, description='Only as "${NAME}", from the environment or .env')
+    connections: Annotated[int, Field(ge=1, le=100)] = 10
+    timeout: Duration = timedelta(seconds=60)
+    ca_file: Path | None = Field(None, description="Certificates to trust besides the system's, for a private CA")
+    envelope_sender: str | None = Field(None, description="MAIL FROM; default: the newsletter's From address")
+
+
+class Source(Strict):
+    """Where articles come from: exactly one of ``feed`` and ``folder``."""
+
+    feed: HttpUrl | None = None
+    folder: Path | None = None
+    every: Duration = timedelta(minutes=10)
+    section: str | None = Field(None, description="The section of articles whose source names none")
+    language: str | None = None
+    backfill: Annotated[int, Field(ge=0)] = Field(
+        10, description="How many of the first collection's newest may be sent"
+    )
+    allow_private: bool = Field(False, description="Permit addresses in private networks, for a CMS inside the house")
+    fetch_timeout: Duration = timedelta(seconds=30)
+    parse_timeout: Duration = timedelta(seconds=10)
+    max_bytes: Annotated[int, Field(ge=1024)] = 10_000_000
+
+    @model_validator(mode="after")
+    def _exactly_one_kind(self) -> Source:
+        if (self.feed is None) == (self.folder is None):
+            raise ValueError("a source has exactly one of feed and folder")
+        return self
+
+    @property
+    def kind(self) -> Literal["feed", "folder"]:
+        return "feed" if self.feed is not None else "folder"
+
+
+class Match(Strict):
+    """Which articles a section takes; all that is given must hold. Comparison ignores case."""
+
+    section: str | list[str] | None = None
+    source: str | list[str] | None = None
+    tag: str | list[str] | None = None
+
+
+class Section(Strict):
+    """A part of a newsletter that chooses articles."""
+
+    name: HeaderText
+    match: Match = Match()
+    max: Annotated[int, Field(ge=1, le=100)] = 5
+    cards: Annotated[int, Field(ge=0, le=100)] = Field(2, description="How many stand as cards; the rest are briefs")
+
+
+class ArticleRules(Strict):
+    """How many stories an edition holds, and which are too old."""
+
+    min: Annotated[int, Field(ge=0)] = 1
+    max: Annotated[int, Field(ge=1, le=200)] = 15
+    max_age: Duration = Field(
+        timedelta(days=3), description="Since we first saw it; older is dropped, with that reason"
+    )
+    overflow: Literal["carry", "drop"] = "carry"
+
+    @model_validator(mode="after")
+    def _min_below_max(self) -> ArticleRules:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is greater than max ({self.max})")
+        return self
+
+
+class Schedule(Strict):
+    """When a newsletter goes out: exactly one of ``at``, ``cron`` and ``every``; wall-clock time of ``timezone``."""
+
+    at: ClockTime | Annotated[list[ClockTime], Field(min_length=1)] | None = None
+    cron: str | None = None
+    every: Duration | None = None
+    days: Annotated[list[Day], Field(min_length=1)] | None = None
+    timezone: Zone | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one_rule(self) -> Schedule:
+        if sum(rule is not None for rule in (self.at, self.cron, self.every)) != 1:
+            raise ValueError("a schedule has exactly one of at, cron and every")
+        if self.cron is not None and self.days is not None:
+            raise ValueError("cron names its own days; leave days out")
+        if self.every is not None and self.every < timedelta(minutes=1):
+            raise ValueError("every is at least 1m")
+        return self
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """``at`` as a tuple of HH:MM, in order of the clock."""
+        if self.at is None:
+            return ()
+        return (self.at,) if isinstance(self.at, str) else tuple(sorted(set(self.at)))
+
+
+class Newsletter(Strict):
+    """A publication that one can subscribe to."""
+
+    title: HeaderText
+    description: str = ""
+    from_: HeaderText = Field(alias="from", description='"The Daily Example <daily@news.example>"')
+    reply_to: HeaderText | None = None
+    design: Name = "daily"
+    language: str | None = Field(None, description="Default: the site's")
+    relay: str | None = Field(None, description="Which relay; default: the first")
+    schedule: Schedule
+    catch_up: Duration = timedelta(hours=2)
+    compose_lead: Duration = timedelta(minutes=30)
+    sections: Annotated[list[Section], Field(min_length=1)] = [Section(name="News")]
+    articles: ArticleRules = ArticleRules()
+    when_empty: Literal["skip", "send"] = "skip"
+    in_doubt: Literal["resend", "keep"] = "resend"
+    retry_for: Duration = timedelta(hours=8)
+    subject: str = "{{ lead.headline }}"
+    preheader: str = "{{ articles[1:4] | map(attribute='headline') | join(' · ') }}"
+
+    @model_validator(mode="after")
+    def _section_names_differ(self) -> Newsletter:
+        names = [section.name.casefold() for section in self.sections]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two sections are called '{name}'")
+        return self
+
+    @property
+    def section_names(self) -> tuple[str, ...]:
+        return tuple(section.name for section in self.sections)
+
+
+class Schedules(Strict):
+    """The whole of ``schedules.yaml``."""
+
+    site: Site
+    environment: Environment = Environment.PRODUCTION
+    staging_recipients: list[str] = []
+    store: str = "sqlite:///newsletter.db"
+    media: Path = Field(Path("media"), description="Where our copies of pictures are kept")
+    web: Web | None = None
+    relays: dict[Name, Relay] = {}
+    plans: dict[Name, list[Access]] = Field(
+        default={"free": [Access.FREE, Access.METERED], "member": [Access.FREE, Access.METERED, Access.MEMBERS]},
+        description="Which access each plan reads",
+    )
+    sources: dict[Name, Source] = {}
+    newsletters: Annotated[dict[Name, Newsletter], Field(min_length=1)]

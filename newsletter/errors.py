@@ -1,0 +1,102 @@
+"""Every error a person may see: one root, few leaves, each carrying the facts and what to do about them.
+
+Rooms raise these where the facts are known; the CLI turns them into one line and an exit code, the web into a status.
+"""
+
+from __future__ import annotations
+
+
+class NewsletterError(Exception):
+    """Root of all errors of this package.
+
+    ``what`` says what was wrong; ``where`` names the file, line, key or address; ``remedy`` says what to do.
+    ``str(error)`` is the one line that the CLI prints.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.what}" if self.where else self.what
+        return " ".join((f"{line}. {self.remedy}" if self.remedy else line).split())
+
+
+class ConfigurationError(NewsletterError):
+    """``schedules.yaml``, the environment or the site key cannot be used. ``where`` is ``file:line``."""
+
+    exit_code = 2
+
+
+class UsageError(NewsletterError):
+    """A command was given something that does not exist or does not fit."""
+
+    exit_code = 2
+
+
+class AddressError(UsageError):
+    """An e-mail address, or a name or header value built from outside text, that must not be used."""
+
+
+class AlreadySent(NewsletterError):
+    """The occurrence asked for has been sent to everyone asked for; nothing was done."""
+
+    exit_code = 3
+
+
+class OccurrenceHeld(NewsletterError):
+    """The occurrence is held (by a gate, a template error or a person) and was not sent."""
+
+    exit_code = 4
+
+
+class StoreError(NewsletterError):
+    """The database refused, is full, is locked, or is of another version."""
+
+    exit_code = 5
+
+
+class StoreFull(StoreError):
+    """The disk (or quota, or RLIMIT_FSIZE) under the database is full."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the database's write lock for longer than we wait."""
+
+
+class SenderLockLost(StoreError):
+    """This process no longer holds its sender lock, so it must not put another message on the wire."""
+
+
+class FetchError(NewsletterError):
+    """A URL could not be fetched: refused address, size, time, status or network. ``where`` is the URL."""
+
+    exit_code = 6
+
+
+class SourceError(NewsletterError):
+    """What a source gave is not what it should be. ``where`` is the source's name or URL."""
+
+    exit_code = 6
+
+
+class TemplateError(NewsletterError):
+    """A template is wrong. ``where`` is ``file:line``; ``remedy`` names the alternative."""
+
+    exit_code = 7
+
+
+class RelayError(NewsletterError):
+    """A relay could not be used: refused, TLS invalid, authentication failed. ``where`` is the relay's name."""
+
+    exit_code = 8
+
+
+class IncompleteSend(NewsletterError):
+    """A send ended with messages failed, deferred or in doubt; the ledger says which."""
+
+    exit_code = 9

@@ -1,0 +1,410 @@
+"""The words of docs/architecture.md as frozen types and enums. No I/O, nothing that changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+from typing import Self
+
+from newsletter.errors import UsageError
+
+
+class Access(StrEnum):
+    """What a reader needs to read an article in full."""
+
+    FREE = "free"
+    METERED = "metered"
+    MEMBERS = "members"
+
+
+class RevisionKind(StrEnum):
+    """Why an article has a new revision."""
+
+    FIRST = "first"
+    UPDATE = "update"
+    CORRECTION = "correction"
+    RETRACTION = "retraction"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of an article. ``media`` is the name of our own copy under ``media/`` ('' while there is none);
+    ``width`` and ``height`` are that copy's pixels."""
+
+    url: str
+    caption: str = ""
+    credit: str = ""
+    alt: str = ""
+    media: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingArticle:
+    """One article as a source gives it, before the store knows it. Times are UTC; text is already sanitised."""
+
+    source: str
+    url: str
+    guid: str
+    headline: str
+    standfirst: str = ""
+    authors: tuple[str, ...] = ()
+    dateline: str = ""
+    section: str = ""
+    tags: tuple[str, ...] = ()
+    language: str = ""
+    published_at: datetime | None = None
+    updated_at: datetime | None = None
+    images: tuple[Picture, ...] = ()
+    body_html: str = ""
+    body_text: str = ""
+    access: Access = Access.FREE
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One stored story. ``eligible`` is False for what a source's first collection only remembered (backfill)."""
+
+    id: int
+    source: str
+    url: str
+    guid: str
+    headline: str
+    standfirst: str
+    authors: tuple[str, ...]
+    dateline: str
+    section: str
+    tags: tuple[str, ...]
+    language: str
+    published_at: datetime
+    updated_at: datetime
+    first_seen_at: datetime
+    images: tuple[Picture, ...]
+    body_html: str
+    body_text: str
+    access: Access
+    revision: int = 1
+    revision_kind: RevisionKind = RevisionKind.FIRST
+    eligible: bool = True
+    retracted_at: datetime | None = None
+
+    @property
+    def words(self) -> int:
+        """Number of words of the body, or of the standfirst where there is no body."""
+        return len((self.body_text or self.standfirst).split())
+
+
+class Stream(StrEnum):
+    """A newsletter at one frequency."""
+
+    EACH = "each"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    BREAKING = "breaking"
+
+
+class Kind(StrEnum):
+    """What sort of mail a delivery is."""
+
+    EDITION = "edition"
+    ALERT = "alert"
+    NOTICE = "notice"
+    SYSTEM = "system"
+
+
+class Priority(IntEnum):
+    """Lower goes first. Notices and alerts overtake digests."""
+
+    SYSTEM = 0
+    NOTICE = 10
+    ALERT = 20
+    EDITION = 50
+
+
+class MailFormat(StrEnum):
+    """What a subscriber asked to receive: both parts, or plain text alone."""
+
+    HTML = "html"
+    TEXT = "text"
+
+
+class Role(StrEnum):
+    """How a story stands in an edition."""
+
+    LEAD = "lead"
+    CARD = "card"
+    BRIEF = "brief"
+
+
+_OCCURRENCE = re.compile(r"(\d{4}-\d{2}-\d{2})/([1-9]\d{0,3})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Occurrence:
+    """One turn of a stream: its local date and its ordinal on that date, written ``2026-11-01/1``."""
+
+    local_date: date
+    ordinal: int
+
+    def __str__(self) -> str:
+        return f"{self.local_date.isoformat()}/{self.ordinal}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``2026-11-01/1``. Raises UsageError."""
+        match = _OCCURRENCE.fullmatch(text)
+        try:
+            if match is None:
+                raise ValueError
+            return cls(date.fromisoformat(match[1]), int(match[2]))
+        except ValueError:
+            raise UsageError(
+                f"'{text}' is not an occurrence", remedy="Write DATE/ORDINAL, as in 2026-11-01/1"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class EditionName:
+    """``daily@2026-11-01/1[/cohort]``: a newsletter's occurrence, and with a cohort one edition of it."""
+
+    newsletter: str
+    occurrence: Occurrence
+    cohort: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.newsletter}@{self.occurrence}" + (f"/{self.cohort}" if self.cohort else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``daily@2026-11-01/1`` or ``daily@2026-11-01/1/Asia/Kolkata@07:00``. Raises UsageError."""
+        newsletter, at, rest = text.partition("@")
+        parts = rest.split("/", 2)
+        if not (newsletter and at and len(parts) >= 2):
+            raise UsageError(
+                f"'{text}' is not an edition", remedy="Write NEWSLETTER@DATE/ORDINAL, as in daily@2026-11-01/1"
+            )
+        return cls(newsletter, Occurrence.parse("/".join(parts[:2])), parts[2] if len(parts) == 3 else "")
+
+
+class OccurrenceState(StrEnum):
+    """Life of an occurrence; OCCURRENCE_TRANSITIONS says what may follow what."""
+
+    PLANNED = "planned"
+    COMPOSED = "composed"
+    APPROVED = "approved"
+    SENDING = "sending"
+    SENT = "sent"
+    HELD = "held"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+_S = OccurrenceState
+OCCURRENCE_TRANSITIONS: Mapping[OccurrenceState, frozenset[OccurrenceState]] = {
+    _S.PLANNED: frozenset({_S.COMPOSED, _S.HELD, _S.CANCELLED, _S.SKIPPED}),
+    _S.COMPOSED: frozenset({_S.APPROVED, _S.HELD, _S.CANCELLED, _S.SKIPPED}),
+    _S.APPROVED: frozenset({_S.SENDING, _S.HELD, _S.CANCELLED, _S.SKIPPED}),
+    _S.SENDING: frozenset({_S.SENT, _S.STOPPED, _S.HELD}),
+    _S.SENT: frozenset({_S.SENDING}),
+    _S.HELD: frozenset({_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.SENDING, _S.CANCELLED, _S.SKIPPED}),
+    _S.STOPPED: frozenset({_S.SENDING, _S.CANCELLED}),
+    _S.CANCELLED: frozenset(),
+    _S.SKIPPED: frozenset(),
+}
+
+
+class DeliveryState(StrEnum):
+    """Life of a delivery; DELIVERY_TRANSITIONS says what may follow what."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+_D = DeliveryState
+DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    _D.QUEUED: frozenset({_D.SENDING, _D.SKIPPED}),
+    _D.SENDING: frozenset({_D.QUEUED, _D.SENT, _D.FAILED}),
+    _D.SENT: frozenset(),
+    _D.FAILED: frozenset({_D.QUEUED}),
+    _D.SKIPPED: frozenset(),
+}
+
+
+class Reason(StrEnum):
+    """Why something was not sent, not chosen, or is where it is. '' (NONE) where the state says enough."""
+
+    NONE = ""
+    # an occurrence
+    EMPTY = "empty"
+    BELOW_MINIMUM = "below_minimum"
+    MISSED = "missed"
+    BY_HAND = "by_hand"
+    TEMPLATE_ERROR = "template_error"
+    GATE = "gate"
+    DELIVERY_FAILING = "delivery_failing"
+    # a delivery that was not made
+    UNSUBSCRIBED = "unsubscribed"
+    UNCONFIRMED = "unconfirmed"
+    SUPPRESSED_MARKETING = "suppressed_marketing"
+    SUPPRESSED_ALL = "suppressed_all"
+    PAUSED = "paused"
+    ERASED = "erased"
+    PLAN_CHANGED = "plan_changed"
+    STREAM_CHANGED = "stream_changed"
+    STAGING = "staging"
+    NO_STORIES = "no_stories"
+    CANCELLED = "cancelled"
+    NOT_SUBSCRIBED = "not_subscribed"
+    # a delivery in the middle
+    DEFERRED = "deferred"
+    RELEASED = "released"
+    IN_DOUBT = "in_doubt"
+    CLOSED_IN_DOUBT = "closed_in_doubt"
+    RESENT_IN_DOUBT = "resent_in_doubt"
+    # a delivery that failed
+    REFUSED_MAILBOX = "refused_mailbox"
+    REFUSED_CONTENT = "refused_content"
+    REFUSED_SENDER = "refused_sender"
+    EXPIRED = "expired"
+    UNDELIVERABLE_ADDRESS = "undeliverable_address"
+    # an article in an edition's selection
+    CHOSEN = "chosen"
+    CARRIED_OVER = "carried_over"
+    DROPPED_OVERFLOW = "dropped_overflow"
+    TOO_OLD = "too_old"
+    ALREADY_SENT = "already_sent"
+    RESERVED_ELSEWHERE = "reserved_elsewhere"
+    NO_SECTION = "no_section"
+    RETRACTED = "retracted"
+    NOT_YET = "not_yet"
+    BACKFILL = "backfill"
+
+
+class SuppressionScope(StrEnum):
+    """``marketing`` stops newsletters and offers; ``all`` stops every mail."""
+
+    MARKETING = "marketing"
+    ALL = "all"
+
+
+class SubscriptionState(StrEnum):
+    """Consent to one newsletter."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class ConsentAction(StrEnum):
+    """What the consent ledger records."""
+
+    SUBSCRIBED = "subscribed"
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+    LIFTED = "lifted"
+    CHANGED = "changed"
+    IMPORTED = "imported"
+    ERASED = "erased"
+
+
+class ConsentChannel(StrEnum):
+    """How a consent was given or withdrawn."""
+
+    CLI = "cli"
+    IMPORT = "import"
+    ONE_CLICK = "one_click"
+    PAGE = "page"
+    FORM = "form"
+    API = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A person with an address. ``secret`` (32 random bytes) signs her links; never shown."""
+
+    id: int
+    address: str
+    first_name: str
+    last_name: str
+    language: str
+    timezone: str
+    plan: str
+    secret: bytes = field(repr=False)
+    created_at: datetime
+    erased_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Subscriber x newsletter with her preferences. ``sections`` empty means the newsletter's own, in its order."""
+
+    subscriber_id: int
+    newsletter: str
+    state: SubscriptionState
+    stream: Stream = Stream.EACH
+    sections: tuple[str, ...] = ()
+    hour: str = ""
+    format: MailFormat = MailFormat.HTML
+    paused_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EditionSection:
+    """A section of an edition's pool: its article ids, best first."""
+
+    name: str
+    article_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What one cohort gets in one occurrence: its pool, by section. ``due_at`` is UTC."""
+
+    newsletter: str
+    stream: Stream
+    occurrence: Occurrence
+    cohort: str
+    due_at: datetime
+    sections: tuple[EditionSection, ...]
+    revision: int = 1
+
+    @property
+    def name(self) -> EditionName:
+        return EditionName(self.newsletter, self.occurrence, self.cohort)
+
+    @property
+    def article_ids(self) -> tuple[int, ...]:
+        """Every article of the pool, in section order."""
+        return tuple(article for section in self.sections for article in section.article_ids)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RenderedKey:
+    """The rendered facts: all that a template may branch on. One document is rendered per distinct value."""
+
+    language: str
+    plan: str
+
+    def __str__(self) -> str:
+        return f"{self.language}/{self.plan}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        language, _, plan = text.partition("/")
+        return cls(language, plan)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JoinedKey:
+    """The joined facts: they only choose and order pieces. ``sections`` empty means the newsletter's own."""
+
+    sections: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Alembic revisions, in order. Run by ``store.migrating``."""
