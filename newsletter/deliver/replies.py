@@ -1,0 +1,63 @@
+"""What a relay's reply means for one delivery (RFC 5321 §4.2, enhanced codes RFC 3463 §3)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from newsletter.model import DeliveryState, Reason
+
+_ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?:\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One complete SMTP reply: its code and its text without the codes before each line."""
+
+    code: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".strip()
+
+    @property
+    def accepted(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def enhanced(self) -> tuple[int, int, int] | None:
+        """The enhanced status code, as in 5.1.1, where the reply has one."""
+        match = _ENHANCED.match(self.text)
+        return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+class Stage(Enum):
+    """Which command a reply answers."""
+
+    MAIL = "MAIL FROM"
+    RCPT = "RCPT TO"
+    DATA = "DATA"
+    BODY = "the message"
+
+
+def judge(stage: Stage, reply: Reply) -> tuple[DeliveryState, Reason]:
+    """The state and reason that a reply to this stage gives a delivery.
+
+    Only a refusal of the mailbox itself speaks against the address; one of the sender or the content does not. A 5xx
+    that blames policy or authentication (X.7.X) is never the mailbox's fault, wherever it comes.
+    """
+    if stage is Stage.BODY and reply.accepted:
+        return DeliveryState.SENT, Reason.NONE
+    if 400 <= reply.code < 500:
+        return DeliveryState.QUEUED, Reason.DEFERRED
+    enhanced = reply.enhanced
+    if enhanced is not None and enhanced[1] == 1 and enhanced[2] in {1, 2, 3, 6, 10}:  # bad destination mailbox
+        return DeliveryState.FAILED, Reason.REFUSED_MAILBOX
+    if enhanced is not None and enhanced[1] in {7, 6}:  # security or policy; content or media
+        return DeliveryState.FAILED, Reason.REFUSED_CONTENT
+    if stage is Stage.MAIL:
+        return DeliveryState.FAILED, Reason.REFUSED_SENDER
+    if stage is Stage.RCPT:
+        return DeliveryState.FAILED, Reason.REFUSED_MAILBOX
+    return DeliveryState.FAILED, Reason.REFUSED_CONTENT

@@ -1,0 +1,14 @@
+"""INSERT … ON CONFLICT DO NOTHING for whichever database this is."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+
+def insert_ignoring_conflicts(connection: Connection, table: Table) -> Insert:
+    """An insert that leaves out the rows whose keys are there already."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()

@@ -1,0 +1,72 @@
+"""May this delivery be made? The one predicate that claiming decides by and ``why`` explains by (Invariants 3 and 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Select,
+    and_,
+    case,
+    exists,
+    literal,
+    select,
+)
+from sqlalchemy.sql import ColumnElement
+
+from newsletter.model import (
+    Kind,
+    Reason,
+    SubscriptionState,
+    SuppressionScope,
+)
+from newsletter.store.tables import (
+    deliveries,
+    subscribers,
+    subscriptions,
+    suppressions,
+)
+
+
+def verdict(now: datetime, only_addresses: Collection[str] | None) -> ColumnElement[str]:
+    """Why this delivery must not be made, '' where it may: the one predicate that ``claim`` and ``why`` both use.
+
+    Needs ``deliveries`` joined to ``subscribers`` and outer-joined to ``subscriptions``. ``only_addresses`` is the
+    staging allow-list, None in production. Digests and alerts need consent; system mail only a living address.
+    """
+    promotional = deliveries.c.kind.in_([Kind.EDITION.value, Kind.ALERT.value])
+
+    def suppressed(scope: SuppressionScope) -> ColumnElement[bool]:
+        return exists().where(
+            suppressions.c.address_hash == subscribers.c.address_hash, suppressions.c.scope == scope.value
+        )
+
+    refusals: list[tuple[ColumnElement[bool], Reason]] = [
+        (subscribers.c.erased_at.is_not(None), Reason.ERASED),
+        (suppressed(SuppressionScope.ALL), Reason.SUPPRESSED_ALL),
+        (and_(promotional, subscriptions.c.state.is_(None)), Reason.NOT_SUBSCRIBED),
+        (and_(promotional, subscriptions.c.state == SubscriptionState.PENDING.value), Reason.UNCONFIRMED),
+        (and_(promotional, subscriptions.c.state != SubscriptionState.ACTIVE.value), Reason.UNSUBSCRIBED),
+        (and_(promotional, suppressed(SuppressionScope.MARKETING)), Reason.SUPPRESSED_MARKETING),
+        (and_(promotional, subscriptions.c.paused_until > now), Reason.PAUSED),
+    ]
+    if only_addresses is not None:
+        refusals.append((subscribers.c.address.not_in(sorted(only_addresses)), Reason.STAGING))
+    return case(*((condition, literal(reason.value)) for condition, reason in refusals), else_=literal(""))
+
+
+def with_reader(*columns: Any) -> Select[Any]:
+    return (
+        select(*columns)
+        .select_from(deliveries)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .outerjoin(
+            subscriptions,
+            and_(
+                subscriptions.c.subscriber_id == deliveries.c.subscriber_id,
+                subscriptions.c.newsletter == deliveries.c.newsletter,
+            ),
+        )
+    )

@@ -1,0 +1,166 @@
+"""Reading the ledger, and what a person decides about rows in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    func,
+    select,
+    update,
+)
+
+from newsletter.model import (
+    DeliveryState,
+    Occurrence,
+    Reason,
+)
+from newsletter.store.consent_check import verdict, with_reader
+from newsletter.store.tables import (
+    deliveries,
+    subscribers,
+)
+
+# --- what a person decides about rows in doubt -----------------------------------------------------------------------
+
+_IN_DOUBT = and_(
+    deliveries.c.state == DeliveryState.SENDING.value,
+    deliveries.c.sender == 0,
+    deliveries.c.reason == Reason.IN_DOUBT.value,
+)
+
+
+def release_in_doubt(connection: Connection, ids: Collection[int] | None, now: datetime) -> int:
+    """Send rows in doubt again (all of them, or these ids), with the same Message-ID; the number of rows."""
+    return connection.execute(
+        update(deliveries)
+        .where(_IN_DOUBT, *([deliveries.c.id.in_(ids)] if ids is not None else []))
+        .values(state=DeliveryState.QUEUED.value, reason=Reason.RESENT_IN_DOUBT.value, due_at=now, changed_at=now)
+    ).rowcount
+
+
+def close_in_doubt(connection: Connection, ids: Collection[int] | None, now: datetime) -> int:
+    """Count rows in doubt as sent and leave them (all of them, or these ids); the number of rows."""
+    return connection.execute(
+        update(deliveries)
+        .where(_IN_DOUBT, *([deliveries.c.id.in_(ids)] if ids is not None else []))
+        .values(state=DeliveryState.SENT.value, reason=Reason.CLOSED_IN_DOUBT.value, changed_at=now)
+    ).rowcount
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def counts(connection: Connection, occurrence_id: int) -> dict[tuple[DeliveryState, Reason], int]:
+    """How many deliveries of an occurrence stand in each state for each reason."""
+    rows = connection.execute(
+        select(deliveries.c.state, deliveries.c.reason, func.count())
+        .where(deliveries.c.occurrence_id == occurrence_id)
+        .group_by(deliveries.c.state, deliveries.c.reason)
+    )
+    return {(DeliveryState(state), Reason(reason)): number for state, reason, number in rows}
+
+
+def open_work(connection: Connection, occurrence_id: int) -> tuple[int, datetime | None]:
+    """How many deliveries of an occurrence still move (in doubt and held by nobody do not), and the earliest due."""
+    moving = and_(
+        deliveries.c.occurrence_id == occurrence_id,
+        deliveries.c.state.in_([DeliveryState.QUEUED.value, DeliveryState.SENDING.value]),
+        ~_IN_DOUBT,
+    )
+    number, earliest = connection.execute(select(func.count(), func.min(deliveries.c.due_at)).where(moving)).one()
+    return int(number), earliest
+
+
+def expire(connection: Connection, now: datetime) -> int:
+    """Fail queued rows that were tried in vain until ``expires_at``; the number of rows."""
+    return connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.state == DeliveryState.QUEUED.value,
+            deliveries.c.attempt > 0,
+            deliveries.c.expires_at < now,
+        )
+        .values(state=DeliveryState.FAILED.value, reason=Reason.EXPIRED.value, changed_at=now)
+    ).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A row of the ledger as the commands list it."""
+
+    id: int
+    newsletter: str
+    occurrence: Occurrence
+    address: str
+    state: DeliveryState
+    reason: Reason
+    attempt: int
+    relay: str
+    reply: str
+    message_id: str
+    due_at: datetime
+    changed_at: datetime
+    sent_at: datetime | None
+
+
+def listing(
+    connection: Connection,
+    *,
+    newsletter: str = "",
+    occurrence: str = "",
+    subscriber_id: int = 0,
+    in_doubt: bool = False,
+    states: Collection[DeliveryState] = (),
+    after: int = 0,
+    limit: int = 100,
+) -> list[DeliveryRow]:
+    """Rows of the ledger by id, filtered; the next page starts after the last id."""
+    wanted = [deliveries.c.id > after]
+    if newsletter:
+        wanted.append(deliveries.c.newsletter == newsletter)
+    if occurrence:
+        wanted.append(deliveries.c.occurrence == occurrence)
+    if subscriber_id:
+        wanted.append(deliveries.c.subscriber_id == subscriber_id)
+    if in_doubt:
+        wanted.append(_IN_DOUBT)
+    if states:
+        wanted.append(deliveries.c.state.in_([state.value for state in states]))
+    rows = connection.execute(
+        select(deliveries, subscribers.c.address)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(*wanted)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    return [
+        DeliveryRow(
+            id=row.id,
+            newsletter=row.newsletter,
+            occurrence=Occurrence.parse(row.occurrence),
+            address=row.address,
+            state=DeliveryState(row.state),
+            reason=Reason(row.reason),
+            attempt=row.attempt,
+            relay=row.relay,
+            reply=row.reply,
+            message_id=row.message_id,
+            due_at=row.due_at,
+            changed_at=row.changed_at,
+            sent_at=row.sent_at,
+        )
+        for row in rows
+    ]
+
+
+def verdict_now(
+    connection: Connection, delivery_id: int, now: datetime, only_addresses: Collection[str] | None
+) -> Reason:
+    """What ``claim`` would decide about this delivery now: NONE where it would send it."""
+    statement = with_reader(verdict(now, only_addresses)).where(deliveries.c.id == delivery_id)
+    return Reason(connection.execute(statement).scalar_one())

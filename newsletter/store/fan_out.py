@@ -1,0 +1,163 @@
+"""Subscriptions -> deliveries in ``queued``, set-wise, in keyset pages that a restart resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.sql import ColumnElement
+
+from newsletter.model import (
+    DeliveryState,
+    Kind,
+    Priority,
+    Reason,
+    SubscriptionState,
+)
+from newsletter.store.conflicts import insert_ignoring_conflicts
+from newsletter.store.tables import (
+    deliveries,
+    editions,
+    subscribers,
+    subscriptions,
+)
+
+
+def fan_out_page(
+    connection: Connection,
+    edition_id: int,
+    *,
+    language: str,
+    expires_at: datetime,
+    now: datetime,
+    limit: int = 1000,
+    has_stories: Callable[[str], bool] = lambda _sections: True,
+) -> int:
+    """Make the next page of an edition's deliveries and remember how far it went; the number of subscribers seen.
+
+    0 means that everyone has a row. ``has_stories`` says of a subscription's ``sections`` whether the edition holds
+    anything for them; where it does not, the row is ``skipped`` with its reason.
+    """
+    edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
+    page = (
+        select(subscriptions.c.subscriber_id)
+        .where(
+            subscriptions.c.newsletter == edition.newsletter,
+            subscriptions.c.stream == edition.stream,
+            subscriptions.c.state == SubscriptionState.ACTIVE.value,
+            subscriptions.c.subscriber_id > edition.fanned_out_after,
+        )
+        .order_by(subscriptions.c.subscriber_id)
+        .limit(limit)
+        .subquery()
+    )
+    seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()
+    if seen:
+        within = subscriptions.c.subscriber_id.between(edition.fanned_out_after + 1, last)
+        _insert_rows(connection, edition, within, language=language, expires_at=expires_at, now=now)
+        _skip_those_without_stories(connection, edition_id, edition.fanned_out_after, last, has_stories, now)
+    connection.execute(
+        update(editions)
+        .where(editions.c.id == edition_id)
+        .values(fanned_out_after=last or edition.fanned_out_after, fanned_out_at=None if seen else now)
+    )
+    return int(seen)
+
+
+def add_recipients(
+    connection: Connection,
+    edition_id: int,
+    subscriber_ids: Collection[int],
+    *,
+    language: str,
+    expires_at: datetime,
+    now: datetime,
+    has_stories: Callable[[str], bool] = lambda _sections: True,
+) -> int:
+    """Make the deliveries of an edition for these subscribers only (``send --to``); the number of new rows."""
+    edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
+    chosen = subscriptions.c.subscriber_id.in_(subscriber_ids)
+    made = _insert_rows(connection, edition, chosen, language=language, expires_at=expires_at, now=now)
+    for subscriber_id in subscriber_ids:
+        _skip_those_without_stories(connection, edition_id, subscriber_id - 1, subscriber_id, has_stories, now)
+    return made
+
+
+def _insert_rows(
+    connection: Connection,
+    edition: Row[Any],
+    which: ColumnElement[bool],
+    *,
+    language: str,
+    expires_at: datetime,
+    now: datetime,
+) -> int:
+    values: dict[str, ColumnElement[Any]] = {
+        "occurrence_id": literal(edition.occurrence_id),
+        "edition_id": literal(edition.id),
+        "newsletter": literal(edition.newsletter),
+        "stream": literal(edition.stream),
+        "occurrence": literal(edition.occurrence),
+        "cohort": literal(edition.cohort),
+        "subscriber_id": subscriptions.c.subscriber_id,
+        "kind": literal(Kind.EDITION.value),
+        "priority": literal(int(Priority.EDITION)),
+        "state": literal(DeliveryState.QUEUED.value),
+        "due_at": literal(edition.due_at, deliveries.c.due_at.type),
+        "expires_at": literal(expires_at, deliveries.c.expires_at.type),
+        "domain_group": subscribers.c.domain_group,
+        "zone": literal(edition.zone),
+        "hour": literal(edition.hour),
+        "plan": subscribers.c.plan,
+        "format": subscriptions.c.format,
+        "rendered_key": literal(f"{language}/") + subscribers.c.plan,
+        "sections": subscriptions.c.sections,
+        "changed_at": literal(now, deliveries.c.changed_at.type),
+    }
+    source = (
+        select(*(value.label(name) for name, value in values.items()))
+        .join_from(subscriptions, subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
+        .where(
+            subscriptions.c.newsletter == edition.newsletter,
+            subscriptions.c.stream == edition.stream,
+            subscriptions.c.state == SubscriptionState.ACTIVE.value,
+            which,
+        )
+        .order_by(subscriptions.c.subscriber_id)
+    )
+    statement = insert_ignoring_conflicts(connection, deliveries).from_select(list(values), source)
+    return connection.execute(statement).rowcount
+
+
+def _skip_those_without_stories(
+    connection: Connection,
+    edition_id: int,
+    after: int,
+    last: int,
+    has_stories: Callable[[str], bool],
+    now: datetime,
+) -> None:
+    these = and_(
+        deliveries.c.edition_id == edition_id,
+        deliveries.c.subscriber_id > after,
+        deliveries.c.subscriber_id <= last,
+        deliveries.c.state == DeliveryState.QUEUED.value,
+    )
+    distinct = connection.execute(select(deliveries.c.sections).where(these).distinct()).scalars().all()
+    without = [sections for sections in distinct if not has_stories(sections)]
+    if without:
+        connection.execute(
+            update(deliveries)
+            .where(these, deliveries.c.sections.in_(without))
+            .values(state=DeliveryState.SKIPPED.value, reason=Reason.NO_STORIES.value, changed_at=now)
+        )

@@ -1,0 +1,477 @@
+"""The sender against a real SMTP server and both databases: what readers receive, and what the ledger says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from sqlalchemy import Connection, func, insert, select, update
+
+from newsletter.config.models import Relay
+from newsletter.deliver.sending import Post, Rules, Sender
+from newsletter.errors import RelayError, SenderLockLost
+from newsletter.model import DeliveryState, OccurrenceState, Reason
+from newsletter.store import Store, deliveries, senders, tables
+from newsletter.store.claiming import Claimed
+from newsletter.store.fan_out import fan_out_page
+from tests.builders import NOW, add_occurrence, add_subscribers
+from tests.support.smtp_server import SmtpServer
+
+
+@pytest.fixture
+def server() -> Iterator[SmtpServer]:
+    with SmtpServer() as running:
+        yield running
+
+
+async def assemble(row: Claimed) -> Post:
+    lines = [
+        "From: daily@news.example",
+        f"To: {row.address}",
+        f"Message-ID: {row.message_id}",
+        "Subject: x",
+        "",
+        "..Body",
+        "",
+    ]
+    return Post("daily@news.example", "\r\n".join(lines).encode().replace(b"\r\n.", b"\r\n=2E"))
+
+
+def rules(*, keep: bool = False, only: frozenset[str] | None = None) -> Rules:
+    return Rules(frozenset({"daily"} if keep else ()), ("free",), only, lambda edition, s: f"<{edition}.{s}@test>")
+
+
+def relay_to(server: SmtpServer, **changes: Any) -> Relay:
+    return Relay(**({"host": "127.0.0.1", "port": server.port, "tls": "none", "connections": 3} | changes))
+
+
+async def send(
+    store: Store, relay: Relay, *, keep: bool = False, now: datetime = NOW, only: frozenset[str] | None = None
+) -> Sender:
+    lock = senders.acquire(store, now)
+    assert lock is not None
+    try:
+        sender = Sender(
+            store, lock, {"main": relay}, {"main": ["daily"]}, rules(keep=keep, only=only), assemble, lambda: now
+        )
+        await sender.run(asyncio.Event(), until_idle=True)
+        return sender
+    finally:
+        lock.close(now)
+
+
+def queue(store: Store, readers: int) -> tuple[list[int], int]:
+    """Subscribers with a queued delivery each; their ids and the edition's."""
+    ids = add_subscribers(store, readers)
+    _, edition_id = add_occurrence(store)
+    fan_out(store, edition_id)
+    return ids, edition_id
+
+
+def fan_out(store: Store, edition_id: int, *, limit: int = 1000) -> None:
+    expires = NOW + timedelta(hours=8)
+    while store.write(fan_out_page, edition_id, language="en", expires_at=expires, now=NOW, limit=limit):
+        pass
+
+
+def states(store: Store) -> Counter[tuple[str, str]]:
+    columns = tables.deliveries.c
+    statement = select(columns.state, columns.reason, func.count()).group_by(columns.state, columns.reason)
+    rows = store.read(lambda connection: connection.execute(statement).all())
+    return Counter({(state, reason): number for state, reason, number in rows})
+
+
+async def test_every_subscriber_gets_one_message_over_connections_that_stay_open(
+    store: Store, server: SmtpServer
+) -> None:
+    queue(store, 60)
+    sender = await send(store, relay_to(server))
+    assert Counter(server.recipients) == Counter(f"reader{n:05d}@readers.example" for n in range(1, 61))
+    assert states(store) == {("sent", ""): 60}
+    assert sender.tally.sent == 60
+    assert server.connections <= 3
+
+
+async def test_sending_again_sends_nothing(store: Store, server: SmtpServer) -> None:
+    queue(store, 5)
+    await send(store, relay_to(server))
+    await send(store, relay_to(server))
+    assert len(server.accepted) == 5
+
+
+async def test_fan_out_in_small_pages_resumes_where_it_stopped_and_makes_one_row_each(store: Store) -> None:
+    add_subscribers(store, 25)
+    _, edition_id = add_occurrence(store)
+    store.write(fan_out_page, edition_id, language="en", expires_at=NOW, now=NOW, limit=10)
+    fan_out(store, edition_id, limit=10)
+    fan_out(store, edition_id, limit=10)
+    assert states(store) == {("queued", ""): 25}
+
+
+async def test_a_server_without_pipelining_gets_one_command_at_a_time(store: Store) -> None:
+    with SmtpServer(extensions=("8BITMIME",)) as server:
+        queue(store, 4)
+        await send(store, relay_to(server, connections=1))
+        assert len(server.accepted) == 4
+
+
+async def test_lines_that_begin_with_a_dot_arrive_as_written(store: Store, server: SmtpServer) -> None:
+    queue(store, 1)
+    await send(store, relay_to(server))
+    assert b"=2E.Body" in server.accepted[0].content
+
+
+@pytest.mark.parametrize(
+    ("verb", "reply", "reason"),
+    [
+        ("RCPT", "550 5.1.1 no such user", "refused_mailbox"),
+        ("RCPT", "550 5.7.1 policy", "refused_content"),
+        ("MAIL", "553 5.1.8 bad sender", "refused_sender"),
+        ("DATA", "554 5.6.0 no", "refused_content"),
+    ],
+)
+async def test_a_permanent_refusal_is_recorded_with_its_class_and_the_next_message_goes_out(
+    store: Store, server: SmtpServer, verb: str, reply: str, reason: str
+) -> None:
+    queue(store, 3)
+    refused = iter([True])
+    server.answer = lambda said, _argument: reply if said == verb and next(refused, False) else "usual"
+    await send(store, relay_to(server, connections=1))
+    assert states(store) == {("sent", ""): 2, ("failed", reason): 1}
+    assert len(server.accepted) == 2
+
+
+async def test_a_message_refused_at_its_final_dot_is_failed_for_its_content(store: Store, server: SmtpServer) -> None:
+    queue(store, 2)
+    refused = iter(["554 5.7.0 spam"])
+    server.on_body = lambda _accepted: next(refused, "usual")
+    await send(store, relay_to(server, connections=1))
+    assert states(store) == {("sent", ""): 1, ("failed", "refused_content"): 1}
+
+
+async def test_a_temporary_refusal_goes_back_to_the_queue_for_later(store: Store, server: SmtpServer) -> None:
+    queue(store, 2)
+    refused = iter([True])
+    server.answer = lambda said, _argument: "452 4.2.2 full" if said == "RCPT" and next(refused, False) else "usual"
+    await send(store, relay_to(server, connections=1))
+    assert states(store) == {("sent", ""): 1, ("queued", "deferred"): 1}
+    await send(store, relay_to(server), now=NOW + timedelta(seconds=10))
+    assert len(server.accepted) == 1, "not before its time"
+    await send(store, relay_to(server), now=NOW + timedelta(minutes=5))
+    assert Counter(server.recipients).most_common(1)[0][1] == 1
+    assert states(store) == {("sent", ""): 2}
+
+
+async def test_mail_that_would_be_stale_by_its_next_try_is_failed_as_expired(store: Store, server: SmtpServer) -> None:
+    queue(store, 1)
+    server.answer = lambda said, _argument: "451 4.3.0 later" if said == "RCPT" else "usual"
+    await send(store, relay_to(server), now=NOW + timedelta(hours=7, minutes=59, seconds=50))
+    assert states(store) == {("failed", "expired"): 1}
+
+
+async def test_a_lost_reply_to_the_final_dot_is_in_doubt_and_sent_again_with_the_same_message_id(
+    store: Store, server: SmtpServer
+) -> None:
+    queue(store, 1)
+    seen: list[str] = []
+
+    def hang_up_once(accepted: Any) -> str | None:
+        seen.append(accepted.message_id)
+        return None if len(seen) == 1 else "usual"
+
+    server.on_body = hang_up_once
+    await send(store, relay_to(server, connections=1))
+    assert states(store) in ({("sent", ""): 1}, {("queued", "resent_in_doubt"): 1})
+    await send(store, relay_to(server, connections=1), now=NOW + timedelta(minutes=1))
+    assert states(store) == {("sent", ""): 1}
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
+
+
+async def test_under_keep_a_lost_reply_is_listed_for_a_person_who_may_release_or_close_it(
+    store: Store, server: SmtpServer
+) -> None:
+    queue(store, 2)
+    server.on_body = lambda _accepted: None
+    await send(store, relay_to(server, connections=1), keep=True)
+    assert states(store) == {("sending", "in_doubt"): 2}
+    first, second = store.read(deliveries.listing, in_doubt=True)
+    server.on_body = lambda _accepted: "usual"
+    assert store.write(deliveries.release_in_doubt, [first.id], NOW) == 1
+    assert store.write(deliveries.close_in_doubt, [second.id], NOW) == 1
+    await send(store, relay_to(server), keep=True)
+    assert server.recipients == [first.address]
+    assert states(store) == {("sent", ""): 1, ("sent", "closed_in_doubt"): 1}
+
+
+async def test_a_connection_lost_before_the_body_leaves_nothing_in_doubt(store: Store, server: SmtpServer) -> None:
+    queue(store, 1)
+    cut = iter([True])
+    server.answer = lambda said, _argument: None if said == "DATA" and next(cut, False) else "usual"
+    await send(store, relay_to(server, connections=1), keep=True)
+    assert states(store) == {("queued", "deferred"): 1}
+
+
+async def test_a_relay_that_is_down_leaves_every_row_queued(store: Store, server: SmtpServer) -> None:
+    queue(store, 3)
+    server.answer = lambda said, _argument: "554 5.3.2 closed" if said == "CONNECT" else "usual"
+    with pytest.raises(RelayError, match=r"main .*it answered 554"):
+        await send(store, relay_to(server))
+    assert states(store) == {("queued", ""): 3}
+
+
+async def test_421_ends_the_connection_and_the_message_goes_over_another(store: Store, server: SmtpServer) -> None:
+    queue(store, 3)
+    full = iter([True])
+    server.answer = lambda said, _argument: "421 4.3.2 busy" if said == "MAIL" and next(full, False) else "usual"
+    await send(store, relay_to(server, connections=1))
+    await send(store, relay_to(server), now=NOW + timedelta(minutes=5))
+    assert len(set(server.recipients)) == len(server.recipients) == 3
+
+
+# --- consent ---
+
+
+def change(store: Store, table: Any, subscriber_id: int, **values: Any) -> None:
+    column = table.c.subscriber_id if "subscriber_id" in table.c else table.c.id
+    store.write(lambda connection: connection.execute(update(table).where(column == subscriber_id).values(**values)))
+
+
+def suppress(connection: Connection, subscriber_id: int, scope: str) -> None:
+    row = connection.execute(select(tables.subscribers).where(tables.subscribers.c.id == subscriber_id)).one()
+    values = {"address_hash": row.address_hash, "scope": scope, "reason": "test", "created_at": NOW}
+    connection.execute(insert(tables.suppressions).values(**values))
+
+
+async def test_consent_is_checked_as_the_row_leaves_the_queue_and_each_refusal_has_its_reason(
+    store: Store, server: SmtpServer
+) -> None:
+    ids, _ = queue(store, 8)
+    change(store, tables.subscriptions, ids[0], state="unsubscribed")
+    change(store, tables.subscriptions, ids[1], paused_until=NOW + timedelta(days=1))
+    change(store, tables.subscriptions, ids[2], paused_until=NOW - timedelta(days=1))
+    change(store, tables.subscribers, ids[3], erased_at=NOW)
+    change(store, tables.subscriptions, ids[4], state="pending")
+    store.write(suppress, ids[5], "all")
+    store.write(suppress, ids[6], "marketing")
+    await send(store, relay_to(server))
+    assert sorted(server.recipients) == ["reader00003@readers.example", "reader00008@readers.example"]
+    assert states(store) == {
+        ("sent", ""): 2,
+        ("skipped", "unsubscribed"): 1,
+        ("skipped", "paused"): 1,
+        ("skipped", "erased"): 1,
+        ("skipped", "unconfirmed"): 1,
+        ("skipped", "suppressed_all"): 1,
+        ("skipped", "suppressed_marketing"): 1,
+    }
+
+
+async def test_staging_mails_its_allow_list_and_says_what_it_held_back(store: Store, server: SmtpServer) -> None:
+    queue(store, 3)
+    await send(store, relay_to(server), only=frozenset({"reader00002@readers.example"}))
+    assert server.recipients == ["reader00002@readers.example"]
+    assert states(store) == {("sent", ""): 1, ("skipped", "staging"): 2}
+
+
+async def test_a_withdrawal_after_the_claim_keeps_the_body_off_the_wire(store: Store, server: SmtpServer) -> None:
+    ids, _ = queue(store, 1)
+
+    def withdraw_at_data(said: str, _argument: str) -> str:
+        if said == "DATA":
+            change(store, tables.subscriptions, ids[0], state="unsubscribed")
+            values = {"subscriber_id": ids[0], "newsletter": "daily", "reason": "unsubscribed", "at": NOW}
+            store.write(lambda connection: connection.execute(insert(tables.revocations).values(**values)))
+        return "usual"
+
+    server.answer = withdraw_at_data
+    await send(store, relay_to(server, connections=1))
+    assert server.accepted == []
+    assert states(store) == {("skipped", "unsubscribed"): 1}
+
+
+async def test_a_plan_changed_after_fan_out_is_what_the_message_is_rendered_for(store: Store) -> None:
+    ids, _ = queue(store, 1)
+    change(store, tables.subscribers, ids[0], plan="member")
+    lock = senders.acquire(store, NOW)
+    assert lock is not None
+    from newsletter.store.claiming import claim
+
+    claimed = await lock.run(
+        claim,
+        lock.sender,
+        newsletters=["daily"],
+        limit=5,
+        now=NOW,
+        message_id_of=lambda e, s: "<a>",
+        plans=("free", "member"),
+    )
+    lock.close(NOW)
+    assert [str(row.rendered_key) for row in claimed.rows] == ["en/member"]
+
+
+async def test_an_occurrence_that_is_not_sending_keeps_its_rows_in_the_queue(store: Store, server: SmtpServer) -> None:
+    queue(store, 2)
+    statement = update(tables.occurrences).values(state=OccurrenceState.STOPPED.value)
+    store.write(lambda connection: connection.execute(statement))
+    await send(store, relay_to(server))
+    assert server.accepted == []
+
+
+# --- locks ---
+
+
+async def test_rows_of_a_sender_that_died_are_resent_with_the_same_message_id(store: Store, server: SmtpServer) -> None:
+    queue(store, 3)
+    orphan(store)
+    await send(store, relay_to(server))
+    assert sorted(accepted.message_id for accepted in server.accepted) == ["<old1>", "<old2>", "<old3>"]
+
+
+async def test_rows_of_a_sender_that_died_are_kept_for_a_person_under_keep(store: Store, server: SmtpServer) -> None:
+    queue(store, 3)
+    orphan(store)
+    await send(store, relay_to(server), keep=True)
+    assert server.accepted == []
+    assert states(store) == {("sending", "in_doubt"): 3}
+
+
+def orphan(store: Store) -> None:
+    """Put every row in ``sending`` under a sender that is no more."""
+    columns = tables.deliveries.c
+    message_id = "<old" + func.replace(func.cast(columns.subscriber_id, tables.deliveries.c.reply.type), " ", "") + ">"
+    statement = update(tables.deliveries).values(state="sending", sender=4711, message_id=message_id, attempt=1)
+    store.write(lambda connection: connection.execute(statement))
+
+
+async def test_rows_of_a_sender_that_lives_are_left_alone(store: Store, server: SmtpServer) -> None:
+    if store.is_sqlite:
+        first = senders.acquire(store, NOW)
+        assert first is not None
+        assert senders.acquire(store, NOW) is None, "one sending process on SQLite"
+        first.close(NOW)
+        return
+    queue(store, 2)
+    alive = senders.acquire(store, NOW)
+    assert alive is not None
+    values = {"state": "sending", "sender": alive.sender, "message_id": "<x>"}
+    store.write(lambda connection: connection.execute(update(tables.deliveries).values(**values)))
+    await send(store, relay_to(server))
+    assert server.accepted == []
+    alive.close(NOW)
+    await send(store, relay_to(server))
+    assert len(server.accepted) == 2
+
+
+async def test_a_sender_that_lost_its_lock_puts_nothing_more_on_the_wire(store: Store, server: SmtpServer) -> None:
+    queue(store, 200)
+
+    def take_the_lock_away(_accepted: Any) -> str:
+        if len(server.accepted) == 5:
+            if store.is_sqlite:
+                assert store.path is not None
+                store.path.with_name(store.path.name + ".sender.flock").unlink()
+            else:
+                locks = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+                store.write(lambda connection: connection.exec_driver_sql(locks).all())
+        return "usual"
+
+    server.on_body = take_the_lock_away
+    with pytest.raises(SenderLockLost):
+        await send(store, relay_to(server))
+    assert len(server.accepted) < 5 + 3 * 20 + 3
+
+
+# --- TLS and AUTH ---
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_context(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+async def test_tls_is_verified_and_authentication_is_used(
+    store: Store, authority: trustme.CA, tmp_path: Path, tls: str
+) -> None:
+    queue(store, 3)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = server_context(authority, "127.0.0.1")
+    with SmtpServer(tls=context, implicit_tls=tls == "implicit", credentials=("news", "secret")) as server:
+        relay = relay_to(server, tls=tls, ca_file=tmp_path / "ca.pem", username="news", password="secret")
+        await send(store, relay)
+        assert len(server.accepted) == 3
+
+
+async def test_a_certificate_of_another_name_is_refused_in_one_line(
+    store: Store, authority: trustme.CA, tmp_path: Path
+) -> None:
+    queue(store, 1)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with SmtpServer(tls=server_context(authority, "other.example")) as server:
+        with pytest.raises(RelayError, match=r"certificate is not valid for 127\.0\.0\.1"):
+            await send(store, relay_to(server, tls="starttls", ca_file=tmp_path / "ca.pem"))
+        with pytest.raises(RelayError, match=r"certificate is not valid"):
+            await send(store, relay_to(server, tls="starttls"))
+    assert states(store) == {("queued", ""): 1}
+
+
+async def test_a_wrong_password_says_so_and_does_not_show_it(store: Store) -> None:
+    queue(store, 1)
+    with SmtpServer(credentials=("news", "secret")) as server:
+        with pytest.raises(RelayError, match="refused our user name and password") as caught:
+            await send(store, relay_to(server, username="news", password="hunter2"))
+        assert "hunter2" not in str(caught.value)
+
+
+async def test_a_relay_without_starttls_is_refused_rather_than_used_in_clear(store: Store, server: SmtpServer) -> None:
+    queue(store, 1)
+    with pytest.raises(RelayError, match="does not offer what is configured"):
+        await send(store, relay_to(server, tls="starttls"))
+    assert not any(verb == "MAIL" for verb in server.verbs)
+
+
+async def test_stopping_drains_what_is_on_the_wire_and_gives_the_rest_back(store: Store, server: SmtpServer) -> None:
+    queue(store, 300)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop_at_twenty(_accepted: Any) -> str:
+        if len(server.accepted) == 20:
+            loop.call_soon_threadsafe(stop.set)
+        return "usual"
+
+    server.on_body = stop_at_twenty
+    lock = senders.acquire(store, NOW)
+    assert lock is not None
+    sender = Sender(store, lock, {"main": relay_to(server)}, {"main": ["daily"]}, rules(), assemble, lambda: NOW)
+    await asyncio.wait_for(sender.run(stop), 20)
+    lock.close(NOW)
+    now = states(store)
+    assert now["sent", ""] == len(server.accepted) < 300
+    assert sum(now.values()) == 300
+    assert {state for state, _ in now} == {"sent", "queued"}
+    await send(store, relay_to(server))
+    assert Counter(server.recipients).most_common(1)[0][1] == 1
+    assert states(store)["sent", ""] == 300
+
+
+def test_what_a_delivery_is_skipped_for_is_what_why_would_answer(store: Store) -> None:
+    ids, _ = queue(store, 1)
+    change(store, tables.subscriptions, ids[0], state="unsubscribed")
+    [row] = store.read(deliveries.listing, subscriber_id=ids[0])
+    assert store.read(deliveries.verdict_now, row.id, NOW, None) is Reason.UNSUBSCRIBED
+    assert row.state is DeliveryState.QUEUED
