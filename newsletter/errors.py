@@ -5,6 +5,8 @@ Rooms raise these where the facts are known; the CLI turns them into one line an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class NewsletterError(Exception):
     """Root of all errors of this package.
@@ -27,9 +29,22 @@ class NewsletterError(Exception):
 
 
 class ConfigurationError(NewsletterError):
-    """``schedules.yaml``, the environment or the site key cannot be used. ``where`` is ``file:line``."""
+    """``schedules.yaml``, the environment or the site key cannot be used. ``where`` is ``file:line``.
+
+    ``faults`` holds every fault that was found together with this one, itself included.
+    """
 
     exit_code = 2
+
+    def __init__(
+        self, what: str, *, where: str = "", remedy: str = "", faults: Sequence[ConfigurationError] = ()
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self._faults = tuple(faults)
+
+    @property
+    def faults(self) -> list[ConfigurationError]:
+        return list(self._faults) or [self]
 
 
 class UsageError(NewsletterError):
@@ -44,6 +59,18 @@ class AddressError(UsageError):
 
 class AlreadySent(NewsletterError):
     """The occurrence asked for has been sent to everyone asked for; nothing was done."""
+
+    exit_code = 3
+
+
+class NothingToSend(NewsletterError):
+    """There are too few new stories for an edition, or nobody to send it to; nothing was done."""
+
+    exit_code = 3
+
+
+class NothingToDo(NewsletterError):
+    """What was asked for stands already, or there is nothing it applies to; nothing was done."""
 
     exit_code = 3
 
@@ -100,3 +127,12 @@ class IncompleteSend(NewsletterError):
     """A send ended with messages failed, deferred or in doubt; the ledger says which."""
 
     exit_code = 9
+
+
+def first_of(several: BaseExceptionGroup[NewsletterError]) -> NewsletterError:
+    """The first error of a group that tasks raised, however deep it stands."""
+    error: BaseException = several
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, NewsletterError)
+    return error

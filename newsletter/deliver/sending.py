@@ -22,7 +22,7 @@ from newsletter.deliver import backoff
 from newsletter.deliver.replies import judge
 from newsletter.deliver.smtp import Answered, LostBeforeBody, LostInDoubt, RelayConnection, Transmission, Withheld
 from newsletter.deliver.tally import Tally
-from newsletter.errors import NewsletterError, RelayError, SenderLockLost, StoreError
+from newsletter.errors import NewsletterError, RelayError, SenderLockLost, StoreError, first_of
 from newsletter.model import DeliveryState, Reason
 from newsletter.store import Store
 from newsletter.store.claiming import Claim, Claimed, Outcome, claim, record, withdrawn
@@ -46,6 +46,7 @@ class Post:
 
 
 Assemble = Callable[[Claimed], Awaitable[Post]]
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Sender:
         routes: Mapping[str, Collection[str]],
         rules: Rules,
         assemble: Assemble,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self.tally = Tally()
         self._lock, self._rules, self._clock = lock, rules, clock
@@ -93,21 +94,13 @@ class Sender:
                 for dispatch in self._dispatches:
                     group.create_task(dispatch.run(stop, until_idle=until_idle))
         except* NewsletterError as errors:
-            raise _first(errors) from None
+            raise first_of(errors) from None
         return self.tally
 
     def wake(self) -> None:
         """Say that rows were queued, so that they go at once."""
         for dispatch in self._dispatches:
             dispatch.wake()
-
-
-def _first(group: BaseExceptionGroup[NewsletterError]) -> NewsletterError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, NewsletterError)
-    return error
 
 
 class _Dispatch:
@@ -122,7 +115,7 @@ class _Dispatch:
         lock: SenderLock,
         rules: Rules,
         assemble: Assemble,
-        clock: Callable[[], datetime],
+        clock: Clock,
         tally: Tally,
     ) -> None:
         self._name, self._relay, self._newsletters = name, relay, newsletters

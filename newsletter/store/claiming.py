@@ -24,6 +24,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     update,
 )
@@ -172,8 +173,13 @@ def _until_slash(connection: Connection) -> ColumnElement[int]:
 
 
 def _due(connection: Connection, newsletters: Collection[str], limit: int, now: datetime) -> Select[Any]:
+    # A partial occurrence goes to the readers named by hand while it stays open for the rest.
     sending = exists().where(
-        occurrences.c.id == deliveries.c.occurrence_id, occurrences.c.state == OccurrenceState.SENDING.value
+        occurrences.c.id == deliveries.c.occurrence_id,
+        or_(
+            occurrences.c.state == OccurrenceState.SENDING.value,
+            and_(occurrences.c.partial.is_(True), occurrences.c.state == OccurrenceState.APPROVED.value),
+        ),
     )
     statement = (
         select(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Connection,
     Select,
     and_,
     case,
@@ -30,13 +31,16 @@ from newsletter.store.tables import (
 )
 
 
-def verdict(now: datetime, only_addresses: Collection[str] | None) -> ColumnElement[str]:
+def verdict(
+    now: datetime, only_addresses: Collection[str] | None, kind: ColumnElement[str] | None = None
+) -> ColumnElement[str]:
     """Why this delivery must not be made, '' where it may: the one predicate that ``claim`` and ``why`` both use.
 
-    Needs ``deliveries`` joined to ``subscribers`` and outer-joined to ``subscriptions``. ``only_addresses`` is the
-    staging allow-list, None in production. Digests and alerts need consent; system mail only a living address.
+    Needs ``deliveries`` joined to ``subscribers`` and outer-joined to ``subscriptions`` (with ``kind`` given, the two
+    alone). ``only_addresses`` is the staging allow-list, None in production. Digests and alerts need consent; system
+    mail only a living address.
     """
-    promotional = deliveries.c.kind.in_([Kind.EDITION.value, Kind.ALERT.value])
+    promotional = (deliveries.c.kind if kind is None else kind).in_([Kind.EDITION.value, Kind.ALERT.value])
 
     def suppressed(scope: SuppressionScope) -> ColumnElement[bool]:
         return exists().where(
@@ -70,3 +74,19 @@ def with_reader(*columns: Any) -> Select[Any]:
             ),
         )
     )
+
+
+def verdict_before_delivery(
+    connection: Connection, subscriber_id: int, newsletter: str, now: datetime, only_addresses: Collection[str] | None
+) -> Reason:
+    """What ``verdict`` says of a subscriber who has no delivery of an edition of ``newsletter`` yet."""
+    statement = (
+        select(verdict(now, only_addresses, literal(Kind.EDITION.value)))
+        .select_from(subscribers)
+        .outerjoin(
+            subscriptions,
+            and_(subscriptions.c.subscriber_id == subscribers.c.id, subscriptions.c.newsletter == newsletter),
+        )
+        .where(subscribers.c.id == subscriber_id)
+    )
+    return Reason(connection.execute(statement).scalar_one())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     Connection,
     and_,
+    bindparam,
+    case,
     func,
     select,
     update,
@@ -17,8 +19,10 @@ from sqlalchemy import (
 from newsletter.model import (
     DeliveryState,
     Occurrence,
+    OccurrenceState,
     Reason,
 )
+from newsletter.store import occurrences
 from newsletter.store.consent_check import verdict, with_reader
 from newsletter.store.tables import (
     deliveries,
@@ -34,13 +38,36 @@ _IN_DOUBT = and_(
 )
 
 
-def release_in_doubt(connection: Connection, ids: Collection[int] | None, now: datetime) -> int:
-    """Send rows in doubt again (all of them, or these ids), with the same Message-ID; the number of rows."""
-    return connection.execute(
+def release_in_doubt(
+    connection: Connection,
+    ids: Collection[int] | None,
+    now: datetime,
+    retry_for: timedelta = timedelta(hours=8),
+) -> int:
+    """Send rows in doubt again (all of them, or these ids), with the same Message-ID; the number of rows.
+
+    A person may come late: they are tried for at least ``retry_for`` from now, and an occurrence that had been counted
+    as sent is sending again, without which nobody would claim them.
+    """
+    wanted = [_IN_DOUBT, *([deliveries.c.id.in_(ids)] if ids is not None else [])]
+    affected = connection.execute(select(deliveries.c.occurrence_id).where(*wanted).distinct()).scalars().all()
+    until = bindparam("until", now + retry_for, type_=deliveries.c.expires_at.type)
+    released = connection.execute(
         update(deliveries)
-        .where(_IN_DOUBT, *([deliveries.c.id.in_(ids)] if ids is not None else []))
-        .values(state=DeliveryState.QUEUED.value, reason=Reason.RESENT_IN_DOUBT.value, due_at=now, changed_at=now)
+        .where(*wanted)
+        .values(
+            state=DeliveryState.QUEUED.value,
+            reason=Reason.RESENT_IN_DOUBT.value,
+            due_at=now,
+            expires_at=case((deliveries.c.expires_at < until, until), else_=deliveries.c.expires_at),
+            changed_at=now,
+        )
     ).rowcount
+    for occurrence_id in sorted(affected):
+        occurrences.transition(
+            connection, occurrence_id, OccurrenceState.SENDING, from_={OccurrenceState.SENT}, now=now
+        )
+    return released
 
 
 def close_in_doubt(connection: Connection, ids: Collection[int] | None, now: datetime) -> int:
@@ -65,15 +92,32 @@ def counts(connection: Connection, occurrence_id: int) -> dict[tuple[DeliverySta
     return {(DeliveryState(state), Reason(reason)): number for state, reason, number in rows}
 
 
-def open_work(connection: Connection, occurrence_id: int) -> tuple[int, datetime | None]:
-    """How many deliveries of an occurrence still move (in doubt and held by nobody do not), and the earliest due."""
+def open_work(
+    connection: Connection, occurrence_id: int, subscriber_ids: Collection[int] | None = None
+) -> tuple[int, datetime | None]:
+    """How many deliveries of an occurrence (of these subscribers) still move, and the earliest of their due times.
+
+    Those in doubt that wait for a person do not move.
+    """
     moving = and_(
         deliveries.c.occurrence_id == occurrence_id,
         deliveries.c.state.in_([DeliveryState.QUEUED.value, DeliveryState.SENDING.value]),
         ~_IN_DOUBT,
+        *([deliveries.c.subscriber_id.in_(subscriber_ids)] if subscriber_ids is not None else []),
     )
     number, earliest = connection.execute(select(func.count(), func.min(deliveries.c.due_at)).where(moving)).one()
     return int(number), earliest
+
+
+def in_doubt_counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many deliveries in doubt wait for a person, by newsletter and occurrence."""
+    rows = connection.execute(
+        select(deliveries.c.newsletter, deliveries.c.occurrence, func.count())
+        .where(_IN_DOUBT)
+        .group_by(deliveries.c.newsletter, deliveries.c.occurrence)
+        .order_by(deliveries.c.newsletter, deliveries.c.occurrence)
+    )
+    return {(newsletter, occurrence): number for newsletter, occurrence, number in rows}
 
 
 def expire(connection: Connection, now: datetime) -> int:
@@ -114,6 +158,7 @@ def listing(
     newsletter: str = "",
     occurrence: str = "",
     subscriber_id: int = 0,
+    ids: Collection[int] | None = None,
     in_doubt: bool = False,
     states: Collection[DeliveryState] = (),
     after: int = 0,
@@ -127,6 +172,8 @@ def listing(
         wanted.append(deliveries.c.occurrence == occurrence)
     if subscriber_id:
         wanted.append(deliveries.c.subscriber_id == subscriber_id)
+    if ids is not None:
+        wanted.append(deliveries.c.id.in_(ids))
     if in_doubt:
         wanted.append(_IN_DOUBT)
     if states:

@@ -64,7 +64,8 @@ def fan_out_page(
     seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()
     if seen:
         within = subscriptions.c.subscriber_id.between(edition.fanned_out_after + 1, last)
-        _insert_rows(connection, edition, within, language=language, expires_at=expires_at, now=now)
+        due_at = edition.due_at
+        _insert_rows(connection, edition, within, language=language, due_at=due_at, expires_at=expires_at, now=now)
         _skip_those_without_stories(connection, edition_id, edition.fanned_out_after, last, has_stories, now)
     connection.execute(
         update(editions)
@@ -84,10 +85,10 @@ def add_recipients(
     now: datetime,
     has_stories: Callable[[str], bool] = lambda _sections: True,
 ) -> int:
-    """Make the deliveries of an edition for these subscribers only (``send --to``); the number of new rows."""
+    """Make the deliveries of an edition for these subscribers only, due now (``send --to``); the number of new rows."""
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     chosen = subscriptions.c.subscriber_id.in_(subscriber_ids)
-    made = _insert_rows(connection, edition, chosen, language=language, expires_at=expires_at, now=now)
+    made = _insert_rows(connection, edition, chosen, language=language, due_at=now, expires_at=expires_at, now=now)
     for subscriber_id in subscriber_ids:
         _skip_those_without_stories(connection, edition_id, subscriber_id - 1, subscriber_id, has_stories, now)
     return made
@@ -99,6 +100,7 @@ def _insert_rows(
     which: ColumnElement[bool],
     *,
     language: str,
+    due_at: datetime,
     expires_at: datetime,
     now: datetime,
 ) -> int:
@@ -113,7 +115,7 @@ def _insert_rows(
         "kind": literal(Kind.EDITION.value),
         "priority": literal(int(Priority.EDITION)),
         "state": literal(DeliveryState.QUEUED.value),
-        "due_at": literal(edition.due_at, deliveries.c.due_at.type),
+        "due_at": literal(due_at, deliveries.c.due_at.type),
         "expires_at": literal(expires_at, deliveries.c.expires_at.type),
         "domain_group": subscribers.c.domain_group,
         "zone": literal(edition.zone),

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, inspect, text
 from newsletter.errors import StoreError
 
 if TYPE_CHECKING:
+    from alembic.config import Config
+
     from newsletter.store.database import Store
 
 HEAD = "0001"
@@ -25,6 +27,15 @@ def migrate(store: Store) -> bool:
     if store.read(revision) == HEAD:
         return False
     return store.write(_upgrade)
+
+
+def pending(store: Store) -> bool:
+    """Whether ``migrate`` would do something. Raises StoreError where a newer version made the database."""
+    found = store.read(revision)
+    if found in ("", HEAD):
+        return not found
+    _require_known(found)
+    return True
 
 
 def require_current(store: Store) -> None:
@@ -46,22 +57,34 @@ def revision(connection: Connection) -> str:
 
 def _upgrade(connection: Connection) -> bool:
     from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_KEY})
     found = revision(connection)
     if found == HEAD:
         return False
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found and found not in known:
+    if found:
+        _require_known(found)
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return True
+
+
+def _require_known(found: str) -> None:
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+    if found not in known:
         raise StoreError(
             f"the database is at revision {found}, which this version does not know",
             remedy="Run the newer version of newsletter that upgraded it",
         )
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    return True
+
+
+def _alembic() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config

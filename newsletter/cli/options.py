@@ -1,0 +1,196 @@
+"""What every command needs: the global options, the configuration and store they name, and how results are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import structlog
+import typer
+
+from newsletter.errors import ConfigurationError, NewsletterError, UsageError, first_of
+
+if TYPE_CHECKING:
+    from newsletter.config.reading import Configuration
+    from newsletter.store import Store
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="At most this many rows")]
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The global options of this call."""
+
+    config: Path | None
+    debug: bool
+    clock: Clock
+
+    def configuration(self) -> Configuration:
+        """The valid configuration. Raises ConfigurationError."""
+        from newsletter.config import reading
+
+        return reading.load(self.config or reading.default_file(os.environ), os.environ)
+
+    def store(self, configuration: Configuration) -> Store:
+        """The store of this configuration, its tables made or upgraded. Raises StoreError."""
+        from newsletter.store import Store
+
+        return Store.open(configuration.store_url)
+
+
+def options_of(context: typer.Context) -> Options:
+    """The global options, from a command's context."""
+    found = context.find_root().obj
+    assert isinstance(found, Options)
+    return found
+
+
+def clock_at(text: str) -> Clock:
+    """A clock that stands at ``text`` (ISO 8601; without a zone it is UTC), or the real one where it is ''."""
+    if not text:
+        return lambda: datetime.now(UTC)
+    try:
+        fixed = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"'{text}' is not a time", where="--now", remedy="Write it like 2026-11-01T07:00+05:30"
+        ) from None
+    fixed = fixed.replace(tzinfo=UTC) if fixed.tzinfo is None else fixed.astimezone(UTC)
+    return lambda: fixed
+
+
+def lines_of(error: NewsletterError) -> list[str]:
+    """The error as it is printed: one line; for a file with several faults, one each."""
+    faults = error.faults if isinstance(error, ConfigurationError) else []
+    return [str(fault) for fault in faults] or [str(error)]
+
+
+def configure_logging(*, debug: bool) -> None:
+    """Logs go to standard error, one line each: JSON where that is not a terminal."""
+    level = logging.DEBUG if debug else logging.INFO
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON can hold it: times in ISO 8601 UTC, enums by value."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Enum():
+            return value.value
+        case date() | Path():
+            return str(value)
+        case Mapping():
+            return {str(key): plain(one) for key, one in value.items()}
+        case str() | int() | float() | bool() | None:
+            return value
+        case Iterable():
+            return [plain(one) for one in value]
+        case _:
+            return str(value)
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON, UTF-8, indented."""
+    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str] = (), empty: str = "Nothing to show."
+) -> None:
+    """Print rows as a table (of ``columns``, default all of them), or as a JSON array."""
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        typer.echo(empty)
+        return
+    from rich.table import Table
+
+    shown = list(columns or rows[0])
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in shown:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(row.get(column)) for column in shown))
+    console().print(table)
+
+
+def cell(value: Any) -> str:
+    """One value as a table shows it."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        case Enum():
+            return str(value.value)
+        case list() | tuple():
+            return ", ".join(cell(one) for one in value)
+        case _:
+            return str(value)
+
+
+def console() -> Any:
+    """A rich console on standard output; wide enough for tables where that is a file or a pipe."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+
+
+def progress() -> Any:
+    """A rich progress bar on standard error that goes away when done; silent where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop where it is installed. Raises what its tasks raised first."""
+    try:
+        import uvloop
+
+        start = uvloop.run
+    except ImportError:
+        start = asyncio.run
+    failed: NewsletterError | None = None
+    try:
+        return start(main)
+    except* NewsletterError as several:
+        failed = first_of(several)
+    assert failed is not None
+    raise failed

@@ -1,0 +1,39 @@
+"""Which commands there are; each module adds its own. Imported only when the console script runs."""
+
+from __future__ import annotations
+
+import typer
+
+
+def commands(app: typer.Typer) -> None:
+    """Add every command to ``app``."""
+    from newsletter.cli import (
+        articles,
+        collecting,
+        deliveries,
+        demo,
+        editions,
+        previewing,
+        running,
+        sending,
+        setting_up,
+        store,
+        subscribers,
+        watching,
+    )
+
+    for module in (
+        setting_up,
+        collecting,
+        previewing,
+        sending,
+        running,
+        subscribers,
+        articles,
+        editions,
+        deliveries,
+        watching,
+        store,
+        demo,
+    ):
+        module.add_to(app)

@@ -1,0 +1,102 @@
+"""``run`` and ``web``: the processes that stay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from newsletter.cli.options import Options, options_of, run_async
+from newsletter.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from newsletter.config.reading import Configuration
+    from newsletter.store import Store
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("run")(run)
+    app.command("web")(web)
+
+
+def run(context: typer.Context) -> None:
+    """Collect, compose and send on schedule, and serve the public pages, until SIGTERM or Ctrl-C; then drain."""
+    options = options_of(context)
+    configuration = options.configuration()
+    _require_ready(configuration)
+    with options.store(configuration) as store:
+        run_async(_everything(options, configuration, store))
+
+
+def web(context: typer.Context) -> None:
+    """Serve the public pages alone: unsubscribe, preferences, pictures, editions in the browser."""
+    options = options_of(context)
+    configuration = options.configuration()
+    _ = configuration.site_keys
+    if configuration.schedules.web is None:
+        raise ConfigurationError("web is not configured", where=configuration.where(), remedy="Add web: {url: …}")
+    with options.store(configuration) as store:
+        run_async(_pages(options, configuration, store))
+
+
+def _require_ready(configuration: Configuration) -> None:
+    from newsletter.config.checking import check
+
+    check(configuration).require()
+    _ = configuration.site_keys
+
+
+async def _everything(options: Options, configuration: Configuration, store: Store) -> None:
+    from newsletter.schedule import running
+
+    stop = asyncio.Event()
+    with _signals(stop):
+        async with asyncio.TaskGroup() as group:
+            if configuration.schedules.web is not None:
+                group.create_task(_serve(options, configuration, store, stop))
+            group.create_task(running.run(configuration, store, options.clock, stop))
+
+
+async def _pages(options: Options, configuration: Configuration, store: Store) -> None:
+    stop = asyncio.Event()
+    with _signals(stop):
+        await _serve(options, configuration, store, stop)
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGTERM and Ctrl-C set ``stop``; the second Ctrl-C ends the process the hard way."""
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        if stop.is_set():
+            loop.remove_signal_handler(signal.SIGINT)
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _serve(options: Options, configuration: Configuration, store: Store, stop: asyncio.Event) -> None:
+    from newsletter.deliver.copies import browser_copy
+    from newsletter.model import Occurrence
+    from newsletter.web.app import create_app
+    from newsletter.web.serving import serve
+
+    async def copy(subscriber_id: int, newsletter: str, occurrence: Occurrence) -> str | None:
+        return await browser_copy(configuration, store, subscriber_id, newsletter, occurrence)
+
+    address = configuration.schedules.web
+    assert address is not None
+    application = create_app(configuration, store, clock=options.clock, browser_copy=copy)
+    await serve(application, address.host, address.port, stop)

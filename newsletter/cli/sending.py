@@ -1,0 +1,195 @@
+"""``send``: an edition now, to everyone, to named readers, or as a test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from newsletter.cli.options import Json, Options, console, options_of, print_json, progress, run_async
+from newsletter.errors import IncompleteSend, UsageError
+from newsletter.model import DeliveryState, Reason
+
+if TYPE_CHECKING:
+    from newsletter.config.reading import Configuration
+    from newsletter.schedule.by_hand import Plan
+    from newsletter.store import Store
+    from newsletter.store.occurrences import OccurrenceRow
+
+_WATCH_SECONDS = 0.2
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("send")(send)
+
+
+def send(
+    context: typer.Context,
+    newsletter: str,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="Only this subscriber (repeatable); open for the rest")
+    ] = None,
+    test: Annotated[str, typer.Option("--test", help="One test message to this address; the list is left alone")] = "",
+    extra: Annotated[bool, typer.Option("--extra", help="A new edition beside those of the schedule")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
+    collect: Annotated[bool, typer.Option(help="First collect the sources that are due")] = True,
+    as_json: Json = False,
+) -> None:
+    """Send NEWSLETTER now. Uses up the occurrence that is due, else the next; what has been sent is not repeated."""
+    options = options_of(context)
+    configuration = options.configuration()
+    configuration.newsletter(newsletter)
+    _ = configuration.site_keys
+    if test and (to or extra):
+        raise UsageError("--test goes alone", where="--test", remedy="Leave --to and --extra out")
+    with options.store(configuration) as store:
+        if collect:
+            _collect(options, configuration, store)
+        if test:
+            _test(options, configuration, store, newsletter, test)
+            return
+        _send(options, configuration, store, newsletter, to or [], extra, dry_run, yes, as_json)
+
+
+def _send(
+    options: Options,
+    configuration: Configuration,
+    store: Store,
+    newsletter: str,
+    addresses: list[str],
+    extra: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    from newsletter.schedule import by_hand
+    from newsletter.schedule.logo import publish_logo
+    from newsletter.schedule.work import Work
+
+    plan = by_hand.plan_send(configuration, store, newsletter, extra=extra, now=options.clock())
+    if dry_run:
+        _show_plan(plan, as_json=as_json)
+        return
+    if not yes:
+        readers = ", ".join(addresses) if addresses else f"{plan.readers:,} readers"
+        if not typer.confirm(f"Send {plan.name} to {readers}?", default=False, err=True):
+            raise typer.Abort
+    work = Work(configuration, store, logo=publish_logo(configuration))
+    row = by_hand.begin(work, plan, addresses, options.clock())
+    run_async(_deliver(options, configuration, store, row))
+    work.complete(row, options.clock())
+    _report(store, row, as_json=as_json)
+
+
+def _collect(options: Options, configuration: Configuration, store: Store) -> None:
+    from newsletter.collect.parsing import Parser
+    from newsletter.net import Fetcher
+    from newsletter.schedule.running import collect_due
+
+    async def work() -> None:
+        async with Fetcher(contact=str(configuration.schedules.site.url)) as fetcher:
+            with Parser() as parser:
+                for result in await collect_due(configuration, store, fetcher, parser, options.clock()):
+                    if result.error:
+                        typer.echo(f"newsletter: {result.error}", err=True)
+
+    run_async(work())
+
+
+async def _deliver(options: Options, configuration: Configuration, store: Store, row: OccurrenceRow) -> None:
+    """Send here, or watch while the process that holds the sender's lock does."""
+    from newsletter.deliver.configured import configured_sender
+    from newsletter.store import deliveries, senders
+
+    total = sum((await store.read_async(deliveries.counts, row.id)).values())
+    with progress() as bar:
+        task = bar.add_task(str(row.name), total=total)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(_watch(store, row.id, lambda done: bar.update(task, completed=done)))
+            lock = await asyncio.to_thread(senders.acquire, store, options.clock())
+            if lock is not None:
+                try:
+                    sender = configured_sender(configuration, store, lock, options.clock)
+                    await sender.run(asyncio.Event(), until_idle=True)
+                finally:
+                    watching.cancel()
+                    await asyncio.to_thread(lock.close, options.clock())
+                return
+            typer.echo("newsletter: another process is sending; watching it", err=True)
+            while True:
+                moving, earliest = await store.read_async(deliveries.open_work, row.id)
+                if not moving or (earliest is not None and earliest > options.clock()):
+                    break
+                await asyncio.sleep(_WATCH_SECONDS)
+            watching.cancel()
+
+
+async def _watch(store: Store, occurrence_id: int, show: Callable[[int], None]) -> None:
+    from newsletter.store import deliveries
+
+    while True:
+        counts = await store.read_async(deliveries.counts, occurrence_id)
+        show(sum(number for (state, _), number in counts.items() if state not in _MOVING))
+        await asyncio.sleep(_WATCH_SECONDS)
+
+
+_MOVING = (DeliveryState.QUEUED, DeliveryState.SENDING)
+
+
+def _show_plan(plan: Plan, *, as_json: bool) -> None:
+    articles: list[dict[str, Any]] = []
+    if plan.proposal is not None:
+        for section in plan.proposal.sections:
+            for article_id in section.article_ids:
+                article = plan.proposal.articles[article_id]
+                articles.append({"section": section.name, "headline": article.headline, "url": article.url})
+    if as_json:
+        print_json({"edition": str(plan.name), "readers": plan.readers, "articles": articles, "sent": False})
+        return
+    typer.echo(f"{plan.name} would go to {plan.readers:,} readers. Nothing was sent.")
+    for article in articles:
+        typer.echo(f"  {article['section']}: {article['headline']}")
+
+
+def _report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
+    """Say what became of the occurrence's deliveries. Raises IncompleteSend where some are not done."""
+    from newsletter.compose.explaining import in_words
+    from newsletter.store import deliveries
+
+    counts = store.read(deliveries.counts, row.id)
+    by_state = {state: sum(n for (s, _), n in counts.items() if s is state) for state in DeliveryState}
+    if as_json:
+        rows = [{"state": state, "reason": reason, "deliveries": number} for (state, reason), number in counts.items()]
+        print_json({"edition": str(row.name), "deliveries": rows})
+    else:
+        console().print(f"{row.name}: {by_state[DeliveryState.SENT]:,} sent")
+        for (state, reason), number in sorted(counts.items()):
+            if state is not DeliveryState.SENT or reason is not Reason.NONE:
+                console().print(f"  {number:,} {state.value}: {in_words(reason) if reason else 'waiting'}")
+    unfinished = [
+        f"{number} {words}"
+        for number, words in (
+            (by_state[DeliveryState.FAILED], "failed"),
+            (by_state[DeliveryState.QUEUED], "to be tried again"),
+            (by_state[DeliveryState.SENDING], "in doubt"),
+        )
+        if number
+    ]
+    if unfinished:
+        raise IncompleteSend(
+            f"{row.name} did not reach everyone: {', '.join(unfinished)}",
+            remedy=f"See `newsletter deliveries list {row.name}`; `newsletter run` or the same command tries again",
+        )
+
+
+def _test(options: Options, configuration: Configuration, store: Store, newsletter: str, address: str) -> None:
+    """One message, made as a send would make it, outside the ledger: it counts as nobody's delivery."""
+    from newsletter.members.addresses import parse_address
+    from newsletter.schedule.testing import send_test
+
+    sent = run_async(send_test(configuration, store, newsletter, parse_address(address), options.clock()))
+    typer.echo(f"A test of {sent} was sent to {address}.")

@@ -1,0 +1,48 @@
+"""A sender for the configured site: relays, routes and rules from ``schedules.yaml``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from newsletter.config.models import Environment
+from newsletter.config.reading import Configuration
+from newsletter.deliver.assembling import Assembler, message_id
+from newsletter.deliver.sending import Clock, Rules, Sender
+from newsletter.members.addresses import parse_address
+from newsletter.store import Store
+from newsletter.store.senders import SenderLock
+
+
+def configured_sender(configuration: Configuration, store: Store, lock: SenderLock, clock: Clock) -> Sender:
+    """A sender of every newsletter that has a relay. Raises ConfigurationError."""
+    schedules = configuration.schedules
+    routes: defaultdict[str, list[str]] = defaultdict(list)
+    for newsletter in schedules.newsletters:
+        routes[configuration.relay(newsletter)[0]].append(newsletter)
+    relays = {
+        name: relay
+        if relay.ca_file is None
+        else relay.model_copy(update={"ca_file": configuration.resolve(relay.ca_file)})
+        for name, relay in schedules.relays.items()
+    }
+
+    def message_id_of(edition_key: str, subscriber_id: int) -> str:
+        return message_id(configuration, edition_key.partition("/")[0], edition_key, subscriber_id)
+
+    rules = Rules(
+        keep_in_doubt=frozenset(
+            name for name, newsletter in schedules.newsletters.items() if newsletter.in_doubt == "keep"
+        ),
+        plans=tuple(schedules.plans),
+        only_addresses=staging_addresses(configuration),
+        message_id_of=message_id_of,
+    )
+    return Sender(store, lock, relays, routes, rules, Assembler(configuration, store, clock), clock)
+
+
+def staging_addresses(configuration: Configuration) -> frozenset[str] | None:
+    """The addresses that staging may mail; None in production, where everyone may be."""
+    schedules = configuration.schedules
+    if schedules.environment is Environment.PRODUCTION:
+        return None
+    return frozenset(parse_address(address) for address in schedules.staging_recipients)

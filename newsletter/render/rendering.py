@@ -1,0 +1,50 @@
+"""An edition of the configured site -> its pieces: ``render_pieces`` with what ``schedules.yaml`` says filled in.
+
+The one way in for sending, dry runs and preview, so that all of them make the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from newsletter.config.reading import Configuration
+from newsletter.model import Article, Edition, Picture, RenderedKey
+from newsletter.render.document import render_pieces
+from newsletter.render.templates import Templates
+
+LOCAL_WEB = "http://127.0.0.1:8025"
+
+
+def web_base(configuration: Configuration) -> str:
+    """Where links and pictures point, without a trailing slash; this machine where ``web`` is not configured."""
+    return configuration.schedules.web.base if configuration.schedules.web is not None else LOCAL_WEB
+
+
+def templates_of(configuration: Configuration) -> Templates:
+    """The publisher's templates over the shipped ones."""
+    return Templates(configuration.template_folders)
+
+
+def render_edition(
+    configuration: Configuration,
+    edition: Edition,
+    articles: Mapping[int, Article],
+    key: RenderedKey,
+    templates: Templates,
+    *,
+    logo: Picture | None = None,
+) -> dict[str, bytes]:
+    """The pieces of ``edition`` for one rendered key. Up to 500 ms: call it off the event loop. Raises TemplateError."""
+    schedules = configuration.schedules
+    return render_pieces(
+        edition,
+        articles,
+        configuration.newsletter(edition.newsletter),
+        edition.newsletter,
+        schedules.site,
+        schedules.plans,
+        key,
+        web_base(configuration),
+        templates,
+        logo=logo,
+    )

@@ -1,0 +1,151 @@
+"""A send that a person asks for: which occurrence it uses up, for whom, and the one message of a test.
+
+It composes, renders and queues; a sender (here or in ``newsletter run``) does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from newsletter.compose.composing import Proposal, compose_preview
+from newsletter.compose.explaining import in_words
+from newsletter.compose.keys import has_stories
+from newsletter.config.reading import Configuration
+from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, UsageError
+from newsletter.members.addresses import parse_address
+from newsletter.model import EditionName, OccurrenceState, Reason, SubscriptionState
+from newsletter.schedule.planning import an_extra, due_or_next
+from newsletter.schedule.work import Work
+from newsletter.store import Store, deliveries, editions, fan_out, occurrences, subscribers, subscriptions
+from newsletter.store.occurrences import OccurrenceRow
+
+_S = OccurrenceState
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a manual send would do: the occurrence it uses up, the edition proposed for it (None where it is composed
+    already), and how many readers it may reach."""
+
+    row: OccurrenceRow
+    proposal: Proposal | None
+    readers: int
+
+    @property
+    def name(self) -> EditionName:
+        return self.row.name
+
+
+def plan_send(configuration: Configuration, store: Store, newsletter_name: str, *, extra: bool, now: datetime) -> Plan:
+    """Find the occurrence and what would go out. Writes nothing but the planned row. Blocking.
+
+    Raises AlreadySent, OccurrenceHeld, NothingToSend (too few stories, or nobody subscribed) and UsageError.
+    """
+    newsletter = configuration.newsletter(newsletter_name)
+    zone = configuration.zone(newsletter_name)
+    row = (
+        store.write(an_extra, newsletter_name, now.astimezone(ZoneInfo(zone)), now)
+        if extra
+        else store.write(due_or_next, newsletter_name, newsletter, zone, now)
+    )
+    if row is None:
+        raise NothingToSend(
+            f"the schedule of {newsletter_name} has no turn to come", remedy="Use --extra to send an edition beside it"
+        )
+    if row.state is _S.SENT:
+        raise AlreadySent(
+            f"{row.name} has been sent", remedy="Use --extra to send another edition, or see `newsletter editions list`"
+        )
+    if row.state in (_S.HELD, _S.STOPPED):
+        raise OccurrenceHeld(
+            f"{row.name} is {row.state.value}: {row.detail or in_words(row.reason)}",
+            remedy=f"Run `newsletter editions release {row.name}` when it is right",
+        )
+    if row.state in (_S.CANCELLED, _S.SKIPPED):
+        raise NothingToSend(
+            f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}", remedy="Use --extra"
+        )
+    readers = store.read(subscriptions.audience_count, newsletter_name, now)
+    proposal = None
+    if row.state is _S.PLANNED:
+        proposal = compose_preview(store, newsletter_name, newsletter, now=now)
+        if proposal.skip is not Reason.NONE:
+            number, least = len(proposal.selection.article_ids), max(1, newsletter.articles.min)
+            raise NothingToSend(
+                f"{newsletter_name} has {number} new {'story' if number == 1 else 'stories'}, and needs {least}",
+                remedy="Collect first (`newsletter collect`), or lower articles.min",
+            )
+    if not readers:
+        raise NothingToSend(
+            f"nobody is subscribed to {newsletter_name}",
+            remedy=f"Add a reader with `newsletter subscribers add ADDRESS --newsletter {newsletter_name}`",
+        )
+    return Plan(row, proposal, readers)
+
+
+def begin(work: Work, plan: Plan, addresses: Sequence[str], now: datetime) -> OccurrenceRow:
+    """Compose, render, and queue the deliveries: everyone's, or those of ``addresses``. Blocking.
+
+    Raises OccurrenceHeld when something speaks against it, NothingToSend, AlreadySent and UsageError.
+    """
+    store, row = work.store, plan.row
+    if not addresses and row.state in (_S.PLANNED, _S.COMPOSED, _S.APPROVED):
+        store.write(occurrences.take_by_hand, row.id, now, now)
+        row = _again(store, row)
+    if row.state is _S.PLANNED:
+        row = work.compose(_by_hand(row), now)
+    if row.state is _S.COMPOSED:
+        row = work.prepare(row, now)
+    if row.state is _S.HELD:
+        raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy="Mend it, then release it and send again")
+    if row.state in (_S.SKIPPED, _S.CANCELLED):
+        raise NothingToSend(f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}")
+    if addresses:
+        _queue_named(work, row, addresses, now)
+        return _again(store, row)
+    row = work.begin(_by_hand(row), now)
+    work.fan_out(row, now)
+    work.complete(row, now)
+    return _again(store, row)
+
+
+def _queue_named(work: Work, row: OccurrenceRow, addresses: Sequence[str], now: datetime) -> None:
+    store, newsletter = work.store, work.configuration.newsletter(row.newsletter)
+    named = [_subscriber_id(store, row.newsletter, address) for address in addresses]
+    store.write(occurrences.mark_partial, row.id, True, now)
+    made = 0
+    for edition in store.read(editions.for_occurrence, row.id):
+        made += store.write(
+            fan_out.add_recipients,
+            edition.id,
+            named,
+            language=work.configuration.language(row.newsletter),
+            expires_at=now + newsletter.retry_for,
+            now=now,
+            has_stories=lambda sections, pool=edition.edition: has_stories(sections, newsletter, pool),  # type: ignore[misc]
+        )
+    if not made and not store.read(deliveries.open_work, row.id, named)[0]:
+        raise AlreadySent(f"{row.name} has been sent to {', '.join(addresses)}")
+
+
+def _subscriber_id(store: Store, newsletter: str, address: str) -> int:
+    person = store.read(subscribers.by_address, parse_address(address))
+    subscription = store.read(subscriptions.one, person.id, newsletter) if person is not None else None
+    if person is None or subscription is None or subscription.state is not SubscriptionState.ACTIVE:
+        raise UsageError(
+            f"{address} is not subscribed to {newsletter}",
+            remedy="Add her first, or use --test to mail an address that is not on the list",
+        )
+    return person.id
+
+
+def _by_hand(row: OccurrenceRow) -> OccurrenceRow:
+    # What a person sends now is never too late.
+    return replace(row, by_hand=True)
+
+
+def _again(store: Store, row: OccurrenceRow) -> OccurrenceRow:
+    return store.read(occurrences.get, row.id) or row

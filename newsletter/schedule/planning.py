@@ -1,0 +1,90 @@
+"""Which occurrences there are: schedules -> rows in ``planned``, a little ahead; those missed for too long skipped.
+
+The row is the truth: what is planned here is composed and sent once, by whichever process gets to it first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from newsletter.config.models import Newsletter
+from newsletter.config.reading import Configuration
+from newsletter.model import Occurrence, Reason, Stream
+from newsletter.schedule.turns import Turn, next_turn, turns_between
+from newsletter.store import Store, occurrences
+from newsletter.store.occurrences import OccurrenceRow
+
+AHEAD = timedelta(days=2)
+_MOST_MISSED = 200
+
+
+def plan_ahead(store: Store, configuration: Configuration, now: datetime) -> None:
+    """Plan every newsletter's occurrences until ``AHEAD`` from now, and those missed since the last one known.
+
+    Blocking. A missed occurrence stays planned while ``catch_up`` lasts; an older one is skipped as ``missed`` (of
+    a long outage, the newest 200 of a newsletter have a row).
+    """
+    for name, newsletter in configuration.schedules.newsletters.items():
+        store.write(_plan, name, newsletter, configuration.zone(name), now)
+
+
+def too_late(row: OccurrenceRow, newsletter: Newsletter, now: datetime) -> bool:
+    """Whether a scheduled occurrence that has not begun to send is past its ``catch_up``."""
+    return not row.by_hand and now > row.due_at + newsletter.catch_up
+
+
+def plan_turn(connection: Connection, name: str, newsletter: Newsletter, turn: Turn, now: datetime) -> OccurrenceRow:
+    """The row of one turn, made if need be."""
+    compose_at = turn.utc - newsletter.compose_lead
+    return occurrences.plan(connection, name, Stream.EACH, turn.occurrence, turn.utc, compose_at, now)
+
+
+def _plan(connection: Connection, name: str, newsletter: Newsletter, zone: str, now: datetime) -> None:
+    until = now + AHEAD + newsletter.compose_lead
+    latest = occurrences.latest(connection, name, Stream.EACH)
+    since = min(latest.due_at if latest is not None else now, now - newsletter.catch_up)
+    missed: deque[Turn] = deque(maxlen=_MOST_MISSED)
+    coming: list[Turn] = []
+    for turn in turns_between(newsletter.schedule, zone, since, until):
+        (coming if turn.utc + newsletter.catch_up >= now else missed).append(turn)
+    for turn in missed:
+        row = plan_turn(connection, name, newsletter, turn, now)
+        if too_late(row, newsletter, now):
+            occurrences.skip(
+                connection, row.id, reason=Reason.MISSED, detail="no scheduler was running at its time", now=now
+            )
+    for turn in coming:
+        plan_turn(connection, name, newsletter, turn, now)
+    occurrences.forget_unscheduled(connection, name, Stream.EACH, [turn.occurrence for turn in coming], now)
+
+
+def due_or_next(
+    connection: Connection, name: str, newsletter: Newsletter, zone: str, now: datetime
+) -> OccurrenceRow | None:
+    """The occurrence that a manual send uses up: the latest due one still within ``catch_up``, else the next.
+
+    None where the schedule has no turn to come. A due one that was skipped or cancelled is passed over.
+    """
+    due = list(turns_between(newsletter.schedule, zone, now - newsletter.catch_up, now))
+    if due:
+        row = plan_turn(connection, name, newsletter, due[-1], now)
+        if row.state not in (row.state.SKIPPED, row.state.CANCELLED):
+            return row
+    coming = next_turn(newsletter.schedule, zone, now)
+    return plan_turn(connection, name, newsletter, coming, now) if coming is not None else None
+
+
+def an_extra(connection: Connection, name: str, local: datetime, now: datetime) -> OccurrenceRow:
+    """A new occurrence beside the schedule's, on the local date of ``local``, due now."""
+    on_the_day = [
+        row.occurrence.ordinal
+        for row in occurrences.listing(connection, newsletter=name, limit=10_000)
+        if row.occurrence.local_date == local.date()
+    ]
+    # Far above what a schedule can have on one date, so that it never takes the schedule's own ordinal.
+    ordinal = max([1440, *on_the_day]) + 1
+    occurrence = Occurrence(local.date(), ordinal)
+    return occurrences.plan(connection, name, Stream.EACH, occurrence, now, now, now, by_hand=True)

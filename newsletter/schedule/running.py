@@ -1,0 +1,173 @@
+"""``newsletter run`` without its web pages: APScheduler ticks; each tick collects what is due and moves occurrences on;
+beside it one sender empties the outbox. Until told to stop, then it drains.
+
+APScheduler's job store is memory: the occurrence rows are the truth, and a tick lost costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.executors.asyncio import AsyncIOExecutor
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from newsletter.collect.collecting import CollectResult, collect_all, due_sources
+from newsletter.collect.parsing import Parser
+from newsletter.config.reading import Configuration
+from newsletter.deliver.configured import configured_sender
+from newsletter.deliver.sending import Clock, Sender
+from newsletter.errors import NewsletterError, SenderLockLost, StoreError
+from newsletter.net import Fetcher
+from newsletter.schedule.logo import publish_logo
+from newsletter.schedule.work import Work
+from newsletter.store import Store, heartbeats, senders, sources
+
+log = structlog.get_logger()
+
+TICK = timedelta(seconds=1)
+BEAT_EVERY = timedelta(seconds=10)
+_FIRST_COLLECTION = timedelta(seconds=60)
+_LOCK_SECONDS = 1.0
+_TROUBLE_SECONDS = 2.0
+
+
+async def run(
+    configuration: Configuration, store: Store, clock: Clock, stop: asyncio.Event, *, tick: timedelta = TICK
+) -> None:
+    """Collect, compose and send on schedule until ``stop`` is set; returns when what was on the wire is recorded.
+
+    Two such processes on one store do each thing once: rows decide, and on SQLite one of them sends while the other
+    waits to take over. Raises ConfigurationError before anything is begun; later errors are logged and tried again.
+    """
+    logo = await asyncio.to_thread(publish_logo, configuration)
+    running = _Running(configuration, store, clock, stop, Work(configuration, store, logo=logo))
+    async with Fetcher(contact=str(configuration.schedules.site.url)) as fetcher:
+        with Parser() as parser:
+            await running.until_stopped(fetcher, parser, tick)
+
+
+async def collect_due(
+    configuration: Configuration, store: Store, fetcher: Fetcher, parser: Parser, now: datetime
+) -> list[CollectResult]:
+    """Collect the sources whose turn it is. Raises StoreError."""
+    rows = await store.read_async(sources.list_sources)
+    wanted = configuration.schedules.sources
+    due = {name: wanted[name] for name in due_sources(rows, wanted, now)}
+    if not due:
+        return []
+    return await collect_all(
+        due,
+        store=store,
+        fetcher=fetcher,
+        parser=parser,
+        media_folder=configuration.media_folder,
+        now=now,
+        root=configuration.folder,
+    )
+
+
+class _Running:
+    def __init__(
+        self, configuration: Configuration, store: Store, clock: Clock, stop: asyncio.Event, work: Work
+    ) -> None:
+        self._configuration, self._store, self._clock, self._stop, self._work = configuration, store, clock, stop, work
+        self._sender: Sender | None = None
+        self._beats: dict[str, tuple[datetime | None, str]] = {}
+
+    async def until_stopped(self, fetcher: Fetcher, parser: Parser, tick: timedelta) -> None:
+        async def collect() -> None:
+            for result in await collect_due(self._configuration, self._store, fetcher, parser, self._clock()):
+                if result.error:
+                    log.warning("source failed", source=result.source, error=result.error)
+                elif result.new or result.changed:
+                    log.info("collected", source=result.source, new=result.new, changed=result.changed)
+
+        async def advance() -> None:
+            queued = await asyncio.to_thread(self._work.advance, self._clock(), self._stop.is_set)
+            if queued and self._sender is not None:
+                self._sender.wake()
+
+        # What is overdue is composed of what the sources have now, not of what they had before the stop.
+        try:
+            async with asyncio.timeout(_FIRST_COLLECTION.total_seconds()):
+                await self._beaten("collector", tick, collect)
+        except TimeoutError:
+            log.warning("the first collection takes long; going on beside it")
+        scheduler = AsyncIOScheduler(timezone=UTC, executors={"default": AsyncIOExecutor()})
+        every = {"trigger": "interval", "seconds": tick.total_seconds(), "coalesce": True, "max_instances": 1}
+        now = datetime.now(UTC)
+        for name, job in (("collector", collect), ("scheduler", advance)):
+            scheduler.add_job(
+                self._beaten, args=(name, tick, job), id=name, next_run_time=now, misfire_grace_time=None, **every
+            )
+        sending = asyncio.create_task(self._send())
+        scheduler.start()
+        try:
+            await self._stop.wait()
+        finally:
+            scheduler.remove_all_jobs()
+            await sending
+            scheduler.shutdown(wait=False)
+
+    async def _beaten(self, name: str, tick: timedelta, job: Callable[[], Awaitable[None]]) -> None:
+        """Run one tick of a job and leave a heartbeat, with its error if it failed; it is tried again next time."""
+        error = ""
+        try:
+            await job()
+        except NewsletterError as failure:
+            error = str(failure)
+            log.error("tick failed", job=name, error=error)
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            log.exception("tick failed", job=name)
+        await self._beat(name, tick, error)
+
+    async def _beat(self, name: str, within: timedelta, error: str = "") -> None:
+        now = self._clock()
+        last, last_error = self._beats.get(name, (None, ""))
+        if last is not None and error == last_error and timedelta(0) <= now - last < BEAT_EVERY:
+            return
+        try:
+            await self._store.write_async(heartbeats.beat, name, now, now + BEAT_EVERY + within, error)
+            self._beats[name] = (now, error)
+        except StoreError as failure:
+            log.error("no heartbeat", job=name, error=str(failure))
+
+    async def _send(self) -> None:
+        """Be the sender whenever this process may be: on SQLite once no other process is."""
+        while not self._stop.is_set():
+            try:
+                lock = await asyncio.to_thread(senders.acquire, self._store, self._clock())
+                if lock is None:
+                    await self._wait(_LOCK_SECONDS)
+                    continue
+                try:
+                    self._sender = configured_sender(self._configuration, self._store, lock, self._clock)
+                    beating = asyncio.create_task(self._beat_while_sending())
+                    try:
+                        await self._sender.run(self._stop)
+                    finally:
+                        beating.cancel()
+                finally:
+                    self._sender = None
+                    await asyncio.to_thread(lock.close, self._clock())
+            except SenderLockLost as error:
+                log.error("sender stopped; it will start again", error=str(error))
+            except NewsletterError as error:
+                log.error("sender failed; it will start again", error=str(error))
+                await self._wait(_TROUBLE_SECONDS)
+
+    async def _beat_while_sending(self) -> None:
+        while True:
+            await self._beat("sender", TICK)
+            await asyncio.sleep(TICK.total_seconds())
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            pass

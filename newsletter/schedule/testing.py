@@ -1,0 +1,93 @@
+"""One test message of what would be sent next, to one address, outside the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import datetime
+
+from newsletter.compose.composing import compose_preview
+from newsletter.compose.keys import rendered_keys
+from newsletter.config.reading import Configuration
+from newsletter.deliver.assembling import Reader, from_address, message_for
+from newsletter.deliver.configured import staging_addresses
+from newsletter.deliver.smtp import Answered, RelayConnection, Withheld
+from newsletter.errors import NothingToSend, RelayError, UsageError
+from newsletter.members.links import Links
+from newsletter.model import Edition, JoinedKey, MailFormat, Stream
+from newsletter.render.joining import Variants
+from newsletter.render.rendering import render_edition, templates_of, web_base
+from newsletter.schedule.logo import publish_logo
+from newsletter.schedule.turns import next_turn
+from newsletter.store import Store, subscribers
+
+
+async def send_test(
+    configuration: Configuration, store: Store, newsletter_name: str, address: str, now: datetime
+) -> str:
+    """Send it; the name of the edition it showed. Raises NothingToSend, TemplateError, RelayError and UsageError.
+
+    It is made as a send makes it, for the newsletter's own sections and the first plan. Where the address is a
+    subscriber's, the links are hers.
+    """
+    allowed = staging_addresses(configuration)
+    if allowed is not None and address not in allowed:
+        raise UsageError(f"staging may not mail {address}", where="--test", remedy="Add it to staging_recipients")
+    edition, message = await asyncio.to_thread(_make, configuration, store, newsletter_name, address, now)
+    name, relay = configuration.relay(newsletter_name)
+    connection = await RelayConnection.open(name, relay)
+    try:
+        sender = relay.envelope_sender or from_address(configuration, newsletter_name)
+        result = await connection.transmit(sender, address, message, _always)
+    finally:
+        if connection.usable:
+            await connection.quit()
+        else:
+            connection.abort()
+    if isinstance(result, Answered) and result.reply.accepted:
+        return str(edition.name)
+    what = (
+        str(result.reply)
+        if isinstance(result, Answered)
+        else ("withheld" if isinstance(result, Withheld) else result.why)
+    )
+    raise RelayError(f"it did not take the test for {address}: {what}", where=f"relay {name}")
+
+
+async def _always() -> bool:
+    return True
+
+
+def _make(
+    configuration: Configuration, store: Store, newsletter_name: str, address: str, now: datetime
+) -> tuple[Edition, bytes]:
+    newsletter = configuration.newsletter(newsletter_name)
+    proposal = compose_preview(store, newsletter_name, newsletter, now=now)
+    turn = next_turn(newsletter.schedule, configuration.zone(newsletter_name), now)
+    if not proposal.selection.article_ids or turn is None:
+        raise NothingToSend(f"{newsletter_name} has no new story", remedy="Collect first (`newsletter collect`)")
+    edition = Edition(newsletter_name, Stream.EACH, turn.occurrence, "", turn.utc, proposal.sections)
+    key = rendered_keys([configuration.language(newsletter_name)], list(configuration.schedules.plans)[:1])[0]
+    pieces = render_edition(
+        configuration, edition, proposal.articles, key, templates_of(configuration), logo=publish_logo(configuration)
+    )
+    variant = Variants(pieces).variant(JoinedKey())
+    assert variant is not None, "the pool has stories"
+    person = store.read(subscribers.by_address, address)
+    reader = (
+        Reader(person.id, person.address, person.first_name, person.last_name, person.secret)
+        if person is not None
+        else Reader(0, address, "", "", secrets.token_bytes(32))
+    )
+    domain = from_address(configuration, newsletter_name).rpartition("@")[2]
+    message = message_for(
+        configuration,
+        edition,
+        variant,
+        reader,
+        message_id=f"<test.{secrets.token_hex(16)}@{domain}>",
+        mail_format=MailFormat.HTML,
+        links=Links(web_base(configuration)),
+        now=now,
+    )
+    return edition, message

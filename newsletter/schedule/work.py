@@ -1,0 +1,166 @@
+"""Takes each occurrence through its states and introduces the rooms to each other: compose -> render -> outbox.
+
+    planned  -- compose_at has come -->  composed  -- rendered, no finding -->  approved  -- due -->  sending  -->  sent
+
+Each step is safe to repeat and safe beside another process: the row's own compare-and-set decides who makes it. A step
+that fails holds its occurrence, with the error, and costs no other. Blocking: run it off the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from newsletter.compose.composing import compose
+from newsletter.compose.keys import has_stories, rendered_keys
+from newsletter.config.reading import Configuration
+from newsletter.errors import NewsletterError, StoreError
+from newsletter.model import OccurrenceState, Picture, Reason
+from newsletter.render.rendering import render_edition, templates_of
+from newsletter.schedule.checking import findings_of
+from newsletter.schedule.planning import plan_ahead, too_late
+from newsletter.store import Store, articles, deliveries, editions, fan_out, occurrences, pieces
+from newsletter.store.editions import EditionRow
+from newsletter.store.occurrences import OccurrenceRow
+
+log = structlog.get_logger()
+
+_S = OccurrenceState
+FAN_OUT_PAGE = 1000
+PLAN_EVERY = timedelta(minutes=1)
+
+
+class Work:
+    """The steps, for one configuration and store. ``logo`` is our copy of the theme's."""
+
+    def __init__(self, configuration: Configuration, store: Store, *, logo: Picture | None = None) -> None:
+        self.configuration, self.store, self.logo = configuration, store, logo
+        self._planned_at: datetime | None = None
+
+    def advance(self, now: datetime, stopping: Callable[[], bool] = lambda: False) -> bool:
+        """Do all that is due; True when rows were queued. Raises StoreError; anything else is held with its row."""
+        self._plan(now)
+        for row in self.store.read(occurrences.due_to_compose, now):
+            self._guarded(self.compose, row, now)
+        for row in self.store.read(occurrences.listing, states=[_S.COMPOSED]):
+            self._guarded(self.prepare, row, now)
+        for row in self.store.read(occurrences.due_to_send, now):
+            self._guarded(self.begin, row, now)
+        queued = False
+        for row in self.store.read(occurrences.sending):
+            queued |= bool(self._guarded(partial(self.fan_out, stopping=stopping), row, now))
+            self.complete(row, now)
+        return queued
+
+    def _plan(self, now: datetime) -> None:
+        """Plan ahead and expire the stale, once a minute: a tick that finds nothing to do writes nothing."""
+        if self._planned_at is not None and abs(now - self._planned_at) < PLAN_EVERY:
+            return
+        plan_ahead(self.store, self.configuration, now)
+        self.store.write(deliveries.expire, now)
+        self._planned_at = now
+
+    def compose(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
+        """planned -> composed, or skipped with its reason."""
+        newsletter = self.configuration.newsletter(row.newsletter)
+        if too_late(row, newsletter, now):
+            return self._skip_missed(row, now)
+        composed = compose(self.store, row, row.newsletter, newsletter, now=now)
+        if composed.made:
+            log.info(
+                "composed",
+                edition=str(row.name),
+                state=composed.occurrence.state.value,
+                reason=composed.occurrence.reason.value,
+                articles=len(composed.edition.edition.article_ids) if composed.edition else 0,
+            )
+        return composed.occurrence
+
+    def prepare(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
+        """composed -> approved once every edition is rendered for every rendered key and nothing speaks against it."""
+        for edition in self.store.read(editions.for_occurrence, row.id):
+            self.render(edition)
+            for finding in findings_of(self.configuration, self.store, edition):
+                return self._hold(row, Reason.GATE, f"{finding.what}. {finding.remedy}", now)
+        self.store.write(occurrences.transition, row.id, _S.APPROVED, from_={_S.COMPOSED}, now=now)
+        return self._again(row)
+
+    def render(self, edition: EditionRow) -> None:
+        """Render an edition for each rendered key that has no pieces yet. Raises TemplateError."""
+        schedules = self.configuration.schedules
+        keys = rendered_keys([self.configuration.language(edition.newsletter)], schedules.plans)
+        there = set(self.store.read(pieces.keys, edition.id, edition.revision))
+        missing = [key for key in keys if key not in there]
+        if not missing:
+            return
+        known = self.store.read(articles.get_many, edition.edition.article_ids)
+        templates = templates_of(self.configuration)
+        for key in missing:
+            made = render_edition(self.configuration, edition.edition, known, key, templates, logo=self.logo)
+            self.store.write(pieces.save, edition.id, edition.revision, key, made)
+
+    def begin(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
+        """approved -> sending at its time; skipped when that is past catch-up."""
+        if row.state is not _S.APPROVED:
+            return row
+        if too_late(row, self.configuration.newsletter(row.newsletter), now):
+            return self._skip_missed(row, now)
+        if self.store.write(occurrences.transition, row.id, _S.SENDING, from_={_S.APPROVED}, now=now):
+            log.info("sending begins", edition=str(row.name))
+        return self._again(row)
+
+    def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Make the deliveries of a sending occurrence, page by page; how many subscribers were seen now."""
+        newsletter = self.configuration.newsletter(row.newsletter)
+        seen = 0
+        for edition in self.store.read(editions.for_occurrence, row.id):
+            while edition.fanned_out_at is None and not stopping():
+                page = self.store.write(
+                    fan_out.fan_out_page,
+                    edition.id,
+                    language=self.configuration.language(row.newsletter),
+                    expires_at=now + newsletter.retry_for,
+                    now=now,
+                    limit=FAN_OUT_PAGE,
+                    has_stories=lambda sections, pool=edition.edition: has_stories(sections, newsletter, pool),  # type: ignore[misc]
+                )
+                seen += page
+                if page == 0:
+                    break
+        return seen
+
+    def complete(self, row: OccurrenceRow, now: datetime) -> bool:
+        """sending -> sent once everyone has a delivery and none still moves. True when it is sent."""
+        if any(edition.fanned_out_at is None for edition in self.store.read(editions.for_occurrence, row.id)):
+            return False
+        if self.store.read(deliveries.open_work, row.id)[0]:
+            return False
+        if self.store.write(occurrences.transition, row.id, _S.SENT, from_={_S.SENDING}, now=now):
+            log.info("sent", edition=str(row.name))
+        return True
+
+    def _guarded(self, step: Callable[[OccurrenceRow, datetime], object], row: OccurrenceRow, now: datetime) -> object:
+        try:
+            return step(row, now)
+        except StoreError:
+            raise
+        except NewsletterError as error:
+            log.error("held", edition=str(row.name), error=str(error))
+            return self._hold(row, Reason.TEMPLATE_ERROR, str(error), now)
+
+    def _hold(self, row: OccurrenceRow, reason: Reason, detail: str, now: datetime) -> OccurrenceRow:
+        self.store.write(occurrences.hold, row.id, reason=reason, detail=detail, now=now)
+        return self._again(row)
+
+    def _skip_missed(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
+        late = now - row.due_at
+        detail = f"{late.total_seconds() / 60:.0f} minutes late, more than its catch_up"
+        self.store.write(occurrences.skip, row.id, reason=Reason.MISSED, detail=detail, now=now)
+        log.warning("missed", edition=str(row.name), detail=detail)
+        return self._again(row)
+
+    def _again(self, row: OccurrenceRow) -> OccurrenceRow:
+        return self.store.read(occurrences.get, row.id) or row

@@ -1,0 +1,133 @@
+"""Which articles an edition holds or has sent, and who may let go of them again (Invariant 4).
+
+A row of ``article_uses`` takes an article out of the reach of every other edition of the same newsletter, stream and
+cohort. It is reserved in the transaction that makes the edition, and released when nothing of that edition was mailed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, true, update
+
+from newsletter.model import DeliveryState, Reason, Stream
+from newsletter.store.conflicts import insert_ignoring_conflicts
+from newsletter.store.tables import article_uses, articles, deliveries, editions, selections
+
+
+def reserve(connection: Connection, edition_id: int, article_ids: Collection[int]) -> frozenset[int]:
+    """Reserve these articles for an edition; the ids of those that it now holds (another edition has the rest)."""
+    edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
+    if article_ids:
+        # In order of id, so that two transactions reserving the same articles wait for, not deadlock, each other.
+        connection.execute(
+            insert_ignoring_conflicts(connection, article_uses),
+            [
+                {
+                    "newsletter": edition.newsletter,
+                    "stream": edition.stream,
+                    "cohort": edition.cohort,
+                    "article_id": article_id,
+                    "edition_id": edition_id,
+                }
+                for article_id in sorted(set(article_ids))
+            ],
+        )
+    held = select(article_uses.c.article_id).where(article_uses.c.edition_id == edition_id)
+    return frozenset(connection.execute(held).scalars())
+
+
+def mark_sent(connection: Connection, which: ColumnElement[bool]) -> int:
+    """Mark as sent what the editions ``which`` picks have mailed; the number of rows. Idempotent.
+
+    What overflowed and was dropped is used up, but it was not sent, and is not marked.
+    """
+    dropped = exists().where(
+        editions.c.id == article_uses.c.edition_id,
+        selections.c.occurrence_id == editions.c.occurrence_id,
+        selections.c.cohort == editions.c.cohort,
+        selections.c.article_id == article_uses.c.article_id,
+        selections.c.reason == Reason.DROPPED_OVERFLOW.value,
+    )
+    return connection.execute(
+        update(article_uses)
+        .where(
+            article_uses.c.edition_id.in_(select(editions.c.id).where(which)),
+            article_uses.c.sent != true(),
+            ~dropped,
+        )
+        .values(sent=True)
+    ).rowcount
+
+
+def release(connection: Connection, which: ColumnElement[bool]) -> int:
+    """Let go of the articles of the editions ``which`` picks; the number of rows.
+
+    An edition of which any message went on the wire keeps its articles, whatever became of that message: releasing
+    them could mail a story twice.
+    """
+    on_the_wire = exists().where(
+        deliveries.c.edition_id == editions.c.id,
+        or_(deliveries.c.attempt > 0, deliveries.c.state.in_([DeliveryState.SENDING.value, DeliveryState.SENT.value])),
+    )
+    marked = article_uses.alias("marked")
+    sent = exists().where(marked.c.edition_id == editions.c.id, marked.c.sent == true())
+    unsent = select(editions.c.id).where(and_(which, ~on_the_wire, ~sent))
+    return connection.execute(delete(article_uses).where(article_uses.c.edition_id.in_(unsent))).rowcount
+
+
+def passed_over(
+    connection: Connection,
+    *,
+    newsletter: str,
+    stream: Stream,
+    cohort: str,
+    too_old_before: datetime,
+    told_before: datetime,
+    limit: int,
+) -> dict[int, Reason]:
+    """Articles that are no candidates for these readers, and why: used, retracted, remembered only, or too old.
+
+    Those first seen from ``too_old_before`` on, and of the older ones those that no edition has told of: unused and
+    first seen from ``told_before`` on. The newest by id, at most ``limit``.
+    """
+    unused = article_uses.c.article_id.is_(None)
+    free = and_(unused, articles.c.eligible == true(), articles.c.retracted_at.is_(None))
+    young = articles.c.first_seen_at >= too_old_before
+    statement = (
+        select(articles.c.id, articles.c.retracted_at, articles.c.eligible, article_uses.c.sent, selections.c.reason)
+        .outerjoin(
+            article_uses,
+            and_(
+                article_uses.c.newsletter == newsletter,
+                article_uses.c.stream == stream.value,
+                article_uses.c.cohort == cohort,
+                article_uses.c.article_id == articles.c.id,
+            ),
+        )
+        .outerjoin(editions, editions.c.id == article_uses.c.edition_id)
+        .outerjoin(
+            selections,
+            and_(
+                selections.c.occurrence_id == editions.c.occurrence_id,
+                selections.c.cohort == cohort,
+                selections.c.article_id == articles.c.id,
+            ),
+        )
+        .where(articles.c.first_seen_at >= min(told_before, too_old_before), or_(young & ~free, ~young & free))
+        .order_by(articles.c.id.desc())
+        .limit(limit)
+    )
+    return {row.id: _why_passed_over(row) for row in connection.execute(statement)}
+
+
+def _why_passed_over(row: Any) -> Reason:
+    if row.sent is not None:
+        if row.reason == Reason.DROPPED_OVERFLOW.value:
+            return Reason.DROPPED_OVERFLOW
+        return Reason.ALREADY_SENT if row.sent else Reason.RESERVED_ELSEWHERE
+    if row.retracted_at is not None:
+        return Reason.RETRACTED
+    return Reason.TOO_OLD if row.eligible else Reason.BACKFILL

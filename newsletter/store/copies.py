@@ -1,0 +1,52 @@
+"""What of the ledger a reader's own copy of an edition is made from again: for the browser and for preview."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from newsletter.model import MailFormat, Occurrence, RenderedKey
+from newsletter.store.tables import deliveries, editions
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The facts of one delivery that decided its bytes. ``sections`` is the column's text; ``sent_at`` is UTC, None
+    while no server's answer has been recorded."""
+
+    edition_id: int
+    revision: int
+    rendered_key: RenderedKey
+    sections: str
+    format: MailFormat
+    message_id: str
+    sent_at: datetime | None
+
+
+def find(connection: Connection, subscriber_id: int, newsletter: str, occurrence: Occurrence) -> Copy | None:
+    """Her copy of this occurrence; None where no sender ever took it up, so that she cannot have it."""
+    row = connection.execute(
+        select(deliveries, editions.c.revision)
+        .join(editions, editions.c.id == deliveries.c.edition_id)
+        .where(
+            deliveries.c.subscriber_id == subscriber_id,
+            deliveries.c.newsletter == newsletter,
+            deliveries.c.occurrence == str(occurrence),
+            deliveries.c.attempt > 0,
+        )
+        .order_by(deliveries.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Copy(
+        edition_id=row.edition_id,
+        revision=row.revision,
+        rendered_key=RenderedKey.parse(row.rendered_key),
+        sections=row.sections,
+        format=MailFormat(row.format),
+        message_id=row.message_id,
+        sent_at=row.sent_at,
+    )

@@ -1,0 +1,314 @@
+"""Editions: what each cohort gets in an occurrence, and why each candidate is in it or not.
+
+An edition, its reserved articles, its decisions and the occurrence's move to ``composed`` are one transaction: whoever
+is killed, at whatever instant, leaves all of them or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+
+from newsletter.errors import StoreError
+from newsletter.model import (
+    Decision,
+    Edition,
+    EditionName,
+    EditionSection,
+    Occurrence,
+    OccurrenceState,
+    Reason,
+    Stream,
+)
+from newsletter.store import article_uses, occurrences
+from newsletter.store.conflicts import insert_ignoring_conflicts
+from newsletter.store.occurrences import OccurrenceRow
+from newsletter.store.tables import articles, editions, selections
+from newsletter.store.tables import occurrences as occurrences_table
+
+_S = OccurrenceState
+
+
+@dataclass(frozen=True, slots=True)
+class EditionRow:
+    """One cohort's edition of an occurrence. Times are UTC; ``fanned_out_at`` is None until everyone has a delivery."""
+
+    id: int
+    occurrence_id: int
+    newsletter: str
+    stream: Stream
+    occurrence: Occurrence
+    cohort: str
+    zone: str
+    hour: str
+    due_at: datetime
+    revision: int
+    sections: tuple[EditionSection, ...]
+    composed_at: datetime
+    fanned_out_at: datetime | None
+
+    @property
+    def name(self) -> EditionName:
+        return EditionName(self.newsletter, self.occurrence, self.cohort)
+
+    @property
+    def edition(self) -> Edition:
+        """The same as the model's type, which rendering takes."""
+        return Edition(
+            newsletter=self.newsletter,
+            stream=self.stream,
+            occurrence=self.occurrence,
+            cohort=self.cohort,
+            due_at=self.due_at,
+            sections=self.sections,
+            revision=self.revision,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WhyRow:
+    """Why one candidate is, or is not, in an occurrence's edition of ``cohort``."""
+
+    cohort: str
+    article_id: int
+    headline: str
+    url: str
+    source: str
+    reason: Reason
+    section: str
+    position: int
+
+
+# --- composing -------------------------------------------------------------------------------------------------------
+
+
+def create(
+    connection: Connection,
+    occurrence_row: OccurrenceRow,
+    cohort: str,
+    zone: str,
+    hour: str,
+    due_at: datetime,
+    sections: Sequence[EditionSection],
+    decisions: Sequence[Decision],
+    now: datetime,
+) -> EditionRow:
+    """Make this cohort's edition, reserve its articles, record the decisions, move a planned occurrence to composed.
+
+    An article that another edition reserved meanwhile is left out, with reason ``reserved_elsewhere``. Where the
+    edition is there already, that one is returned and nothing is changed. Raises StoreError where the occurrence can no
+    longer be composed (held, skipped, cancelled, stopped, sent).
+    """
+    current = occurrences.get(connection, occurrence_row.id, lock=True)
+    if current is None:
+        raise StoreError("this occurrence is no longer in the store", where=str(occurrence_row.name))
+    existing = find(connection, occurrence_row.id, cohort)
+    if existing is not None:
+        return existing
+    if current.state not in (_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.SENDING):
+        raise StoreError(f"an occurrence that is {current.state.value} is not composed", where=str(current.name))
+    edition_id = _insert(connection, current, cohort, zone, hour, due_at, now)
+    wanted = [article for section in sections for article in section.article_ids]
+    dropped = [decision.article_id for decision in decisions if decision.reason is Reason.DROPPED_OVERFLOW]
+    held = article_uses.reserve(connection, edition_id, [*wanted, *dropped])
+    kept = _only(sections, held)
+    connection.execute(editions.update().where(editions.c.id == edition_id).values(sections=_to_json(kept)))
+    record_selections(connection, current.id, cohort, _without(decisions, kept, held))
+    if current.state is _S.PLANNED:
+        occurrences.transition(connection, current.id, _S.COMPOSED, from_={_S.PLANNED}, now=now)
+    made = get(connection, edition_id)
+    assert made is not None
+    return made
+
+
+def record_selections(connection: Connection, occurrence_id: int, cohort: str, decisions: Sequence[Decision]) -> None:
+    """Write why each candidate is in this cohort's edition or not, in place of what was decided before."""
+    connection.execute(
+        delete(selections).where(selections.c.occurrence_id == occurrence_id, selections.c.cohort == cohort)
+    )
+    add_selections(connection, occurrence_id, cohort, decisions)
+
+
+def add_selections(connection: Connection, occurrence_id: int, cohort: str, decisions: Sequence[Decision]) -> None:
+    """Write the same of further articles; what is written already stays."""
+    if decisions:
+        connection.execute(
+            insert_ignoring_conflicts(connection, selections),
+            [
+                {
+                    "occurrence_id": occurrence_id,
+                    "cohort": cohort,
+                    "article_id": decision.article_id,
+                    "reason": decision.reason.value,
+                    "section": decision.section,
+                    "position": decision.position,
+                }
+                for decision in decisions
+            ],
+        )
+
+
+def mark_uses_sent(connection: Connection, edition_id: int) -> int:
+    """Mark the articles of an edition as sent, as ``occurrences.transition`` to sent does; the number newly marked."""
+    return article_uses.mark_sent(connection, editions.c.id == edition_id)
+
+
+def release_uses(connection: Connection, edition_id: int) -> int:
+    """Free the articles of an edition for the next one, unless any of it was mailed; the number freed."""
+    return article_uses.release(connection, editions.c.id == edition_id)
+
+
+def _insert(
+    connection: Connection,
+    occurrence: OccurrenceRow,
+    cohort: str,
+    zone: str,
+    hour: str,
+    due_at: datetime,
+    now: datetime,
+) -> int:
+    statement = (
+        insert(editions)
+        .values(
+            occurrence_id=occurrence.id,
+            newsletter=occurrence.newsletter,
+            stream=occurrence.stream.value,
+            occurrence=str(occurrence.occurrence),
+            cohort=cohort,
+            zone=zone,
+            hour=hour,
+            due_at=due_at,
+            sections=[],
+            composed_at=now,
+        )
+        .returning(editions.c.id)
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
+def _only(sections: Sequence[EditionSection], held: Collection[int]) -> tuple[EditionSection, ...]:
+    kept = (
+        EditionSection(section.name, tuple(article for article in section.article_ids if article in held))
+        for section in sections
+    )
+    return tuple(section for section in kept if section.article_ids)
+
+
+def _without(decisions: Sequence[Decision], kept: Sequence[EditionSection], held: Collection[int]) -> list[Decision]:
+    """The decisions as they came out: what somebody else holds is left out, and the rest move up."""
+    positions = {article: position for section in kept for position, article in enumerate(section.article_ids, start=1)}
+    takes = (Reason.CHOSEN, Reason.DROPPED_OVERFLOW)
+    return [
+        replace(decision, reason=Reason.RESERVED_ELSEWHERE, position=0)
+        if decision.reason in takes and decision.article_id not in held
+        else replace(decision, position=positions.get(decision.article_id, 0))
+        for decision in decisions
+    ]
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+
+def get(connection: Connection, edition_id: int) -> EditionRow | None:
+    """The edition with this id, or None."""
+    return _one(connection, select(editions).where(editions.c.id == edition_id))
+
+
+def load(connection: Connection, edition_id: int) -> Edition:
+    """The edition with this id, for rendering. Raises StoreError where there is none."""
+    row = get(connection, edition_id)
+    if row is None:
+        raise StoreError(f"there is no edition {edition_id}")
+    return row.edition
+
+
+def find(connection: Connection, occurrence_id: int, cohort: str = "") -> EditionRow | None:
+    """This cohort's edition of an occurrence, or None."""
+    return _one(
+        connection,
+        select(editions).where(editions.c.occurrence_id == occurrence_id, editions.c.cohort == cohort),
+    )
+
+
+def for_occurrence(connection: Connection, occurrence_id: int) -> list[EditionRow]:
+    """Every edition of an occurrence, in order of cohort."""
+    statement = select(editions).where(editions.c.occurrence_id == occurrence_id).order_by(editions.c.cohort)
+    return [_row(row) for row in connection.execute(statement)]
+
+
+def last_sent(connection: Connection, newsletter: str, stream: Stream) -> EditionRow | None:
+    """The latest edition whose occurrence has been sent, or None."""
+    return _one(
+        connection,
+        select(editions)
+        .join(occurrences_table, occurrences_table.c.id == editions.c.occurrence_id)
+        .where(
+            editions.c.newsletter == newsletter,
+            editions.c.stream == stream.value,
+            occurrences_table.c.state == _S.SENT.value,
+        )
+        .order_by(editions.c.due_at.desc(), editions.c.id.desc())
+        .limit(1),
+    )
+
+
+def last_composed_at(connection: Connection, newsletter: str, stream: Stream, cohort: str) -> datetime | None:
+    """When an edition for these readers was last composed, or None: what was too old by then has been reported."""
+    statement = select(func.max(editions.c.composed_at)).where(
+        editions.c.newsletter == newsletter, editions.c.stream == stream.value, editions.c.cohort == cohort
+    )
+    return connection.execute(statement).scalar()
+
+
+def why(connection: Connection, occurrence_id: int) -> list[WhyRow]:
+    """Why each candidate is, or is not, in an occurrence, by cohort and then by article id."""
+    statement = (
+        select(selections, articles.c.headline, articles.c.url, articles.c.source)
+        .join(articles, articles.c.id == selections.c.article_id)
+        .where(selections.c.occurrence_id == occurrence_id)
+        .order_by(selections.c.cohort, selections.c.article_id)
+    )
+    return [
+        WhyRow(
+            cohort=row.cohort,
+            article_id=row.article_id,
+            headline=row.headline,
+            url=row.url,
+            source=row.source,
+            reason=Reason(row.reason),
+            section=row.section,
+            position=row.position,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def _to_json(sections: Sequence[EditionSection]) -> list[dict[str, Any]]:
+    return [{"name": section.name, "articles": list(section.article_ids)} for section in sections]
+
+
+def _one(connection: Connection, statement: Select[Any]) -> EditionRow | None:
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _row(row)
+
+
+def _row(row: Row[Any]) -> EditionRow:
+    return EditionRow(
+        id=row.id,
+        occurrence_id=row.occurrence_id,
+        newsletter=row.newsletter,
+        stream=Stream(row.stream),
+        occurrence=Occurrence.parse(row.occurrence),
+        cohort=row.cohort,
+        zone=row.zone,
+        hour=row.hour,
+        due_at=row.due_at,
+        revision=row.revision,
+        sections=tuple(EditionSection(section["name"], tuple(section["articles"])) for section in row.sections),
+        composed_at=row.composed_at,
+        fanned_out_at=row.fanned_out_at,
+    )
