@@ -366,6 +366,16 @@ class EditionSection:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """Why one candidate is, or is not, in an edition. ``position`` counts from 1 within its section, 0 outside."""
+
+    article_id: int
+    reason: Reason
+    section: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Edition:
     """What one cohort gets in one occurrence: its pool, by section. ``due_at`` is UTC."""
 

@@ -6,79 +6,54 @@ file, line numbers and "did you mean" are in ``config.reading``; checks across k
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    HttpUrl,
-    SecretStr,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from newsletter.config.mailbox import Mailbox
+from newsletter.config.values import (
+    DAYS,
+    AddressText,
+    ClockTime,
+    Colour,
+    CronText,
+    Day,
+    Duration,
+    FilePath,
+    FontName,
+    HeaderText,
+    Language,
+    LongerThanZero,
+    MailboxText,
+    Name,
+    StoreUrl,
+    WebAddress,
+    Zone,
 )
-
 from newsletter.model import Access
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if not value.strip() or match is None:
-            raise ValueError("a duration is written like 45s, 10m, 6h, 3d or 1h30m")
-        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    if isinstance(value, timedelta):
-        return value
-    raise ValueError("a duration needs its unit, like 45s, 10m, 6h or 3d")
-
-
-def _zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError(f"'{value}' is not an IANA time zone; write one like Asia/Kolkata")
-    return value
-
-
-def _clock_time(value: Any) -> Any:
-    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
-        raise ValueError('a time of day is written "07:00", in quotes')
-    return value
-
-
-def _colour(value: str) -> str:
-    if _COLOUR.fullmatch(value) is None:
-        raise ValueError("a colour is written #rrggbb")
-    return value.lower()
-
-
-def _one_line(value: str) -> str:
-    if any(character in value for character in "\r\n\0"):
-        raise ValueError("this goes into a mail header and must be one line")
-    return value.strip()
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration, json_schema_input_type=str),
-    Field(json_schema_extra={"examples": ["10m", "6h", "3d"]}),
+__all__ = [
+    "DAYS",
+    "ArticleRules",
+    "Day",
+    "Environment",
+    "Match",
+    "Newsletter",
+    "Relay",
+    "Schedule",
+    "Schedules",
+    "Section",
+    "Site",
+    "Source",
+    "Theme",
+    "Web",
 ]
-Zone = Annotated[str, AfterValidator(_zone)]
-ClockTime = Annotated[str, BeforeValidator(_clock_time, json_schema_input_type=str)]
-Colour = Annotated[str, AfterValidator(_colour)]
-HeaderText = Annotated[str, AfterValidator(_one_line), Field(min_length=1)]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
-DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_DAY = timedelta(days=1)
 
 
 class Strict(BaseModel):
@@ -91,19 +66,19 @@ class Theme(Strict):
     """A site's colours, logo and fonts."""
 
     accent: Colour = Field("#7a1f1f", description="The one accent colour, #rrggbb")
-    logo: Path | None = Field(None, description="A PNG or JPEG at twice its shown size, beside this file")
-    headline_font: str | None = Field(None, description="A font family to put before Georgia")
-    text_font: str | None = Field(None, description="A font family to put before the system sans")
+    logo: FilePath | None = Field(None, description="A PNG or JPEG at twice its shown size, beside this file")
+    headline_font: FontName | None = Field(None, description="A font family to put before Georgia")
+    text_font: FontName | None = Field(None, description="A font family to put before the system sans")
 
 
 class Site(Strict):
     """The publisher."""
 
     name: HeaderText
-    url: HttpUrl
+    url: WebAddress
     postal_address: str = Field(min_length=5, description="Printed at the foot of every mail; the law asks for it")
     timezone: Zone = "UTC"
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    language: Language = "en"
     theme: Theme = Theme()
 
     @property
@@ -121,8 +96,15 @@ class Environment(StrEnum):
 class Web(Strict):
     """Where links and pictures in mails point, and where our pages listen."""
 
-    url: HttpUrl
-    listen: Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")] = "127.0.0.1:8025"
+    url: WebAddress
+    listen: Annotated[str, Field(pattern=r"^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$")] = "127.0.0.1:8025"
+
+    @field_validator("listen")
+    @classmethod
+    def _port_exists(cls, value: str) -> str:
+        if int(value.rpartition(":")[2]) > 65535:
+            raise ValueError("a port is a number up to 65535")
+        return value
 
     @property
     def base(self) -> str:
@@ -141,31 +123,37 @@ class Web(Strict):
 class Relay(Strict):
     """An SMTP server of the publisher's."""
 
-    host: str = Field(min_length=1)
+    host: Annotated[str, Field(pattern=r"^[^\s/@]{1,255}$")]
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     tls: Literal["none", "starttls", "implicit"] = "starttls"
     username: str | None = None
     password: SecretStr | None = Field(None, description='Only as "${NAME}", from the environment or .env')
     connections: Annotated[int, Field(ge=1, le=100)] = 10
-    timeout: Duration = timedelta(seconds=60)
-    ca_file: Path | None = Field(None, description="Certificates to trust besides the system's, for a private CA")
-    envelope_sender: str | None = Field(None, description="MAIL FROM; default: the newsletter's From address")
+    timeout: LongerThanZero = timedelta(seconds=60)
+    ca_file: FilePath | None = Field(None, description="Certificates to trust besides the system's, for a private CA")
+    envelope_sender: AddressText | None = Field(None, description="MAIL FROM; default: the newsletter's From address")
+
+    @model_validator(mode="after")
+    def _username_with_password(self) -> Relay:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together; one of them is missing")
+        return self
 
 
 class Source(Strict):
     """Where articles come from: exactly one of ``feed`` and ``folder``."""
 
-    feed: HttpUrl | None = None
-    folder: Path | None = None
-    every: Duration = timedelta(minutes=10)
+    feed: WebAddress | None = None
+    folder: FilePath | None = None
+    every: LongerThanZero = timedelta(minutes=10)
     section: str | None = Field(None, description="The section of articles whose source names none")
-    language: str | None = None
+    language: Language | None = None
     backfill: Annotated[int, Field(ge=0)] = Field(
         10, description="How many of the first collection's newest may be sent"
     )
     allow_private: bool = Field(False, description="Permit addresses in private networks, for a CMS inside the house")
-    fetch_timeout: Duration = timedelta(seconds=30)
-    parse_timeout: Duration = timedelta(seconds=10)
+    fetch_timeout: LongerThanZero = timedelta(seconds=30)
+    parse_timeout: LongerThanZero = timedelta(seconds=10)
     max_bytes: Annotated[int, Field(ge=1024)] = 10_000_000
 
     @model_validator(mode="after")
@@ -217,8 +205,10 @@ class Schedule(Strict):
     """When a newsletter goes out: exactly one of ``at``, ``cron`` and ``every``; wall-clock time of ``timezone``."""
 
     at: ClockTime | Annotated[list[ClockTime], Field(min_length=1)] | None = None
-    cron: str | None = None
-    every: Duration | None = None
+    cron: CronText | None = Field(None, description="Five fields; weekdays by name: 0 7 * * mon-fri")
+    every: Duration | None = Field(
+        None, description="6h: at 00:00, 06:00 … of each date. 2d: at 00:00 of every second date"
+    )
     days: Annotated[list[Day], Field(min_length=1)] | None = None
     timezone: Zone | None = None
 
@@ -230,6 +220,8 @@ class Schedule(Strict):
             raise ValueError("cron names its own days; leave days out")
         if self.every is not None and self.every < timedelta(minutes=1):
             raise ValueError("every is at least 1m")
+        if self.every is not None and self.every > _DAY and self.every % _DAY:
+            raise ValueError("every counts from local midnight: write less than a day, or whole days like 2d")
         return self
 
     @property
@@ -245,10 +237,10 @@ class Newsletter(Strict):
 
     title: HeaderText
     description: str = ""
-    from_: HeaderText = Field(alias="from", description='"The Daily Example <daily@news.example>"')
-    reply_to: HeaderText | None = None
+    from_: MailboxText = Field(alias="from", description='"The Daily Example <daily@news.example>"')
+    reply_to: MailboxText | None = None
     design: Name = "daily"
-    language: str | None = Field(None, description="Default: the site's")
+    language: Language | None = Field(None, description="Default: the site's")
     relay: str | None = Field(None, description="Which relay; default: the first")
     schedule: Schedule
     catch_up: Duration = timedelta(hours=2)
@@ -257,8 +249,8 @@ class Newsletter(Strict):
     articles: ArticleRules = ArticleRules()
     when_empty: Literal["skip", "send"] = "skip"
     in_doubt: Literal["resend", "keep"] = "resend"
-    retry_for: Duration = timedelta(hours=8)
-    subject: str = "{{ lead.headline }}"
+    retry_for: LongerThanZero = timedelta(hours=8)
+    subject: Annotated[str, Field(min_length=1)] = "{{ lead.headline }}"
     preheader: str = "{{ articles[1:4] | map(attribute='headline') | join(' · ') }}"
 
     @model_validator(mode="after")
@@ -270,6 +262,10 @@ class Newsletter(Strict):
         return self
 
     @property
+    def from_mailbox(self) -> Mailbox:
+        return Mailbox.parse(self.from_)
+
+    @property
     def section_names(self) -> tuple[str, ...]:
         return tuple(section.name for section in self.sections)
 
@@ -279,9 +275,15 @@ class Schedules(Strict):
 
     site: Site
     environment: Environment = Environment.PRODUCTION
-    staging_recipients: list[str] = []
-    store: str = "sqlite:///newsletter.db"
-    media: Path = Field(Path("media"), description="Where our copies of pictures are kept")
+    staging_recipients: list[AddressText] = Field(
+        default=[], description="The only addresses that are mailed while environment is staging"
+    )
+    store: StoreUrl = Field(
+        SecretStr("sqlite:///newsletter.db"),
+        description='sqlite:///newsletter.db, beside this file, or postgresql://… (a password only as "${NAME}")',
+        json_schema_extra={"default": "sqlite:///newsletter.db"},
+    )
+    media: FilePath = Field(Path("media"), description="Where our copies of pictures are kept")
     web: Web | None = None
     relays: dict[Name, Relay] = {}
     plans: dict[Name, list[Access]] = Field(

@@ -1,4 +1,4 @@
-"""A reader's copy of an edition she was sent, as a page: the ledger's facts -> the same pieces, joined and filled again.
+"""A reader's copy of an edition, as a page: the ledger's facts -> the pieces she was sent, joined and filled again.
 
 What the link "read it in the browser" shows, so it is made by the one function that made her mail.
 """

@@ -11,7 +11,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import aiosmtplib
 
@@ -95,8 +95,7 @@ class RelayConnection:
             raise RelayError(
                 _connect_fault(error, relay), where=f"relay {name} ({relay.host}:{relay.port})", remedy=_remedy(error)
             ) from error
-        transport = client.transport
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", client.transport)  # uvloop's is not of that class
         wire = _Wire(transport)
         transport.set_protocol(wire)
         return cls(name, relay, client, wire)

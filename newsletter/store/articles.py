@@ -22,7 +22,7 @@ from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import article_identities, article_revisions, article_uses, articles
 
 # How many articles to give to one call of ``remember``, so that the writer is held well under 100 ms.
-CHUNK = 50
+CHUNK = 25
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _FUTURE = timedelta(days=1)
 # An update changes at least this share of the words, and at least so many; anything less is a correction.
@@ -111,6 +111,7 @@ def remember(
     new: list[int] = []
     changed: list[int] = []
     unchanged: list[int] = []
+    named: list[dict[str, Any]] = []
     for one in batch:
         same = match(one, lookup.known(one), now)
         if same is None:
@@ -123,8 +124,14 @@ def remember(
                 changed.append(article.id)
             else:
                 unchanged.append(article.id)
-        _identify(connection, article.id, [i for i in one.identities if not lookup.has(i)], now)
+        named += [
+            {"kind": i.kind.value, "value": i.value, "article_id": article.id, "seen_at": now}
+            for i in one.identities
+            if not lookup.has(i)
+        ]
         lookup.add(article, one)
+    if named:
+        connection.execute(insert_ignoring_conflicts(connection, article_identities), named)
     return Remembered(tuple(new), tuple(changed), tuple(unchanged))
 
 
@@ -219,6 +226,7 @@ def kind_of_change(old: Article | IncomingArticle, new: Article | IncomingArticl
     return RevisionKind.UPDATE if much else RevisionKind.CORRECTION
 
 
+_INSERT = insert(articles).returning(articles)
 _WORDED = ("headline", "standfirst", "authors", "dateline", "body_text")
 _CONTENT = (*_WORDED, "url", "guid", "section", "tags", "language", "body_html", "access")
 
@@ -260,17 +268,6 @@ def _identities(connection: Connection, batch: Iterable[Remembrance]) -> Sequenc
     return connection.execute(select(article_identities).where(article_identities.c.value.in_(values))).all()
 
 
-def _identify(connection: Connection, article_id: int, identities: Sequence[Identity], now: datetime) -> None:
-    if identities:
-        connection.execute(
-            insert_ignoring_conflicts(connection, article_identities),
-            [
-                {"kind": one.kind.value, "value": one.value, "article_id": article_id, "seen_at": now}
-                for one in identities
-            ],
-        )
-
-
 def _add(connection: Connection, one: Remembrance, now: datetime) -> Article:
     new = one.article
     published = _settled(new.published_at, now) or now
@@ -283,7 +280,7 @@ def _add(connection: Connection, one: Remembrance, now: datetime) -> Article:
         "fingerprint": one.fingerprint,
         "eligible": one.eligible,
     }
-    return _article(connection.execute(insert(articles).values(values).returning(articles)).one())
+    return _article(connection.execute(_INSERT, values).one())
 
 
 def _revise(connection: Connection, old: Article, one: Remembrance, now: datetime) -> Article | None:

@@ -1,4 +1,4 @@
-"""May this delivery be made? The one predicate that claiming decides by and ``why`` explains by (Invariants 3 and 5)."""
+"""May this delivery be made? The one predicate that claiming decides by and ``why`` explains by (Invariants 3, 5)."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ from newsletter.model import (
     Stream,
 )
 from newsletter.store import article_uses, occurrences
-from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.tables import articles, editions, selections
 from newsletter.store.tables import occurrences as occurrences_table
 
 _S = OccurrenceState
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,30 +126,25 @@ def create(
 
 
 def record_selections(connection: Connection, occurrence_id: int, cohort: str, decisions: Sequence[Decision]) -> None:
-    """Write why each candidate is in this cohort's edition or not, in place of what was decided before."""
-    connection.execute(
-        delete(selections).where(selections.c.occurrence_id == occurrence_id, selections.c.cohort == cohort)
-    )
-    add_selections(connection, occurrence_id, cohort, decisions)
-
-
-def add_selections(connection: Connection, occurrence_id: int, cohort: str, decisions: Sequence[Decision]) -> None:
-    """Write the same of further articles; what is written already stays."""
-    if decisions:
-        connection.execute(
-            insert_ignoring_conflicts(connection, selections),
-            [
-                {
-                    "occurrence_id": occurrence_id,
-                    "cohort": cohort,
-                    "article_id": decision.article_id,
-                    "reason": decision.reason.value,
-                    "section": decision.section,
-                    "position": decision.position,
-                }
-                for decision in decisions
-            ],
-        )
+    """Write why each of these articles is in this cohort's edition or not, in place of what was decided before."""
+    if not decisions:
+        return
+    rows = [
+        {
+            "occurrence_id": occurrence_id,
+            "cohort": cohort,
+            "article_id": decision.article_id,
+            "reason": decision.reason.value,
+            "section": decision.section,
+            "position": decision.position,
+        }
+        for decision in decisions
+    ]
+    before = delete(selections).where(selections.c.occurrence_id == occurrence_id, selections.c.cohort == cohort)
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        connection.execute(before.where(selections.c.article_id.in_([row["article_id"] for row in chunk])))
+        connection.execute(insert(selections), chunk)
 
 
 def mark_uses_sent(connection: Connection, edition_id: int) -> int:

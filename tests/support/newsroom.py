@@ -44,12 +44,14 @@ def a_newsletter(**changes: Any) -> Newsletter:
 def add_articles(store: Store, *added: Article) -> None:
     """Put articles into a store as they are, with their ids."""
 
+    def row(article: Article) -> dict[str, Any]:
+        text = {"access": article.access.value, "revision_kind": article.revision_kind.value}
+        lists = {"authors": list(article.authors), "tags": list(article.tags), "images": []}
+        return asdict(article) | text | lists
+
     def work(connection: Connection) -> None:
-        for article in added:
-            values = asdict(article)
-            values |= {"access": article.access.value, "revision_kind": article.revision_kind.value}
-            values |= {"authors": list(article.authors), "tags": list(article.tags), "images": []}
-            connection.execute(insert(tables.articles).values(**values))
+        if added:
+            connection.execute(insert(tables.articles), [row(article) for article in added])
 
     store.write(work)
 

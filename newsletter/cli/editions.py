@@ -1,0 +1,234 @@
+"""``editions``: which there were, why a story is in one, hold and release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from newsletter.cli.names import known, login_name
+from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows
+from newsletter.errors import NothingToDo, UsageError
+from newsletter.model import EditionName, OccurrenceState, Stream
+
+if TYPE_CHECKING:
+    from newsletter.config.reading import Configuration
+    from newsletter.store import Store
+    from newsletter.store.editions import EditionRow
+    from newsletter.store.occurrences import OccurrenceRow
+
+_COLUMNS = ("edition", "due", "state", "words")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    group = typer.Typer(name="editions", help="Occurrences and their editions.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command("show")(show)
+    group.command("hold")(hold)
+    group.command("release")(release)
+    app.add_typer(group)
+
+
+def list_(
+    context: typer.Context,
+    newsletter: Annotated[str, typer.Argument(metavar="[NEWSLETTER]")] = "",
+    state: Annotated[str, typer.Option("--state", help="planned, composed, approved, sending, sent, held …")] = "",
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List occurrences, the latest due first, with their state and its reason."""
+    from newsletter.store import occurrences
+
+    options = options_of(context)
+    configuration = options.configuration()
+    states = [OccurrenceState(known("state", state, [one.value for one in OccurrenceState]))] if state else []
+    with options.store(configuration) as store:
+        found = store.read(occurrences.listing, newsletter=newsletter, states=states, limit=limit)
+    if newsletter and not found:
+        configuration.newsletter(newsletter)
+    rows = [_plain(configuration, row) for row in found]
+    print_rows(rows, as_json=as_json, columns=_COLUMNS, empty="No editions yet.")
+
+
+def show(
+    context: typer.Context,
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Like daily@2026-11-01/1")],
+    why: Annotated[bool, typer.Option("--why", help="Why each story is in it, or is not")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one edition: its stories, its deliveries, what people did to it."""
+    from newsletter.compose.explaining import explain
+    from newsletter.store import articles, audit, deliveries, editions
+
+    options = options_of(context)
+    configuration = options.configuration()
+    name = EditionName.parse(edition)
+    with options.store(configuration) as store:
+        row = _find(configuration, store, name)
+        cohorts = [one for one in store.read(editions.for_occurrence, row.id) if name.cohort in ("", one.cohort)]
+        if name.cohort and not cohorts:
+            raise UsageError(f"{row.name} has no edition for {name.cohort}")
+        known_articles = store.read(
+            articles.get_many, [number for one in cohorts for number in one.edition.article_ids]
+        )
+        headlines = {number: article.headline for number, article in known_articles.items()}
+        counts = store.read(deliveries.counts, row.id)
+        acts = store.read(audit.listing, subject=str(row.name))
+        decided = store.read(editions.why, row.id) if why else []
+    facts = _plain(configuration, row) | {
+        "compose_at": row.compose_at,
+        "by_hand": row.by_hand,
+        "partial": row.partial,
+        "editions": [_plain_edition(one, headlines) for one in cohorts],
+        "deliveries": [
+            {"state": state, "reason": reason, "number": number} for (state, reason), number in sorted(counts.items())
+        ],
+        "audit": [{"at": one.at, "actor": one.actor, "action": one.action, "detail": one.detail} for one in acts],
+    }
+    if why:
+        sections = [section.name for one in cohorts for section in one.sections]
+        facts["why"] = [
+            {
+                "cohort": one.cohort,
+                "article_id": one.article_id,
+                "headline": one.headline,
+                "section": one.section,
+                "position": one.position,
+                "reason": one.reason,
+                "words": one.words,
+            }
+            for one in explain([one for one in decided if name.cohort in ("", one.cohort)], sections)
+        ]
+    if as_json:
+        print_json(facts)
+        return
+    _print(facts)
+
+
+def _print(facts: dict[str, Any]) -> None:
+    typer.echo(f"{facts['edition']}, due {facts['due']}: {facts['words']}")
+    for one in facts["editions"]:
+        typer.echo(f"\nrevision {one['revision']}{', ' + one['cohort'] if one['cohort'] else ''}")
+        for section in one["sections"]:
+            typer.echo(f"  {section['name']}")
+            for article in section["articles"]:
+                typer.echo(f"    {article['id']}  {article['headline']}")
+    if facts["deliveries"]:
+        typer.echo("\ndeliveries")
+        print_rows(facts["deliveries"], as_json=False)
+    if facts["audit"]:
+        typer.echo("\nby hand")
+        print_rows(facts["audit"], as_json=False)
+    if "why" in facts:
+        typer.echo("\nwhy")
+        print_rows(
+            facts["why"],
+            as_json=False,
+            columns=("article_id", "section", "position", "words", "headline"),
+            empty="Nothing was decided yet: it is composed at its compose_lead.",
+        )
+
+
+def hold(
+    context: typer.Context,
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Like daily@2026-11-01/1")],
+    because: Annotated[str, typer.Option("--because", help="Why, for the others")] = "",
+) -> None:
+    """Hold an edition where it is: nothing more of it goes out until it is released."""
+    from newsletter.store import decisions, occurrences
+
+    options = options_of(context)
+    configuration = options.configuration()
+    with options.store(configuration) as store:
+        row = _find(configuration, store, _whole(edition))
+        if not store.write(decisions.hold, row, actor=login_name(), detail=because, now=options.clock()):
+            stands = store.read(occurrences.get, row.id) or row
+            if stands.state is OccurrenceState.HELD:
+                raise NothingToDo(f"{row.name} is held already")
+            raise UsageError(f"{row.name} is {stands.state.value} and cannot be held any more")
+    typer.echo(f"{row.name} is held. `newsletter editions release {row.name}` lets it go on.")
+
+
+def release(
+    context: typer.Context,
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Like daily@2026-11-01/1")],
+) -> None:
+    """Let a held edition go on where it was."""
+    from newsletter.schedule.planning import too_late
+    from newsletter.store import decisions
+
+    options = options_of(context)
+    configuration = options.configuration()
+    now = options.clock()
+    with options.store(configuration) as store:
+        row = _find(configuration, store, _whole(edition))
+        state = store.write(decisions.release, row, actor=login_name(), now=now)
+    if state is None:
+        raise NothingToDo(f"{row.name} is not held, but {row.state.value}")
+    typer.echo(f"{row.name} is {state.value} again.")
+    newsletter = configuration.schedules.newsletters.get(row.newsletter)
+    if newsletter is not None and state is not OccurrenceState.SENDING and too_late(row, newsletter, now):
+        typer.echo(f"Its catch_up is over, so the schedule will skip it; `newsletter send {row.newsletter}` sends now.")
+
+
+def _whole(edition: str) -> EditionName:
+    """The name of an occurrence. Raises UsageError where it names one cohort's edition."""
+    name = EditionName.parse(edition)
+    if name.cohort:
+        raise UsageError(
+            f"'{edition}' is one cohort's edition; all of them are held and released together",
+            remedy=f"Write {name.newsletter}@{name.occurrence}",
+        )
+    return name
+
+
+def _find(configuration: Configuration, store: Store, name: EditionName) -> OccurrenceRow:
+    from newsletter.store import occurrences
+
+    row = store.read(occurrences.find, name.newsletter, Stream.EACH, name.occurrence)
+    if row is None:
+        configuration.newsletter(name.newsletter)
+        raise UsageError(
+            f"there is no edition {name.newsletter}@{name.occurrence}",
+            remedy=f"`newsletter editions list {name.newsletter}` shows them",
+        )
+    return row
+
+
+def _plain(configuration: Configuration, row: OccurrenceRow) -> dict[str, Any]:
+    from zoneinfo import ZoneInfo
+
+    from newsletter.schedule.explaining import occurrence_words
+
+    configured = row.newsletter in configuration.schedules.newsletters
+    zone = configuration.zone(row.newsletter) if configured else configuration.schedules.site.timezone
+    return {
+        "edition": str(row.name),
+        "newsletter": row.newsletter,
+        "occurrence": str(row.occurrence),
+        "due": row.due_at.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes"),
+        "due_at": row.due_at,
+        "state": row.state,
+        "reason": row.reason,
+        "detail": row.detail,
+        "words": occurrence_words(row),
+        "changed_at": row.changed_at,
+    }
+
+
+def _plain_edition(row: EditionRow, headlines: dict[int, str]) -> dict[str, Any]:
+    return {
+        "cohort": row.cohort,
+        "due_at": row.due_at,
+        "revision": row.revision,
+        "composed_at": row.composed_at,
+        "fanned_out_at": row.fanned_out_at,
+        "sections": [
+            {
+                "name": section.name,
+                "articles": [{"id": one, "headline": headlines.get(one, "")} for one in section.article_ids],
+            }
+            for section in row.sections
+        ],
+    }

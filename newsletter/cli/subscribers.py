@@ -1,0 +1,414 @@
+"""``subscribers``: add, list, show and remove one; import and export many as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from newsletter.cli.names import known, login_name
+from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows, progress, run_async
+from newsletter.errors import NothingToDo, UsageError
+from newsletter.model import ConsentChannel, MailFormat, SubscriptionState
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from newsletter.config.reading import Configuration
+    from newsletter.members.consent import Evidence
+    from newsletter.members.exchange import ImportSummary, Remark
+    from newsletter.members.subscribing import Enrolled, Enrolment, Wanted
+    from newsletter.model import Subscriber, Subscription
+    from newsletter.store import Store
+
+_PAGE = 500
+_MOST_REMARKS = 1_000
+_COLUMNS = ("id", "address", "first_name", "last_name", "plan", "newsletters")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    group = typer.Typer(name="subscribers", help="Readers: one by one, or many as CSV.", no_args_is_help=True)
+    group.command("add")(add)
+    group.command("list")(list_)
+    group.command("show")(show)
+    group.command("remove")(remove)
+    group.command("import")(import_)
+    group.command("export")(export)
+    app.add_typer(group)
+
+
+def add(
+    context: typer.Context,
+    address: str,
+    newsletters: Annotated[list[str], typer.Option("--newsletter", "-n", help="Which newsletter (repeatable)")],
+    first_name: Annotated[str, typer.Option("--first-name")] = "",
+    last_name: Annotated[str, typer.Option("--last-name")] = "",
+    language: Annotated[str, typer.Option("--language", help="Like en or pt-BR")] = "",
+    timezone: Annotated[str, typer.Option("--timezone", help="Like Asia/Kolkata")] = "",
+    plan: Annotated[str, typer.Option("--plan", help="A plan of schedules.yaml; default: free")] = "",
+    sections: Annotated[
+        str, typer.Option("--sections", help="Only these, in this order: 'World,Sport'; default: the newsletter's own")
+    ] = "",
+    mail_format: Annotated[
+        str, typer.Option("--format", help="html (with a text part), or text alone")
+    ] = MailFormat.HTML.value,
+    as_json: Json = False,
+) -> None:
+    """Subscribe ADDRESS, whose consent you have. Who unsubscribed or is suppressed stays so."""
+    options = options_of(context)
+    configuration = options.configuration()
+    wanted = _wanted(configuration, newsletters, sections, mail_format)
+    enrolment = _enrolment(configuration, address, wanted, first_name, last_name, language, timezone, plan)
+    from newsletter.members.consent import Evidence
+    from newsletter.members.subscribing import subscribe
+
+    with options.store(configuration) as store:
+        (result,) = store.write(subscribe, [enrolment], Evidence(ConsentChannel.CLI, options.clock()))
+    if as_json:
+        print_json(
+            {
+                "address": result.address,
+                "created": result.created,
+                "corrected": result.corrected,
+                "subscribed": result.subscribed,
+                "already": result.already,
+                "unsubscribed_before": result.ended_before,
+                "suppressed": sorted(result.suppressed),
+            }
+        )
+    _report_added(result, as_json=as_json)
+
+
+def _report_added(result: Enrolled, *, as_json: bool) -> None:
+    """Say what was done. Raises NothingToDo where she stays without what was asked for."""
+    if result.suppressed:
+        scopes = ", ".join(sorted(result.suppressed))
+        raise NothingToDo(
+            f"{result.address} is suppressed ({scopes}) and stays so",
+            remedy="Only the reader can come back, by a link in a mail already sent",
+        )
+    if result.ended_before:
+        raise NothingToDo(
+            f"{result.address} has unsubscribed from {', '.join(result.ended_before)} and stays so",
+            remedy="Only the reader can come back, by the link in a mail already sent",
+        )
+    if as_json:
+        return
+    if result.subscribed:
+        typer.echo(f"{result.address} is subscribed to {', '.join(result.subscribed)}.")
+    if result.already:
+        typer.echo(f"{result.address} was subscribed to {', '.join(result.already)} already.")
+    if result.corrected:
+        typer.echo("The profile was corrected.")
+
+
+def _wanted(
+    configuration: Configuration, newsletters: list[str], sections: str, mail_format: str
+) -> tuple[Wanted, ...]:
+    from newsletter.members.subscribing import Wanted
+
+    chosen = MailFormat(known("format", mail_format, [one.value for one in MailFormat]))
+    found: list[Wanted] = []
+    for name in dict.fromkeys(newsletters):
+        offered = configuration.newsletter(name).section_names
+        named = [part for part in (part.strip() for part in sections.split(",")) if part]
+        picked = tuple(dict.fromkeys(known(f"section of {name}", part, offered) for part in named))
+        found.append(Wanted(name, () if picked == offered else picked, chosen))
+    return tuple(found)
+
+
+def _enrolment(
+    configuration: Configuration,
+    address: str,
+    wanted: tuple[Wanted, ...],
+    first_name: str,
+    last_name: str,
+    language: str,
+    timezone: str,
+    plan: str,
+) -> Enrolment:
+    from newsletter.members.addresses import (
+        address_hashes,
+        parse_address,
+        parse_language,
+        parse_name,
+        parse_timezone,
+    )
+    from newsletter.members.subscribing import Enrolment
+
+    parsed = parse_address(address)
+    return Enrolment(
+        parsed,
+        address_hashes(parsed, configuration.site_keys),
+        wanted,
+        first_name=parse_name(first_name),
+        last_name=parse_name(last_name),
+        language=parse_language(language),
+        timezone=parse_timezone(timezone),
+        plan=known("plan", plan, configuration.schedules.plans) if plan else "",
+    )
+
+
+def list_(
+    context: typer.Context,
+    newsletter: Annotated[str, typer.Option("--newsletter", "-n", help="Only those with a subscription to it")] = "",
+    state: Annotated[str, typer.Option("--state", help="active, pending or unsubscribed")] = "",
+    plan: Annotated[str, typer.Option("--plan", help="Only those on this plan")] = "",
+    search: Annotated[str, typer.Option("--search", help="Only addresses that contain this")] = "",
+    after: Annotated[int, typer.Option("--after", min=0, help="Only ids above this: the next page")] = 0,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> None:
+    """List subscribers by id, without the erased."""
+    from newsletter.store import subscribers, subscriptions
+
+    options = options_of(context)
+    configuration = options.configuration()
+    if newsletter:
+        configuration.newsletter(newsletter)
+    wanted = SubscriptionState(known("state", state, [one.value for one in SubscriptionState])) if state else None
+    plan = known("plan", plan, configuration.schedules.plans) if plan else ""
+    rows: list[dict[str, Any]] = []
+    with options.store(configuration) as store:
+        while len(rows) < limit:
+            page = store.read(
+                subscribers.page,
+                after=rows[-1]["id"] if rows else after,
+                limit=min(_PAGE, limit - len(rows)),
+                newsletter=newsletter or None,
+                state=wanted,
+                plan=plan or None,
+                search=search or None,
+            )
+            if not page:
+                break
+            theirs = store.read(subscriptions.of_many, [person.id for person in page])
+            rows += [_plain(person, theirs.get(person.id, [])) for person in page]
+    print_rows(rows, as_json=as_json, columns=_COLUMNS, empty="No subscribers.")
+
+
+def show(context: typer.Context, address: str, as_json: Json = False) -> None:
+    """Show what is kept about ADDRESS: profile, subscriptions, suppressions and every consent."""
+    from newsletter.store import consents, subscribers, subscriptions, suppressions
+
+    options = options_of(context)
+    configuration = options.configuration()
+    with options.store(configuration) as store:
+        person = _person(store, address)
+        theirs = store.read(subscriptions.of, person.id)
+        hashes = store.read(subscribers.address_hashes, [person.id])
+        stands = store.read(suppressions.entries_of, list(hashes.values()))
+        history = store.read(consents.history, person.id)
+    facts = _plain(person, theirs) | {
+        "subscriptions": [
+            {
+                "newsletter": one.newsletter,
+                "state": one.state,
+                "stream": one.stream,
+                "sections": one.sections,
+                "format": one.format,
+                "paused_until": one.paused_until,
+            }
+            for one in theirs
+        ],
+        "suppressions": [{"scope": one.scope, "reason": one.reason, "since": one.created_at} for one in stands],
+        "consents": [
+            {
+                "at": one.at,
+                "action": one.action,
+                "newsletter": one.newsletter,
+                "channel": one.channel,
+                "client": one.client,
+                "detail": one.detail,
+                "wording": one.wording,
+            }
+            for one in history
+        ],
+    }
+    if as_json:
+        print_json(facts)
+        return
+    profile = [{key: value for key, value in facts.items() if not isinstance(value, list)}]
+    print_rows(profile, as_json=False)
+    for title in ("subscriptions", "suppressions", "consents"):
+        if facts[title]:
+            typer.echo(f"\n{title}")
+            print_rows(facts[title], as_json=False)
+
+
+def remove(
+    context: typer.Context,
+    address: str,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
+) -> None:
+    """Erase what is kept about ADDRESS. A keyed hash stays, so that no import mails this reader again."""
+    from newsletter.members import consent
+    from newsletter.members.consent import Evidence
+
+    options = options_of(context)
+    configuration = options.configuration()
+    _ = configuration.site_keys
+    with options.store(configuration) as store:
+        person = _person(store, address)
+        if not yes and not typer.confirm(f"Erase {person.address} for good?", default=False, err=True):
+            raise typer.Abort
+        evidence = Evidence(ConsentChannel.CLI, options.clock())
+        store.write(_erase, person.id, evidence, login_name())
+        off_the_wire = run_async(consent.await_wire(store, person.id, None))
+    typer.echo(f"{person.address} was erased.")
+    if not off_the_wire:
+        typer.echo("newsletter: a message was on its way at that moment and may still arrive", err=True)
+
+
+def _erase(connection: Connection, subscriber_id: int, evidence: Evidence, actor: str) -> None:
+    from newsletter.members import consent
+    from newsletter.members.subscribing import new_secret
+    from newsletter.store import audit
+
+    # The audit names no address: it outlives the person.
+    audit.record(
+        connection, actor=actor, action="erase", subject=f"subscriber/{subscriber_id}", detail="", now=evidence.at
+    )
+    consent.erase(connection, subscriber_id, new_secret(), evidence)
+
+
+def import_(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV with a header line; address is the one column needed")
+    ],
+    newsletters: Annotated[
+        list[str] | None, typer.Option("--newsletter", "-n", help="For rows that name none (repeatable)")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Import subscribers. A bad line is reported and costs itself alone; the same file again changes nothing."""
+    from newsletter.members.consent import Evidence
+    from newsletter.members.exchange import import_subscribers
+
+    options = options_of(context)
+    configuration = options.configuration()
+    for name in newsletters or ():
+        configuration.newsletter(name)
+    remarks: list[Remark] = []
+
+    def remark(one: Remark) -> None:
+        if len(remarks) < _MOST_REMARKS:
+            remarks.append(one)
+        if not as_json:
+            about = f"{one.address}: " if one.address else ""
+            typer.echo(f"{file}:{one.line}: {about}{one.reason}", err=True)
+
+    lines = _lines_in(file)
+    with options.store(configuration) as store, progress() as bar:
+        task = bar.add_task(f"Importing {file.name}", total=lines)
+        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+            try:
+                summary = import_subscribers(
+                    store,
+                    text,
+                    schedules=configuration.schedules,
+                    site_keys=configuration.site_keys,
+                    evidence=Evidence(ConsentChannel.IMPORT, options.clock()),
+                    newsletters=newsletters or (),
+                    remark=remark,
+                    progress=lambda rows: bar.update(task, completed=rows),
+                )
+            except UsageError as error:
+                raise UsageError(error.what, where=f"{file}{error.where}", remedy=error.remedy) from None
+    _report_import(summary, remarks, as_json=as_json)
+
+
+def _lines_in(file: Path) -> int:
+    """The lines of a file, for the progress bar. Raises UsageError where it cannot be read."""
+    try:
+        if not file.is_file():
+            raise UsageError("there is no such file", where=str(file))
+        with file.open("rb") as content:
+            return sum(block.count(b"\n") for block in iter(lambda: content.read(1 << 20), b""))
+    except OSError as error:
+        raise UsageError(f"the file cannot be read: {error.strerror}", where=str(file)) from None
+
+
+def _report_import(summary: ImportSummary, remarks: list[Remark], *, as_json: bool) -> None:
+    counts = {
+        "rows": summary.rows,
+        "created": summary.created,
+        "corrected": summary.corrected,
+        "unchanged": summary.unchanged,
+        "subscriptions": summary.subscriptions,
+        "kept_unsubscribed": summary.kept_unsubscribed,
+        "kept_suppressed": summary.kept_suppressed,
+        "refused": summary.refused,
+    }
+    if as_json:
+        listed = [
+            {"line": one.line, "address": one.address, "reason": one.reason, "refused": one.refused} for one in remarks
+        ]
+        print_json(counts | {"ignored_columns": summary.ignored_columns, "remarks": listed})
+    else:
+        print_rows([counts], as_json=False)
+        if summary.ignored_columns:
+            typer.echo(f"Columns that were ignored: {', '.join(summary.ignored_columns)}")
+    if summary.refused:
+        raise typer.Exit(1)
+
+
+def export(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: standard output")] = None,
+    newsletter: Annotated[str, typer.Option("--newsletter", "-n", help="Only its active subscribers")] = "",
+) -> None:
+    """Export subscribers as CSV that `import` reads. FILE is written whole or not at all, readable by you alone."""
+    import sys
+
+    from newsletter.members.exchange import export_subscribers
+    from newsletter.store import subscribers
+    from newsletter.store.new_file import new_file
+
+    options = options_of(context)
+    configuration = options.configuration()
+    if newsletter:
+        configuration.newsletter(newsletter)
+    state = SubscriptionState.ACTIVE if newsletter else None
+    with options.store(configuration) as store, progress() as bar:
+        total = store.read(subscribers.count, newsletter=newsletter or None, state=state)
+        task = bar.add_task("Exporting", total=total)
+
+        def advance(rows: int) -> None:
+            bar.update(task, completed=rows)
+
+        if file is None:
+            export_subscribers(store, sys.stdout, newsletter=newsletter or None, progress=advance)
+            return
+        with new_file(file) as part, part.open("w", encoding="utf-8", newline="") as text:
+            written = export_subscribers(store, text, newsletter=newsletter or None, progress=advance)
+    typer.echo(f"Wrote {written:,} subscribers to {file}.")
+
+
+def _person(store: Store, address: str) -> Subscriber:
+    from newsletter.members.addresses import parse_address
+    from newsletter.store import subscribers
+
+    parsed = parse_address(address)
+    person = store.read(subscribers.by_address, parsed)
+    if person is None:
+        raise UsageError(f"there is no subscriber {parsed}")
+    return person
+
+
+def _plain(person: Subscriber, theirs: list[Subscription]) -> dict[str, Any]:
+    """A subscriber as listings show her: never the secret."""
+    return {
+        "id": person.id,
+        "address": person.address,
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "language": person.language,
+        "timezone": person.timezone,
+        "plan": person.plan,
+        "newsletters": tuple(one.newsletter for one in theirs if one.state is SubscriptionState.ACTIVE),
+        "created_at": person.created_at,
+    }

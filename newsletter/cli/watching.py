@@ -1,0 +1,197 @@
+"""``why``, ``status`` and ``schedule``: what was decided, what is running, what is to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from newsletter.cli.options import Json, Options, cell, options_of, plain, print_json, print_rows
+from newsletter.errors import UsageError
+from newsletter.model import EditionName
+
+if TYPE_CHECKING:
+    from newsletter.config.reading import Configuration
+    from newsletter.schedule.watching import Status
+    from newsletter.store.occurrences import OccurrenceRow
+
+_DAYS = 7
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("why")(why)
+    app.command("status")(status)
+    app.command("schedule")(schedule)
+
+
+def why(
+    context: typer.Context,
+    address: str,
+    edition: Annotated[str, typer.Argument(metavar="EDITION", help="Like daily@2026-11-01/1")],
+    as_json: Json = False,
+) -> None:
+    """Say why ADDRESS did, or did not, get EDITION."""
+    from newsletter.schedule.explaining import why as answer_of
+
+    options = options_of(context)
+    configuration = options.configuration()
+    name = EditionName.parse(edition)
+    with options.store(configuration) as store:
+        answer = answer_of(configuration, store, address, name, options.clock())
+    if as_json:
+        print_json(asdict(answer))
+    else:
+        typer.echo(answer.sentence)
+
+
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Say what is running, due and in doubt. Exit code 1 when a person has to look at something."""
+    from newsletter.schedule.watching import problems, status_of
+
+    options = options_of(context)
+    configuration = options.configuration()
+    with options.store(configuration) as store:
+        found = status_of(configuration, store, options.clock())
+    wrong = problems(found)
+    if as_json:
+        print_json(_plain_status(found, wrong))
+    else:
+        _print_status(found)
+        for line in wrong:
+            typer.echo(f"newsletter: {line}", err=True)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _plain_status(found: Status, wrong: list[str]) -> dict[str, Any]:
+    return {
+        "ok": not wrong,
+        "problems": wrong,
+        "newsletters": [
+            {
+                "newsletter": one.name,
+                "last": _plain_occurrence(one.last) if one.last is not None else None,
+                "under_way": [_plain_occurrence(row) for row in one.open],
+                "next": str(one.next_edition) if one.next_edition is not None else None,
+                "next_due_at": one.next_due_at,
+            }
+            for one in found.newsletters
+        ],
+        "sending": [
+            {"edition": str(name), **{state.value: number for state, number in counts.items()}}
+            for name, counts in found.progress.items()
+        ],
+        "heartbeats": [asdict(beat) for beat in found.heartbeats],
+        "sources": [asdict(source) for source in found.sources],
+        "in_doubt": [
+            {"edition": f"{newsletter}@{occurrence}", "deliveries": number}
+            for (newsletter, occurrence), number in found.in_doubt.items()
+        ],
+        "missed": [_plain_occurrence(row) for row in found.missed],
+    }
+
+
+def _plain_occurrence(row: OccurrenceRow) -> dict[str, Any]:
+    from newsletter.schedule.explaining import occurrence_words
+
+    return {
+        "edition": str(row.name),
+        "state": row.state,
+        "reason": row.reason,
+        "words": occurrence_words(row),
+        "due_at": row.due_at,
+        "changed_at": row.changed_at,
+    }
+
+
+def _print_status(found: Status) -> None:
+    facts = _plain_status(found, [])
+    newsletters = [
+        {
+            "newsletter": one["newsletter"],
+            "last": f"{one['last']['edition']} {one['last']['words']}" if one["last"] else None,
+            "under_way": [f"{row['edition']} {row['words']}" for row in one["under_way"]] or None,
+            "next": one["next"],
+            "next_due": one["next_due_at"],
+        }
+        for one in facts["newsletters"]
+    ]
+    running = [
+        {"running": beat.name, "last": beat.last_at, "next_due": beat.next_due_at, "error": beat.error or None}
+        for beat in found.heartbeats
+    ]
+    sources = [
+        {
+            "source": one.name,
+            "last_success": one.last_success_at,
+            "next_due": one.next_due_at,
+            "failures": one.failures,
+            "error": one.error or None,
+        }
+        for one in found.sources
+    ]
+    for rows in (newsletters, facts["sending"], running, sources, facts["in_doubt"]):
+        if rows:
+            print_rows(rows, as_json=False)
+            typer.echo()
+    for row in facts["missed"]:
+        typer.echo(f"missed in the last day: {row['edition']}, due {cell(row['due_at'])}")
+
+
+def schedule(
+    context: typer.Context,
+    newsletter: Annotated[str, typer.Argument(metavar="[NEWSLETTER]", help="Default: all")] = "",
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First local date; default: today")] = "",
+    last: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="Last local date, included; default: a week in all")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Say when each newsletter's occurrences are. Needs neither store nor site key."""
+    options = options_of(context)
+    configuration = options.configuration()
+    if newsletter:
+        configuration.newsletter(newsletter)
+    names = [newsletter] if newsletter else list(configuration.schedules.newsletters)
+    start, end = _date("--from", first), _date("--to", last)
+    if start is not None and end is not None and end < start:
+        raise UsageError(f"{end} is before {start}", where="--to", remedy="Write the later date after --to")
+    found = [row for name in names for row in _turns(options, configuration, name, start, end)]
+    found.sort(key=lambda row: (row["utc"], row["newsletter"]))
+    rows = [row | {"utc": plain(row["utc"])} for row in found]
+    print_rows(rows, as_json=as_json, empty="No occurrences in that time.")
+
+
+def _turns(
+    options: Options, configuration: Configuration, name: str, start: date | None, end: date | None
+) -> Iterator[dict[str, Any]]:
+    from zoneinfo import ZoneInfo
+
+    from newsletter.schedule.turns import turns
+
+    zone = configuration.zone(name)
+    place = ZoneInfo(zone)
+    first = start or options.clock().astimezone(place).date()
+    if start is None and end is not None:
+        first = min(first, end)
+    last = end or date.fromordinal(min(first.toordinal() + _DAYS - 1, date.max.toordinal()))
+    for turn in turns(configuration.newsletter(name).schedule, zone, first, last):
+        yield {
+            "newsletter": name,
+            "occurrence": str(turn.occurrence),
+            "local": turn.utc.astimezone(place).isoformat(),
+            "utc": turn.utc.astimezone(UTC),
+        }
+
+
+def _date(option: str, text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"'{text}' is not a date", where=option, remedy="Write it like 2026-11-01") from None

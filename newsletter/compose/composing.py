@@ -1,0 +1,213 @@
+"""Composes one cohort's edition of an occurrence: candidates from the store -> ``select_stories`` -> the store.
+
+Thin. Reading and deciding need no lock. The edition, its reserved articles, the reasons of these and the occurrence's
+new state are written in one transaction; the reasons of everything that is not taken, which can be thousands, shortly
+before it in small ones. ``compose_preview`` is the same with nothing written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from newsletter.compose.selecting import Selection, nothing_taken, select_stories, too_few
+from newsletter.config.models import Newsletter
+from newsletter.errors import StoreError
+from newsletter.model import Article, Decision, EditionSection, OccurrenceState, Reason, Stream
+from newsletter.store import Store, article_uses, articles, editions, occurrences
+from newsletter.store.editions import EditionRow
+from newsletter.store.occurrences import OccurrenceRow
+
+MOST_CANDIDATES = 10_000
+_FIRST_LOOK_BACK = timedelta(days=7)
+_MOST_PASSED_OVER = 2000
+_ATTEMPTS = 5
+_CHUNK = 500  # reasons a transaction, so that the writer is held well under 100 ms
+_TAKEN = (Reason.CHOSEN, Reason.DROPPED_OVERFLOW)
+_OPEN = (OccurrenceState.PLANNED, OccurrenceState.COMPOSED, OccurrenceState.APPROVED, OccurrenceState.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an edition would be. ``skip`` is the reason why there would be none (empty, below_minimum), or NONE.
+
+    ``articles`` holds the candidates by id; ``passed_over`` says of further articles why they are none: used, too old.
+    """
+
+    selection: Selection
+    articles: Mapping[int, Article]
+    skip: Reason
+    passed_over: tuple[Decision, ...] = ()
+
+    @property
+    def sections(self) -> tuple[EditionSection, ...]:
+        return self.selection.sections
+
+    @property
+    def taken(self) -> tuple[Decision, ...]:
+        """The decisions on what such an edition uses up: what is in it, and what is dropped."""
+        return tuple(decision for decision in self.selection.decisions if decision.reason in _TAKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What composing came to: the occurrence as it now stands, and its edition for the cohort.
+
+    ``edition`` is None where the occurrence was skipped, or could not be composed (held, cancelled, skipped before);
+    ``occurrence.state`` and ``.reason`` say which. ``made`` is False where another process had done it before.
+    """
+
+    occurrence: OccurrenceRow
+    edition: EditionRow | None
+    made: bool
+
+
+class _Overtaken(Exception):
+    """Another edition reserved so many of the chosen articles meanwhile that we have to choose again."""
+
+
+def compose(
+    store: Store,
+    occurrence: OccurrenceRow,
+    newsletter_name: str,
+    newsletter: Newsletter,
+    *,
+    cohort: str = "",
+    zone: str = "",
+    hour: str = "",
+    due_at: datetime | None = None,
+    now: datetime,
+) -> Composed:
+    """Compose this cohort's edition of an occurrence, or skip the occurrence with the reason. Blocking.
+
+    Calling it again, or from two processes at once, makes nothing twice. A skipped occurrence reserves nothing: its
+    articles are candidates for the next. A cohort ('' is all readers) that has too few goes without an edition and
+    leaves the occurrence to the others. ``due_at`` is the cohort's own time; default: the occurrence's.
+    Raises StoreError.
+    """
+    for _ in range(_ATTEMPTS):
+        proposal = compose_preview(store, newsletter_name, newsletter, stream=occurrence.stream, cohort=cohort, now=now)
+        untaken = (one for one in proposal.selection.decisions if one.reason not in _TAKEN)
+        others = [*untaken, *proposal.passed_over]
+        for start in range(0, len(others), _CHUNK):
+            store.write(_write_reasons, occurrence, cohort, others[start : start + _CHUNK])
+        try:
+            return store.write(
+                _write, occurrence, newsletter, proposal, cohort, zone, hour, due_at or occurrence.due_at, now
+            )
+        except _Overtaken:
+            continue
+    raise StoreError(
+        f"other editions took the articles {_ATTEMPTS} times while this one was composed",
+        where=str(occurrence.name),
+        remedy="Nothing was written; it will be composed again",
+    )
+
+
+def compose_preview(
+    store: Store,
+    newsletter_name: str,
+    newsletter: Newsletter,
+    *,
+    stream: Stream = Stream.EACH,
+    cohort: str = "",
+    now: datetime,
+) -> Proposal:
+    """What ``compose`` would make of the articles there are now, with nothing written. Blocking. Raises StoreError."""
+    candidates, passed_over = store.read(_read, newsletter_name, newsletter, stream, cohort, now)
+    selection = select_stories(candidates, newsletter, now)
+    known = {article.id: article for article in candidates}
+    others = tuple(Decision(article, reason) for article, reason in passed_over.items() if article not in known)
+    return Proposal(selection, known, too_few(selection, newsletter), others)
+
+
+def _read(
+    connection: Connection, newsletter_name: str, newsletter: Newsletter, stream: Stream, cohort: str, now: datetime
+) -> tuple[list[Article], dict[int, Reason]]:
+    oldest = now - newsletter.articles.max_age
+    candidates = articles.unused_articles(
+        connection,
+        newsletter=newsletter_name,
+        stream=stream,
+        cohort=cohort,
+        first_seen_after=oldest,
+        limit=MOST_CANDIDATES,
+    )
+    # What was too old when the last edition was composed has been told of then; what became so since is told of now.
+    last = editions.last_composed_at(connection, newsletter_name, stream, cohort) or now - _FIRST_LOOK_BACK
+    passed_over = article_uses.passed_over(
+        connection,
+        newsletter=newsletter_name,
+        stream=stream,
+        cohort=cohort,
+        too_old_before=oldest,
+        told_before=last - newsletter.articles.max_age,
+        limit=_MOST_PASSED_OVER,
+    )
+    return candidates, passed_over
+
+
+def _write_reasons(
+    connection: Connection, occurrence: OccurrenceRow, cohort: str, decisions: Sequence[Decision]
+) -> None:
+    current = occurrences.get(connection, occurrence.id, lock=True)
+    done = current is None or current.state not in _OPEN or editions.find(connection, occurrence.id, cohort) is not None
+    if not done:
+        editions.record_selections(connection, occurrence.id, cohort, decisions)
+
+
+def _write(
+    connection: Connection,
+    occurrence: OccurrenceRow,
+    newsletter: Newsletter,
+    proposal: Proposal,
+    cohort: str,
+    zone: str,
+    hour: str,
+    due_at: datetime,
+    now: datetime,
+) -> Composed:
+    current = occurrences.get(connection, occurrence.id, lock=True)
+    if current is None:
+        raise StoreError("this occurrence is no longer in the store", where=str(occurrence.name))
+    existing = editions.find(connection, occurrence.id, cohort)
+    if existing is not None or current.state not in _OPEN:
+        return Composed(current, existing, made=False)
+    if proposal.skip is not Reason.NONE:
+        return _skip(connection, current, newsletter, proposal, cohort, now)
+    edition = editions.create(connection, current, cohort, zone, hour, due_at, proposal.sections, proposal.taken, now)
+    if too_few(Selection(edition.sections, proposal.taken), newsletter) is not Reason.NONE:
+        raise _Overtaken
+    return Composed(_now(connection, current), edition, made=True)
+
+
+def _skip(
+    connection: Connection,
+    occurrence: OccurrenceRow,
+    newsletter: Newsletter,
+    proposal: Proposal,
+    cohort: str,
+    now: datetime,
+) -> Composed:
+    editions.record_selections(connection, occurrence.id, cohort, nothing_taken(proposal.taken))
+    if cohort:  # the others may have stories: this one goes without, and skips nobody else
+        return Composed(occurrence, None, made=True)
+    number, least = len(proposal.selection.article_ids), max(1, newsletter.articles.min)
+    stories = "1 story" if number == 1 else f"{number} stories"
+    occurrences.transition(
+        connection,
+        occurrence.id,
+        OccurrenceState.SKIPPED,
+        from_={OccurrenceState.PLANNED},
+        reason=proposal.skip,
+        detail=f"{stories}, at least {least} needed",
+        now=now,
+    )
+    return Composed(_now(connection, occurrence), None, made=True)
+
+
+def _now(connection: Connection, occurrence: OccurrenceRow) -> OccurrenceRow:
+    return occurrences.get(connection, occurrence.id) or occurrence

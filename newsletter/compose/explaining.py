@@ -1,0 +1,86 @@
+"""The reasons of a selection in words, for ``editions show --why`` and ``preview --why``. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from newsletter.compose.composing import Proposal
+from newsletter.model import Reason
+from newsletter.store.editions import WhyRow
+
+_WORDS: Mapping[Reason, str] = {
+    Reason.CHOSEN: "chosen",
+    Reason.CARRIED_OVER: "carried over: no place for it, or no edition; the next one may have it",
+    Reason.DROPPED_OVERFLOW: "dropped: no place for it, and overflow is `drop`",
+    Reason.TOO_OLD: "dropped: older than max_age since we first saw it",
+    Reason.ALREADY_SENT: "already sent in an earlier edition",
+    Reason.RESERVED_ELSEWHERE: "held by another edition of this newsletter that is not sent yet",
+    Reason.NO_SECTION: "matches no section of this newsletter",
+    Reason.RETRACTED: "retracted by its source",
+    Reason.NOT_YET: "not yet published: its publication time is to come",
+    Reason.BACKFILL: "only remembered: it was there before the first collection of its source",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one article is where it is in an edition, or not there. ``position`` counts from 1; 0: not in it."""
+
+    cohort: str
+    article_id: int
+    headline: str
+    section: str
+    position: int
+    reason: Reason
+    words: str
+
+
+def explain(rows: Sequence[WhyRow], sections: Sequence[str]) -> list[Explanation]:
+    """The rows of ``store.editions.why``, in words: what was chosen first, in the order of ``sections``.
+
+    Then everything else by reason, newest article (highest id) first.
+    """
+    order = {name: place for place, name in enumerate(sections)}
+    reasons = list(_WORDS)
+
+    def place(row: WhyRow) -> tuple[str, int, int, int, int]:
+        reason = reasons.index(row.reason) if row.reason in _WORDS else len(reasons)
+        section = order.get(row.section, len(order))
+        return (row.cohort, reason, section if row.position else 0, row.position, -row.article_id)
+
+    return [
+        Explanation(
+            cohort=row.cohort,
+            article_id=row.article_id,
+            headline=row.headline,
+            section=row.section,
+            position=row.position,
+            reason=row.reason,
+            words=in_words(row.reason),
+        )
+        for row in sorted(rows, key=place)
+    ]
+
+
+def explain_proposal(proposal: Proposal, sections: Sequence[str]) -> list[Explanation]:
+    """The same of an edition that is only proposed; of its candidates, whose headlines it holds."""
+    rows = [
+        WhyRow(
+            cohort="",
+            article_id=decision.article_id,
+            headline=proposal.articles[decision.article_id].headline,
+            url=proposal.articles[decision.article_id].url,
+            source=proposal.articles[decision.article_id].source,
+            reason=decision.reason,
+            section=decision.section,
+            position=decision.position,
+        )
+        for decision in proposal.selection.decisions
+    ]
+    return explain(rows, sections)
+
+
+def in_words(reason: Reason) -> str:
+    """What a reason of a selection means to an editor."""
+    return _WORDS.get(reason, reason.value.replace("_", " "))

@@ -1,0 +1,58 @@
+"""The facts that one reader's mail depends on: rendered keys of an audience, sections of a subscription. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from newsletter.config.models import Newsletter
+from newsletter.errors import ConfigurationError
+from newsletter.model import Edition, RenderedKey
+
+MOST_RENDERED_KEYS = 16
+
+
+def rendered_keys(languages: Iterable[str], plans: Iterable[str]) -> tuple[RenderedKey, ...]:
+    """Every rendered key of an audience, in order: one document is rendered for each.
+
+    Raises ConfigurationError where they are more than 16.
+    """
+    keys = tuple(sorted({RenderedKey(language, plan) for language in set(languages) for plan in set(plans)}))
+    if len(keys) > MOST_RENDERED_KEYS:
+        raise ConfigurationError(
+            f"languages times plans make {len(keys)} documents an edition, more than {MOST_RENDERED_KEYS}",
+            remedy="Name fewer plans or fewer languages",
+        )
+    return keys
+
+
+def sections_for(stored: str, newsletter: Newsletter) -> tuple[str, ...]:
+    """The sections a reader chose, in her order and the newsletter's spelling; () means the newsletter's own.
+
+    ``stored`` is the column ``sections`` of a subscription or delivery: a JSON array as text, or ''. A name that the
+    newsletter no longer has is left out; where none is left, or the text cannot be read, she gets the newsletter's own
+    sections: she asked for this newsletter, and a section renamed by its editors must not silence it. All the
+    newsletter's sections in its own order are the same as no choice.
+    """
+    known = {name.casefold(): name for name in newsletter.section_names}
+    chosen = [known[name.casefold()] for name in _names(stored) if name.casefold() in known]
+    sections = tuple(dict.fromkeys(chosen))
+    return () if sections == newsletter.section_names else sections
+
+
+def has_stories(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
+    """Whether an edition holds any story for a reader with these stored sections; ``when_empty: send`` always mails."""
+    if newsletter.when_empty == "send":
+        return True
+    sections = sections_for(stored, newsletter)
+    return any(section.article_ids for section in edition.sections if not sections or section.name in sections)
+
+
+def _names(stored: str) -> list[str]:
+    if not stored:
+        return []
+    try:
+        names = json.loads(stored)
+    except ValueError:
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

@@ -1,0 +1,230 @@
+"""Checks across keys, and against the machine: configuration -> faults with file:line, and warnings.
+
+``contradictions`` need only the file, so ``load`` raises them. ``check`` adds what depends on the folder and on what is
+to be done: files that must exist, relay and web for production. ``newsletter check`` prints both; ``send`` and ``run``
+call ``check(configuration).require()``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from newsletter.config.cron import Cron
+from newsletter.config.faults import suggestion
+from newsletter.config.models import Environment, Newsletter
+from newsletter.config.reading import Configuration, together
+from newsletter.config.site_key import open_to_others
+from newsletter.errors import ConfigurationError
+
+MAX_RENDERED_KEYS = 16
+_ANY_DAY = datetime.fromisoformat("2000-01-01")
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+
+
+@dataclass
+class Findings:
+    """What a check found: ``faults`` forbid sending, ``warnings`` do not."""
+
+    faults: list[ConfigurationError] = field(default_factory=list)
+    warnings: list[ConfigurationError] = field(default_factory=list)
+
+    def require(self) -> None:
+        """Raise ConfigurationError where there is a fault."""
+        if self.faults:
+            raise together(self.faults)
+
+
+def contradictions(configuration: Configuration) -> list[ConfigurationError]:
+    """Faults between keys of the file: names that nothing bears, numbers that cannot be met, secrets in the clear."""
+    schedules = configuration.schedules
+    found = [*_plans(configuration), *_languages(configuration)]
+    for name, relay in schedules.relays.items():
+        if relay.password is not None and relay.tls == "none" and relay.host not in _LOOPBACK:
+            found.append(
+                configuration.fault(
+                    f"relay {name} would be sent its password in the clear",
+                    "relays", name, "tls",
+                    remedy="Write tls: starttls or tls: implicit",
+                )
+            )  # fmt: skip
+    for name, newsletter in schedules.newsletters.items():
+        found.extend(_newsletter(configuration, name, newsletter))
+    return found
+
+
+def check(configuration: Configuration) -> Findings:
+    """Everything that can be known without the network."""
+    findings = Findings(contradictions(configuration))
+    findings.faults.extend(_missing_for_the_environment(configuration))
+    findings.faults.extend(_missing_files(configuration))
+    try:
+        _ = configuration.site_keys
+    except ConfigurationError as error:
+        findings.faults.append(error)
+    findings.warnings.extend(_warnings(configuration))
+    return findings
+
+
+def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter) -> Iterator[ConfigurationError]:
+    schedules = configuration.schedules
+    here = ("newsletters", name)
+    if newsletter.relay is not None and newsletter.relay not in schedules.relays:
+        yield configuration.fault(
+            f"there is no relay '{newsletter.relay}'", *here, "relay",
+            remedy=suggestion(newsletter.relay, schedules.relays),
+        )  # fmt: skip
+    for index, section in enumerate(newsletter.sections):
+        sources = section.match.source or []
+        for source in [sources] if isinstance(sources, str) else sources:
+            if source not in schedules.sources:
+                yield configuration.fault(
+                    f"there is no source '{source}'", *here, "sections", index, "match", "source",
+                    remedy=suggestion(source, schedules.sources),
+                )  # fmt: skip
+    room = sum(section.max for section in newsletter.sections)
+    if room < newsletter.articles.min:
+        yield configuration.fault(
+            f"the sections hold at most {room} articles, so articles.min: {newsletter.articles.min} is never reached",
+            *here, "articles", "min",
+            remedy="Lower articles.min, or raise a section's max",
+        )  # fmt: skip
+
+
+def _plans(configuration: Configuration) -> Iterator[ConfigurationError]:
+    plans = configuration.schedules.plans
+    if "free" not in plans:
+        yield configuration.fault(
+            "there is no plan 'free', which every new subscriber has", "plans", remedy="Add free: [free]"
+        )
+    # A newsletter has one language, so the plans are all that multiplies its documents.
+    if len(plans) > MAX_RENDERED_KEYS:
+        yield configuration.fault(
+            f"{len(plans)} plans would render each edition {len(plans)} times; at most {MAX_RENDERED_KEYS}",
+            "plans",
+            remedy="Join plans that read the same access",
+        )
+
+
+def _languages(configuration: Configuration) -> Iterator[ConfigurationError]:
+    schedules = configuration.schedules
+    places: list[tuple[str | None, tuple[str, ...]]] = [(schedules.site.language, ("site", "language"))]
+    places += [(one.language, ("sources", name, "language")) for name, one in schedules.sources.items()]
+    places += [(one.language, ("newsletters", name, "language")) for name, one in schedules.newsletters.items()]
+    for language, path in places:
+        if language is not None and not _is_language(language):
+            yield configuration.fault(
+                f"'{language}' is not a known language", *path, remedy="Write one like en, en-IN, hi or pt-BR"
+            )
+
+
+def _is_language(language: str) -> bool:
+    from babel.core import Locale, UnknownLocaleError
+
+    try:
+        Locale.parse(language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
+
+
+def _missing_for_the_environment(configuration: Configuration) -> Iterator[ConfigurationError]:
+    schedules = configuration.schedules
+    if schedules.environment is Environment.STAGING:
+        if not schedules.staging_recipients:
+            yield configuration.fault(
+                "environment is staging, and staging_recipients names nobody who may be mailed",
+                "environment",
+                remedy="Add staging_recipients: [you@your-domain]",
+            )
+        return
+    if not schedules.relays:
+        yield configuration.fault(
+            "production needs a relay to send through", "relays", remedy="Add relays: {main: {host: …}}"
+        )
+    if schedules.web is None:
+        yield configuration.fault(
+            "production needs web, where unsubscribe links and pictures point",
+            "web",
+            remedy="Add web: {url: https://…}",
+        )
+
+
+def _missing_files(configuration: Configuration) -> Iterator[ConfigurationError]:
+    schedules = configuration.schedules
+    logo = schedules.site.theme.logo
+    if logo is not None and (reason := _not_a_picture(configuration.resolve(logo))):
+        yield configuration.fault(f"the logo {logo} {reason}", "site", "theme", "logo", remedy="Give a PNG or JPEG")
+    for name, relay in schedules.relays.items():
+        if relay.ca_file is not None and not configuration.resolve(relay.ca_file).is_file():
+            yield configuration.fault(f"there is no file {relay.ca_file}", "relays", name, "ca_file")
+    for name, source in schedules.sources.items():
+        if source.folder is not None and not configuration.resolve(source.folder).is_dir():
+            yield configuration.fault(
+                f"there is no folder {source.folder}", "sources", name, "folder", remedy=f"Run mkdir {source.folder}"
+            )
+    designs = designs_in(configuration.template_folders)
+    for name, newsletter in schedules.newsletters.items():
+        if newsletter.design not in designs:
+            yield configuration.fault(
+                f"there is no design '{newsletter.design}' among the templates", "newsletters", name, "design",
+                remedy=suggestion(newsletter.design, designs),
+            )  # fmt: skip
+    for key, folder in (("store", _folder_of_store(configuration)), ("media", configuration.media_folder)):
+        if folder is not None and (reason := _not_writable(folder)):
+            yield configuration.fault(f"the folder {folder} {reason}", key)
+
+
+def _folder_of_store(configuration: Configuration) -> Path | None:
+    return configuration.store_file.parent if configuration.store_file is not None else None
+
+
+def _not_a_picture(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return "" if file.read(8).startswith(_PICTURES) else "is neither PNG nor JPEG"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _not_writable(folder: Path) -> str:
+    """Why files cannot be made in ``folder``, which may itself still have to be made."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return "is not a folder"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "is not writable"
+
+
+def designs_in(folders: tuple[Path, ...]) -> list[str]:
+    """The names of the designs in template folders: the folders that hold an ``edition.html``; ``shared`` is none."""
+    found = {page.parent.name for folder in folders for page in folder.glob("*/edition.html")}
+    return sorted(found - {"shared"})
+
+
+def _warnings(configuration: Configuration) -> Iterator[ConfigurationError]:
+    schedules = configuration.schedules
+    for secret in (configuration.site_key_file, configuration.folder / ".env"):
+        if open_to_others(secret):
+            yield ConfigurationError("other users can read this file", where=secret.name, remedy=f"chmod 600 {secret}")
+    if not schedules.sources:
+        yield configuration.fault("there are no sources, so there will be no articles", "sources")
+    if schedules.environment is Environment.STAGING and not schedules.relays:
+        yield configuration.fault("there is no relay: preview works, sending does not", "relays")
+    for name, newsletter in schedules.newsletters.items():
+        cron = newsletter.schedule.cron
+        if cron is not None and next(Cron.parse(cron).times(_ANY_DAY), None) is None:
+            yield configuration.fault(f"no such date ever comes: '{cron}'", "newsletters", name, "schedule", "cron")
+    seen: dict[tuple[str, str], str] = {}
+    for name, newsletter in schedules.newsletters.items():
+        identity = (newsletter.from_.casefold(), newsletter.title.casefold())
+        if identity in seen:
+            yield configuration.fault(
+                f"newsletters {seen[identity]} and {name} have the same title and from: readers cannot tell them apart",
+                "newsletters", name, "title",
+            )  # fmt: skip
+        seen.setdefault(identity, name)

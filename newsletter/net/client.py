@@ -1,0 +1,245 @@
+"""The HTTP client: a URL goes in; its bytes, or one clear FetchError, come out.
+
+Redirects are followed by hand so that each hop meets the guard; the deadline covers all of them; the size limit counts
+decoded bytes while they arrive. Proxies and netrc of the environment are not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from newsletter import __version__
+from newsletter.errors import FetchError
+from newsletter.net.decoding import ACCEPT_ENCODING, Decoder, DecodingError
+from newsletter.net.guard import AddressRefused, guarding_socket_factory
+
+MAX_REDIRECTS = 5
+PER_HOST = 2
+_REDIRECTS = {301, 302, 303, 307, 308}
+_PERMANENT = {301, 308}  # RFC 9110 sections 15.4.2 and 15.4.9
+_CHUNK = 65_536
+_ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/html;q=0.8, */*;q=0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a URL gave. ``url`` is where the answer came from; ``permanent_url`` is '' unless it moved for good."""
+
+    status: int
+    url: str
+    body: bytes
+    content_type: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    permanent_url: str = ""
+    not_modified: bool = False
+
+
+class Fetcher:
+    """An HTTP client for as long as its ``async with`` lasts; at most two requests to a host at a time."""
+
+    def __init__(self, *, contact: str = "", tls: ssl.SSLContext | None = None) -> None:
+        """``contact`` is a URL where whoever runs a fetched site learns who we are. ``tls`` replaces the defaults."""
+        about = f" (+{contact})" if contact else ""
+        self._agent = f"newsletter/{__version__}{about}"
+        self._tls = tls
+        self._resources = AsyncExitStack()
+        # Two sessions, because a connection kept open to a private address must never serve a guarded request.
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._places: defaultdict[tuple[str | None, int | None], asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(PER_HOST)
+        )
+
+    async def __aenter__(self) -> Self:
+        for allow_private in (False, True):
+            self._sessions[allow_private] = await self._resources.enter_async_context(
+                aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(
+                        socket_factory=guarding_socket_factory(allow_private=allow_private),
+                        ssl=self._tls or True,
+                        limit=0,
+                    ),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=15),
+                    auto_decompress=False,
+                    trust_env=False,
+                    max_line_size=32_768,
+                    max_field_size=32_768,
+                    headers={"User-Agent": self._agent, "Accept": _ACCEPT, "Accept-Encoding": ACCEPT_ENCODING},
+                )
+            )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._sessions.clear()
+        await self._resources.aclose()
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        etag: str = "",
+        last_modified: str = "",
+        max_bytes: int = 10_000_000,
+        within: timedelta = timedelta(seconds=30),
+        allow_private: bool = False,
+    ) -> Fetched:
+        """GET ``url``, conditionally if ``etag`` or ``last_modified`` is given, decoded size at most ``max_bytes``.
+
+        ``within`` covers everything from the first connection to the last byte, but not waiting for a place at the
+        host. Raises FetchError for refused addresses, too many redirects, other statuses than 2xx (and 304 when it
+        was asked for), size, time and network.
+        """
+        conditions = {}
+        if etag:
+            conditions["If-None-Match"] = etag
+        if last_modified:
+            conditions["If-Modified-Since"] = last_modified
+        return await self._follow(url, conditions, max_bytes, within, allow_private)
+
+    async def reachable(
+        self, url: str, *, within: timedelta = timedelta(seconds=10), allow_private: bool = False
+    ) -> None:
+        """Return if a GET of ``url`` is answered 2xx, without reading the body. Raises FetchError otherwise."""
+        await self._follow(url, {}, None, within, allow_private)
+
+    async def _follow(
+        self, url: str, conditions: dict[str, str], max_bytes: int | None, within: timedelta, allow_private: bool
+    ) -> Fetched:
+        remaining = within.total_seconds()
+        clock = asyncio.get_running_loop().time
+        permanent, all_permanent = "", True
+        try:
+            at = _parsed(URL(url))
+            for _hop in range(MAX_REDIRECTS + 1):
+                async with self._places[at.host, at.port]:
+                    started = clock()
+                    async with asyncio.timeout(remaining):
+                        answer = await self._get(at, conditions, max_bytes, allow_private)
+                    remaining -= clock() - started
+                if isinstance(answer, Fetched):
+                    return replace(answer, permanent_url=permanent)
+                status, target = answer
+                at = _next_hop(at, target)
+                all_permanent = all_permanent and status in _PERMANENT
+                if all_permanent:
+                    permanent = without_credentials(at)
+        except TimeoutError:
+            raise FetchError(f"no complete answer within {_seconds(within)}", where=without_credentials(url)) from None
+        except _Refusal as refusal:
+            raise FetchError(refusal.what, where=without_credentials(url), remedy=refusal.remedy) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            what, remedy = _explained(error)
+            raise FetchError(what, where=without_credentials(url), remedy=remedy) from error
+        raise FetchError(f"it redirects more than {MAX_REDIRECTS} times", where=without_credentials(url))
+
+    async def _get(
+        self, url: URL, conditions: dict[str, str], max_bytes: int | None, allow_private: bool
+    ) -> Fetched | tuple[int, str]:
+        """One request: the answer, or a redirect's status and target."""
+        session = self._sessions[allow_private]
+        async with session.get(url, headers=conditions, allow_redirects=False) as response:
+            try:
+                headers = response.headers
+                if response.status in _REDIRECTS:
+                    if not headers.get("Location"):
+                        raise _Refusal(f"it answered {response.status} without saying where to")
+                    return response.status, headers["Location"]
+                if response.status == 304 and conditions:
+                    return Fetched(304, without_credentials(url), b"", not_modified=True)
+                if not 200 <= response.status < 300:
+                    reason = f" {response.reason}" if response.reason else ""
+                    raise _Refusal(f"it answered {response.status}{reason[:60]}")
+                return Fetched(
+                    response.status,
+                    without_credentials(url),
+                    b"" if max_bytes is None else await _body(response, max_bytes),
+                    content_type=headers.get("Content-Type", ""),
+                    etag=headers.get("ETag", ""),
+                    last_modified=headers.get("Last-Modified", ""),
+                )
+            finally:
+                if not response.content.is_eof():
+                    response.close()  # what was not read must not be waited for
+
+
+class _Refusal(Exception):
+    """Carries words from where they are known to where the URL asked for is."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+
+async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    announced = response.content_length
+    if announced is not None and announced > max_bytes:
+        raise _Refusal(f"it is {announced:,} bytes, more than the {max_bytes:,} allowed")
+    decoder = Decoder(response.headers.get("Content-Encoding", ""), max_bytes)
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += decoder.feed(chunk)
+    decoder.finish()
+    return bytes(body)
+
+
+def _parsed(url: URL) -> URL:
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise _Refusal("only http:// and https:// addresses are fetched")
+    return url
+
+
+def _next_hop(at: URL, location: str) -> URL:
+    """Where a redirect leads. Credentials go along only to the same origin (RFC 9110 section 15.4)."""
+    target = _parsed(at.join(URL(location)))
+    same_origin = target.origin() == at.origin()
+    return target.with_user(at.user).with_password(at.password) if same_origin and at.user else target.with_user(None)
+
+
+def without_credentials(url: str | URL) -> str:
+    """``url`` without credentials and fragment, fit for messages and for the store."""
+    try:
+        parsed = URL(url) if isinstance(url, str) else url
+        return str(parsed.with_user(None).with_fragment(None))
+    except ValueError:
+        return str(url).rpartition("@")[2][:200]
+
+
+def _seconds(limit: timedelta) -> str:
+    return f"{limit.total_seconds():g} s"
+
+
+def _explained(error: BaseException) -> tuple[str, str]:
+    """What went wrong in one line, and what to do about it where we know."""
+    cause: BaseException = error
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error.certificate_error
+    if isinstance(cause, AddressRefused) or "is not a public address" in str(cause):
+        return f"{cause}, so it is not connected to", "Say allow_private: true at the source if it is yours"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its host name cannot be found", ""
+    if isinstance(cause, ssl.SSLError):
+        return f"its TLS certificate or connection is not valid ({_first_line(cause)})", ""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"it cannot be connected to ({cause.strerror if isinstance(cause, OSError) else cause})", ""
+    if isinstance(error, DecodingError):
+        return str(error), ""
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
+        return "its answer was cut short", ""
+    if isinstance(error, aiohttp.InvalidURL | ValueError) and not isinstance(error, aiohttp.ClientResponseError):
+        return "it is not a usable address", ""
+    return f"its answer could not be read ({type(error).__name__}: {_first_line(error)})", ""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:160]

@@ -1,0 +1,71 @@
+"""Content codings (RFC 9110 section 8.4.1) undone piece by piece, so that a bomb is refused before it is unpacked."""
+
+from __future__ import annotations
+
+import zlib
+
+# Asked for in each request; a coding we did not ask for is an error, never a guess.
+ACCEPT_ENCODING = "gzip, deflate"
+# Text rarely packs better than 30:1; deflate's own limit is about 1,030:1, which only padding reaches.
+MAX_RATIO = 200
+_RATIO_COUNTS_FROM = 1_000_000
+_STEP = 65_536
+
+
+class DecodingError(ValueError):
+    """The bytes are not what the coding says, or grow beyond what we take. ``str`` says which."""
+
+
+class Decoder:
+    """Undoes one content coding. ``feed`` gives decoded bytes, ``finish`` checks that nothing is missing."""
+
+    def __init__(self, coding: str, max_bytes: int) -> None:
+        """``coding`` is the Content-Encoding header; ``max_bytes`` bounds the decoded size. Raises DecodingError."""
+        coding = coding.strip().lower()
+        if coding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
+            raise DecodingError(f"it is encoded as '{coding[:40]}', which was not asked for")
+        self._coding = coding
+        self._max = max_bytes
+        self._encoded = 0
+        self._decoded = 0
+        self._inflater = self._new() if coding not in {"", "identity"} else None
+
+    def feed(self, data: bytes) -> bytes:
+        """The next decoded bytes. Raises DecodingError at the first byte beyond the limits."""
+        self._encoded += len(data)
+        if self._inflater is None:
+            self._count(len(data))
+            return data
+        decoded = bytearray()
+        while data:
+            if self._inflater.eof:
+                if self._coding == "deflate" or not data.startswith(b"\x1f\x8b"):
+                    break  # padding after the end, which servers do send
+                self._inflater = self._new()  # a further gzip member, RFC 1952 section 2.2
+            try:
+                piece = self._inflater.decompress(data, _STEP)
+            except zlib.error:
+                if self._coding != "deflate" or self._decoded:
+                    raise DecodingError(f"its {self._coding} encoding is broken") from None
+                self._coding, self._inflater = "deflate (raw)", zlib.decompressobj(-zlib.MAX_WBITS)
+                continue
+            self._count(len(piece))
+            decoded += piece
+            data = self._inflater.unconsumed_tail or self._inflater.unused_data
+        return bytes(decoded)
+
+    def finish(self) -> None:
+        """Raise DecodingError if the coded stream was cut short."""
+        if self._inflater is not None and self._encoded and not self._inflater.eof:
+            raise DecodingError(f"its {self._coding} encoding ends too early")
+
+    def _new(self) -> zlib._Decompress:
+        # "deflate" means zlib's own wrapping (RFC 9110 section 8.4.1.2); some servers send it bare.
+        return zlib.decompressobj(zlib.MAX_WBITS if self._coding == "deflate" else 16 + zlib.MAX_WBITS)
+
+    def _count(self, size: int) -> None:
+        self._decoded += size
+        if self._decoded > self._max:
+            raise DecodingError(f"it is larger than {self._max:,} bytes")
+        if self._decoded > _RATIO_COUNTS_FROM and self._decoded > self._encoded * MAX_RATIO:
+            raise DecodingError(f"it unpacks to more than {MAX_RATIO} times its size")

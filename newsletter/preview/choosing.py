@@ -1,0 +1,277 @@
+"""Which edition is shown, and to whom: a choice -> the pool with why each story is in it, and the facts of the reader.
+
+Reads what a send would read and writes nothing: an occurrence that is not planned yet stays unplanned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from newsletter.compose.composing import Proposal, compose_preview
+from newsletter.compose.explaining import Explanation, explain, explain_proposal
+from newsletter.compose.keys import sections_for
+from newsletter.config.faults import suggestion
+from newsletter.config.reading import Configuration
+from newsletter.deliver.assembling import Reader, message_id
+from newsletter.deliver.configured import staging_addresses
+from newsletter.errors import NothingToSend, UsageError
+from newsletter.members.addresses import parse_address, parse_language
+from newsletter.model import (
+    Article,
+    Edition,
+    EditionName,
+    MailFormat,
+    Occurrence,
+    OccurrenceState,
+    Reason,
+    RenderedKey,
+    Stream,
+    Subscriber,
+    SubscriptionState,
+)
+from newsletter.store import Store, articles, copies, editions, occurrences, subscribers, subscriptions
+from newsletter.store.editions import EditionRow
+from newsletter.store.occurrences import OccurrenceRow
+from newsletter.store.subscriptions import encode_sections
+
+NEXT = "next"
+Turns = Callable[[Configuration, str, datetime], Sequence[tuple[Occurrence, datetime]]]
+"""(configuration, newsletter, now) -> the turns that a send would use up, the first that is open; each with its UTC."""
+
+_S = OccurrenceState
+_OPEN = (_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.HELD)
+_PAST = (_S.SENDING, _S.SENT, _S.STOPPED)
+_NOBODY = "reader@example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """A reader put together by hand. '' is the newsletter's language, and the first plan; no section is its own."""
+
+    plan: str = ""
+    language: str = ""
+    sections: tuple[str, ...] = ()
+    format: MailFormat = MailFormat.HTML
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The edition shown. ``stored`` is its row where it is composed; ``articles`` are those to render it from."""
+
+    edition: Edition
+    state: str
+    articles: Mapping[int, Article]
+    why: tuple[Explanation, ...]
+    stored: EditionRow | None = None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be sent."""
+        return self.state in [state.value for state in _OPEN]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The reader shown: what her message is joined from and filled with, and its Date."""
+
+    reader: Reader
+    rendered_key: RenderedKey
+    sections: tuple[str, ...]
+    format: MailFormat
+    message_id: str
+    date: datetime
+    words: str
+    notices: tuple[str, ...] = ()
+
+
+def choose_edition(
+    configuration: Configuration, store: Store, newsletter_name: str, choice: str, now: datetime, turns: Turns | None
+) -> Pool:
+    """``next`` is what a send would send now; else an occurrence or edition by name, as it was composed. Blocking.
+
+    Raises NothingToSend where there is no story, UsageError for an edition there is not.
+    """
+    if choice != NEXT:
+        return _composed(configuration, store, _named(store, newsletter_name, choice))
+    occurrence, due_at, row = _next_turn(configuration, store, newsletter_name, now, turns)
+    if row is not None and store.read(editions.find, row.id) is not None:
+        return _composed(configuration, store, row)
+    newsletter = configuration.newsletter(newsletter_name)
+    proposal = compose_preview(store, newsletter_name, newsletter, now=now)
+    if not proposal.selection.article_ids:
+        raise _nothing(newsletter_name, proposal)
+    return Pool(
+        Edition(newsletter_name, Stream.EACH, occurrence, "", due_at, proposal.sections),
+        _S.PLANNED.value if row is None else row.state.value,
+        proposal.articles,
+        tuple(explain_proposal(proposal, newsletter.section_names)),
+        notices=_too_few(proposal, newsletter.articles.min),
+    )
+
+
+def past_occurrences(store: Store, newsletter_name: str, *, limit: int = 20) -> list[OccurrenceRow]:
+    """Those that were sent, or are being sent, the latest first: what can be chosen besides ``next``."""
+    return store.read(occurrences.listing, newsletter=newsletter_name, states=_PAST, limit=limit)
+
+
+def choose_reader(
+    configuration: Configuration, store: Store, pool: Pool, reader: str | KeyFacts, now: datetime
+) -> Facts:
+    """The facts of a subscriber, by address, or of a key put together by hand. Blocking.
+
+    Of a subscriber who was sent this edition they are those of that delivery. Raises UsageError and AddressError.
+    """
+    if isinstance(reader, KeyFacts):
+        return _by_key(configuration, pool, reader, now)
+    person = store.read(subscribers.by_address, parse_address(reader))
+    if person is None:
+        raise UsageError(
+            f"{reader} is not a subscriber",
+            remedy="Name one that is, or put a reader together by hand (--key plan=…, language, sections, format)",
+        )
+    return _by_address(configuration, store, pool, person, now)
+
+
+def _by_key(configuration: Configuration, pool: Pool, key: KeyFacts, now: datetime) -> Facts:
+    newsletter_name = pool.edition.newsletter
+    newsletter = configuration.newsletter(newsletter_name)
+    plans = list(configuration.schedules.plans)
+    if key.plan and key.plan not in plans:
+        raise UsageError(f"there is no plan '{key.plan}'", where="plan", remedy=suggestion(key.plan, plans))
+    known = {name.casefold() for name in newsletter.section_names}
+    for name in key.sections:
+        if name.casefold() not in known:
+            raise UsageError(
+                f"{newsletter_name} has no section '{name}'",
+                where="sections",
+                remedy=suggestion(name, newsletter.section_names),
+            )
+    language = parse_language(key.language) or configuration.language(newsletter_name)
+    rendered = RenderedKey(language, key.plan or next(iter(plans), "free"))
+    sections = sections_for(encode_sections(key.sections), newsletter)
+    return Facts(
+        Reader(0, _NOBODY, "", "", bytes(32)),
+        rendered,
+        sections,
+        key.format,
+        _message_id(configuration, pool.edition, 0),
+        now,
+        f"a reader of plan {rendered.plan}, in {rendered.language}"
+        + (f", of {', '.join(sections)}" if sections else ""),
+    )
+
+
+def _by_address(configuration: Configuration, store: Store, pool: Pool, person: Subscriber, now: datetime) -> Facts:
+    newsletter_name = pool.edition.newsletter
+    newsletter = configuration.newsletter(newsletter_name)
+    reader = Reader(person.id, person.address, person.first_name, person.last_name, person.secret)
+    copy = store.read(copies.find, person.id, newsletter_name, pool.edition.occurrence)
+    if copy is not None and pool.stored is not None and copy.edition_id == pool.stored.id:
+        return Facts(
+            reader,
+            copy.rendered_key,
+            sections_for(copy.sections, newsletter),
+            copy.format,
+            copy.message_id,
+            copy.sent_at or now,
+            person.address,
+            ("This is what she was sent.",) if copy.sent_at else ("This is on its way to her.",),
+        )
+    subscription = store.read(subscriptions.one, person.id, newsletter_name)
+    plans = list(configuration.schedules.plans)
+    # The same rule as store.claiming: a plan that is not configured reads as the first.
+    plan = person.plan if person.plan in plans else next(iter(plans), "free")
+    notices = []
+    if subscription is None or subscription.state is not SubscriptionState.ACTIVE:
+        state = "not subscribed" if subscription is None else subscription.state.value
+        notices.append(f"She would not get it: {state}.")
+    elif subscription.paused_until is not None and subscription.paused_until > now:
+        notices.append("She would not get it: paused.")
+    allowed = staging_addresses(configuration)
+    if allowed is not None and person.address not in allowed:
+        notices.append("She would not get it now: environment is staging, and she is not among staging_recipients.")
+    return Facts(
+        reader,
+        RenderedKey(configuration.language(newsletter_name), plan),
+        sections_for(encode_sections(subscription.sections) if subscription else "", newsletter),
+        subscription.format if subscription else MailFormat.HTML,
+        _message_id(configuration, pool.edition, person.id),
+        now,
+        person.address,
+        tuple(notices),
+    )
+
+
+def _message_id(configuration: Configuration, edition: Edition, subscriber_id: int) -> str:
+    key = f"{edition.newsletter}/{edition.stream}/{edition.occurrence}"
+    return message_id(configuration, edition.newsletter, key, subscriber_id)
+
+
+def _next_turn(
+    configuration: Configuration, store: Store, newsletter_name: str, now: datetime, turns: Turns | None
+) -> tuple[Occurrence, datetime, OccurrenceRow | None]:
+    """The occurrence that a send would use up: the schedule's, as far as it is still open, else the store's next."""
+    for occurrence, due_at in turns(configuration, newsletter_name, now) if turns is not None else ():
+        row = store.read(occurrences.find, newsletter_name, Stream.EACH, occurrence)
+        if row is None or row.state in _OPEN:
+            return occurrence, row.due_at if row is not None else due_at, row
+    since = now - configuration.newsletter(newsletter_name).catch_up
+    wanted: dict[str, Any] = {"newsletter": newsletter_name, "stream": Stream.EACH, "states": _OPEN}
+    due = store.read(occurrences.listing, **wanted, due_from=since, due_before=now, limit=1)
+    coming = store.read(occurrences.listing, **wanted, due_from=now, limit=10_000)
+    for row in (*due, *coming[-1:]):
+        return row.occurrence, row.due_at, row
+    return Occurrence(now.astimezone(ZoneInfo(configuration.zone(newsletter_name))).date(), 1), now, None
+
+
+def _named(store: Store, newsletter_name: str, choice: str) -> OccurrenceRow:
+    name = EditionName.parse(choice) if "@" in choice else EditionName(newsletter_name, Occurrence.parse(choice))
+    if name.newsletter != newsletter_name:
+        raise UsageError(f"{name} is no edition of {newsletter_name}", remedy=f"Preview {name.newsletter} instead")
+    row = store.read(occurrences.find, newsletter_name, Stream.EACH, name.occurrence)
+    if row is None or store.read(editions.find, row.id, name.cohort) is None:
+        raise UsageError(f"{name} has not been composed", remedy=f"See `newsletter editions list`, or write {NEXT}")
+    return row
+
+
+def _composed(configuration: Configuration, store: Store, row: OccurrenceRow) -> Pool:
+    stored = store.read(editions.find, row.id)
+    assert stored is not None, "the caller has looked"
+    if not stored.edition.article_ids:
+        raise NothingToSend(f"{row.name} holds no story", remedy="Choose another edition")
+    names = configuration.newsletter(row.newsletter).section_names
+    why = [one for one in explain(store.read(editions.why, row.id), names) if one.cohort == stored.cohort]
+    # A revision may have changed a headline since; what was rendered is what stands in the pieces.
+    known = store.read(articles.get_many, stored.edition.article_ids)
+    notices = (f"It is held: {row.detail or row.reason.value}.",) if row.state is _S.HELD else ()
+    return Pool(stored.edition, row.state.value, known, tuple(why), stored, notices)
+
+
+def _too_few(proposal: Proposal, least: int) -> tuple[str, ...]:
+    if proposal.skip is Reason.NONE:
+        return ()
+    number = len(proposal.selection.article_ids)
+    stories = "1 story" if number == 1 else f"{number} stories"
+    return (f"As it stands it would be skipped: {stories}, at least {least} needed.",)
+
+
+def _nothing(newsletter_name: str, proposal: Proposal) -> NothingToSend:
+    """Say why there is no story at all, as far as the candidates tell."""
+    waiting = len(proposal.selection.decisions)
+    if not waiting:
+        return NothingToSend(
+            f"{newsletter_name} has no article that was not sent",
+            remedy="Collect first (`newsletter collect`), or add one (`newsletter articles add`)",
+        )
+    reasons = sorted({one.reason for one in proposal.selection.decisions})
+    articles_are = "1 article is" if waiting == 1 else f"{waiting} articles are"
+    words = ", ".join(reason.value.replace("_", " ") for reason in reasons)
+    return NothingToSend(
+        f"{newsletter_name} has no story: {articles_are} passed over ({words})",
+        remedy="Look at the match of its sections, and at articles.max_age",
+    )

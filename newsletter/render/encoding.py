@@ -1,0 +1,158 @@
+"""Quoted-printable, cut so that joining encoded pieces is concatenation.
+
+Text and references (slots, places) -> one ASCII body. Every chunk of text starts at column 0 and ends at a line end,
+hard where the text has a newline, soft (``=`` CRLF) elsewhere; so any chunk may follow any other. References stand
+between NUL bytes, which quoted-printable never contains. 8bit is not used: a downgrading hop breaks DKIM (RFC 6376
+section 5.3).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SOFT_BREAK = b"=\r\n"
+# RFC 2045 section 6.7 rule 5: 76 with the soft break's "=". A leading dot and a trailing blank may each grow by 2.
+_ROW = 71
+_UNSAFE = re.compile(rb"[^\t -<>-~]")
+_PLAIN = re.compile(r"(?!\.|From )[A-Za-z0-9@_+/:](?:[ A-Za-z0-9@_+/:.,?;-]{0,69}[A-Za-z0-9@_+/:.,?;-])?")
+_NEWLINES = re.compile(r"\r\n?|\u2028|\u2029")
+# C0 but tab and newline, DEL, C1, lone surrogates and noncharacters: none of them is text, some break XML and headers.
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place filled per subscriber; ``default`` stands where she has no such value (None: nothing does)."""
+
+    name: str
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place filled per joined key: with pieces (``lead``, ``sections``) or with a short text (``summary``)."""
+
+    name: str
+
+
+Reference = Slot | Place
+Chunk = str | Reference
+
+
+def clean(text: str) -> str:
+    """``text`` without what is not text: control characters, lone surrogates, noncharacters; newlines as ``\\n``."""
+    return _NOT_TEXT.sub("", _NEWLINES.sub("\n", text))
+
+
+def quoted_printable(text: str) -> bytes:
+    """``text`` in UTF-8 as quoted-printable rows of at most 76 characters ending at a line end; '' gives nothing.
+
+    A row never starts with a dot, so dot-stuffing (RFC 5321 section 4.5.2) has nothing to do, nor with ``From ``.
+    """
+    if not text:
+        return b""
+    rows: list[bytes] = []
+    lines = _NEWLINES.sub("\n", text).split("\n")
+    for number, line in enumerate(lines):
+        last = number == len(lines) - 1
+        if last and not line:
+            break  # the text ended with a newline: the row before this one is hard
+        data = _UNSAFE.sub(_hex, line.encode("utf-8"))
+        start = 0
+        while len(data) - start > _ROW:
+            end = start + _ROW
+            escape = data.rfind(b"=", end - 2, end)
+            end = escape if escape != -1 else end
+            rows += (_row_start(data[start:end]), SOFT_BREAK)
+            start = end
+        rest = _row_start(data[start:])
+        if last:
+            rows += (rest, SOFT_BREAK)
+        else:
+            if rest[-1:] in (b" ", b"\t"):
+                rest = rest[:-1] + _hex_of(rest[-1])
+            rows += (rest, b"\r\n")
+    return b"".join(rows)
+
+
+def slot_value(text: str, *, in_html: bool) -> bytes:
+    """A subscriber's value, escaped for its part and encoded; it starts at column 0 and ends with a soft break.
+
+    ``html.escape`` with quotes is right in text and in a quoted attribute, the only two contexts a slot may stand in.
+    """
+    if _PLAIN.fullmatch(text):
+        return text.encode("ascii") + SOFT_BREAK
+    if in_html:
+        text = html.escape(text, quote=True)
+    return quoted_printable(clean(text).replace("\n", " "))
+
+
+def pack(chunks: Iterable[Chunk]) -> bytes:
+    """One body for the store: the encoded texts, and between NULs each reference as JSON."""
+    packed: list[bytes] = []
+    for chunk in chunks:
+        if isinstance(chunk, str):
+            packed.append(quoted_printable(chunk))
+        else:
+            packed.append(b"\0" + json.dumps(_as_json(chunk)).encode("ascii") + b"\0")
+    return b"".join(packed)
+
+
+def unpack(body: bytes) -> list[bytes | Reference]:
+    """What ``pack`` made: encoded bytes and references, in order."""
+    unpacked: list[bytes | Reference] = []
+    for index, part in enumerate(body.split(b"\0")):
+        if index % 2:
+            unpacked.append(_from_json(json.loads(part)))
+        elif part:
+            unpacked.append(part)
+    return unpacked
+
+
+def merge(chunks: Iterable[bytes | Slot]) -> tuple[bytes | Slot, ...]:
+    """The same chunks with neighbouring bytes joined, so that a message is filled in few steps."""
+    merged: list[bytes | Slot] = []
+    run: list[bytes] = []
+    for chunk in chunks:
+        if isinstance(chunk, bytes):
+            run.append(chunk)
+            continue
+        if run:
+            merged.append(b"".join(run))
+            run = []
+        merged.append(chunk)
+    if run:
+        merged.append(b"".join(run))
+    return tuple(merged)
+
+
+def _as_json(reference: Reference) -> dict[str, str | None]:
+    if isinstance(reference, Slot):
+        return {"slot": reference.name, "default": reference.default}
+    return {"place": reference.name}
+
+
+def _from_json(value: dict[str, str | None]) -> Reference:
+    if "slot" in value:
+        return Slot(str(value["slot"]), value["default"])
+    return Place(str(value["place"]))
+
+
+def _hex(match: re.Match[bytes]) -> bytes:
+    return _hex_of(match[0][0])
+
+
+def _hex_of(byte: int) -> bytes:
+    return b"=%02X" % byte
+
+
+def _row_start(row: bytes) -> bytes:
+    if row.startswith(b"."):
+        return b"=2E" + row[1:]
+    if row.startswith(b"From "):  # mbox writers would put a ">" before it and break the signature
+        return b"=46" + row[1:]
+    return row

@@ -1,0 +1,216 @@
+"""What templates see: frozen views of an edition, its newsletter, its site and its stories.
+
+Articles and configuration -> views. Templates never see a pydantic model or an ``Article`` itself. The views of stories
+travel as JSON in the manifest piece, so that subject and preheader can be made where the pieces are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from babel.lists import format_list
+from markupsafe import Markup
+
+from newsletter.config.models import Newsletter, Site
+from newsletter.model import Access, Article, Edition, Picture
+from newsletter.render import colour
+from newsletter.render.encoding import clean
+from newsletter.render.filters import minutes
+from newsletter.render.words import direction_of, locale_of
+
+
+@dataclass(frozen=True, slots=True)
+class PictureView:
+    """A picture of ours by its absolute URL; ``width`` and ``height`` are its pixels (0: not known)."""
+
+    url: str
+    alt: str
+    caption: str
+    credit: str
+    width: int
+    height: int
+
+    def fit(self, width: int, height: int) -> tuple[int, int]:
+        """The largest size within ``width`` x ``height`` that keeps the proportions; height 0 where not known."""
+        if not (self.width and self.height):
+            return width, 0
+        scale = min(width / self.width, height / self.height)
+        return round(self.width * scale), round(self.height * scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One article as a template sees it. ``readable``: this plan reads it in full; otherwise ``body`` is empty.
+
+    ``language`` and ``direction`` are empty where they are the edition's own.
+    """
+
+    id: int
+    headline: str
+    standfirst: str
+    url: str
+    section: str
+    authors: tuple[str, ...]
+    byline: str
+    dateline: str
+    published_at: datetime
+    updated_at: datetime
+    words: int
+    access: str
+    readable: bool
+    language: str = ""
+    direction: str = ""
+    tags: tuple[str, ...] = ()
+    correction: bool = False
+    picture: PictureView | None = None
+    body: Markup = field(default_factory=Markup)
+    text: str = ""
+
+    @property
+    def minutes(self) -> int:
+        """Minutes to read it, at least one."""
+        return minutes(self.words)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but picture and body, which only whole documents show."""
+        names = [name for name in self.__slots__ if name not in ("picture", "body", "text")]
+        return {name: _plain(getattr(self, name)) for name in names}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        times = {name: datetime.fromisoformat(value[name]) for name in ("published_at", "updated_at")}
+        return cls(**{**value, **times, "authors": tuple(value["authors"]), "tags": tuple(value["tags"])})
+
+
+@dataclass(frozen=True, slots=True)
+class EditionView:
+    """``name`` is ``daily@2026-11-01/1``, ``occurrence`` ``2026-11-01/1``."""
+
+    name: str
+    occurrence: str
+    date: date
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewsletterView:
+    name: str
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """The publisher; the accent is readable on our paper, ``accent_dark`` on the dark one."""
+
+    name: str
+    url: str
+    postal_address: str
+    accent: str
+    accent_dark: str
+    headline_font: str
+    text_font: str
+    logo: PictureView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """The rendered facts: all that a template may branch on."""
+
+    language: str
+    plan: str
+
+
+def picture_view(picture: Picture, web_base: str) -> PictureView | None:
+    """None while we have no copy of it: a mail never shows a broken picture, nor somebody else's server."""
+    if not picture.media:
+        return None
+    return PictureView(
+        f"{web_base.rstrip('/')}/media/{picture.media}",
+        clean(picture.alt or picture.caption),
+        clean(picture.caption),
+        clean(picture.credit),
+        picture.width,
+        picture.height,
+    )
+
+
+def story_view(
+    article: Article, *, language: str, reads: Collection[Access], web_base: str, fallback_url: str
+) -> Story:
+    """``article`` for readers who may read ``reads`` in full."""
+    readable = article.access in reads
+    foreign = article.language if article.language.split("-")[0] not in ("", language.split("-")[0]) else ""
+    direction = direction_of(article.language) if foreign else ""
+    authors = tuple(_line(author) for author in article.authors)
+    pictures = (picture_view(picture, web_base) for picture in article.images[:1])
+    return Story(
+        id=article.id,
+        headline=_line(article.headline),
+        standfirst=_line(article.standfirst),
+        url=article.url if urlsplit(article.url).scheme in ("http", "https") else fallback_url,
+        section=_line(article.section),
+        authors=authors,
+        byline=str(format_list(authors, locale=locale_of(language))) if authors else "",
+        dateline=_line(article.dateline),
+        published_at=article.published_at,
+        updated_at=article.updated_at,
+        words=article.words,
+        access=str(article.access),
+        readable=readable,
+        language=foreign,
+        direction=direction if direction != direction_of(language) else "",
+        tags=tuple(_line(tag) for tag in article.tags),
+        correction=str(article.revision_kind) == "correction",
+        picture=next(pictures, None),
+        # Sanitised where it was collected (nh3), which is the one place that decides what a feed may say in HTML.
+        body=Markup(clean(article.body_html)) if readable else Markup(""),  # noqa: S704
+        text=clean(article.body_text) if readable else "",
+    )
+
+
+def edition_view(edition: Edition) -> EditionView:
+    return EditionView(str(edition.name), str(edition.occurrence), edition.occurrence.local_date, str(edition.stream))
+
+
+def newsletter_view(name: str, newsletter: Newsletter) -> NewsletterView:
+    return NewsletterView(name, newsletter.title, newsletter.description)
+
+
+def site_view(site: Site, logo: PictureView | None) -> SiteView:
+    theme = site.theme
+    return SiteView(
+        name=site.name,
+        url=str(site.url),
+        postal_address=clean(site.postal_address),
+        accent=colour.readable(theme.accent, colour.PAPER),
+        accent_dark=colour.readable(theme.accent, colour.PAPER_DARK),
+        headline_font=_font(theme.headline_font),
+        text_font=_font(theme.text_font),
+        logo=replace(logo, alt=site.name) if logo else None,
+    )
+
+
+def summed_words(stories: Sequence[Story]) -> int:
+    """Words of all ``stories`` together."""
+    return sum(story.words for story in stories)
+
+
+def _line(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def _font(family: str | None) -> str:
+    """The family as a CSS value with its comma, or ''; only what a font's name has, so that it cannot end the rule."""
+    kept = "".join(c for c in family or "" if c.isalnum() or c in " -").strip()
+    return f"'{kept}'," if kept else ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value

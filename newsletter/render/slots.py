@@ -1,0 +1,267 @@
+"""Slots: what a template prints per subscriber without knowing her.
+
+A template writes ``{{ slot.first_name(default="reader") }}``. While Jinja2 and premailer run, it stands there as an
+opaque ASCII token; the document is then cut at the tokens. ``check`` reads a template's syntax tree and refuses every
+use of a slot but printing it, in branches not taken too; ``SlotPrinter`` refuses at run time what the tree cannot show.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+
+from jinja2 import nodes
+
+from newsletter.errors import TemplateError
+from newsletter.render.encoding import Slot
+
+
+class SlotKind(StrEnum):
+    """Text may stand in text, in quoted attributes and in the subject; a URL in ``href`` and in text."""
+
+    TEXT = "text"
+    URL = "url"
+
+
+SLOTS: Mapping[str, SlotKind] = {
+    "first_name": SlotKind.TEXT,
+    "last_name": SlotKind.TEXT,
+    "address": SlotKind.TEXT,
+    "unsubscribe_url": SlotKind.URL,
+    "preferences_url": SlotKind.URL,
+    "browser_url": SlotKind.URL,
+}
+
+_PRINT_ALONE = "Print it alone, as in {{ slot.first_name(default='reader') }}"
+_BRANCH_ELSEWHERE = (
+    "Branch on key.language or key.plan, which are known when the mail is rendered, or give the slot a default"
+)
+_TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^\s/>]*(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
+_ATTRIBUTE = re.compile(r"([^\s\"'=<>/]+)\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+(?=\s))")
+_OPEN_ATTRIBUTE = re.compile(r"([^\s\"'=<>/]+)\s*=\s*(?:([\"'])((?:(?!\2).)*))?$", re.DOTALL)
+_RAW = re.compile(r"<(style|script|title)\b", re.IGNORECASE)
+_URL_ATTRIBUTES = frozenset({"href", "src", "action", "formaction", "background", "cite", "poster", "srcset"})
+
+
+class SlotPrinter:
+    """The ``slot`` that templates see: each print mints a token that must come out once."""
+
+    def __init__(self, mint: Callable[[str, int], str]) -> None:
+        self._mint = mint
+        self._printed: list[tuple[Slot, str]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., str]:
+        if name not in SLOTS:
+            raise AttributeError(name)
+
+        def print_slot(default: str | None = None, at: str = "") -> str:
+            self._printed.append((Slot(name, default), at))
+            return self._mint("s", len(self._printed) - 1)
+
+        return print_slot
+
+    def printed(self) -> list[tuple[Slot, str]]:
+        """Each slot printed so far with its ``file:line``; the position is the number in its token."""
+        return self._printed
+
+
+def check(tree: nodes.Template, filename: str, *, is_html: bool) -> None:
+    """Refuse a template that does anything with a slot but print it; then tell each print its ``file:line``.
+
+    Raises TemplateError, whose ``where`` is ``file:line`` and whose ``remedy`` names the alternative.
+    """
+    _Checker(filename, is_html=is_html).visit(tree, "")
+
+
+def check_document(document: str, token: re.Pattern[str], printed: list[tuple[Slot, str]]) -> None:
+    """Refuse a rendered HTML document in which a slot's token was lost, doubled, or stands where it must not.
+
+    ``token`` matches a slot's token, its first group being its number. Raises TemplateError.
+    """
+    seen: dict[int, int] = {}
+    for match in token.finditer(document):
+        number = int(match[1])
+        seen[number] = match.start()
+        slot, at = printed[number]
+        _refuse_context(slot.name, document[: match.start()], at)
+    check_complete(document, token, printed)
+
+
+def check_complete(document: str, token: re.Pattern[str], printed: list[tuple[Slot, str]]) -> None:
+    """Refuse a document in which a printed slot does not come out exactly once. Raises TemplateError."""
+    numbers = [int(match[1]) for match in token.finditer(document)]
+    for number, (slot, at) in enumerate(printed):
+        if numbers.count(number) != 1:
+            raise TemplateError(
+                f"what slot.{slot.name} printed was changed before it came out", where=at, remedy=_PRINT_ALONE
+            )
+
+
+class _Checker:
+    def __init__(self, filename: str, *, is_html: bool) -> None:
+        self.filename = filename
+        self.is_html = is_html
+        self.before = ""
+
+    def visit(self, node: nodes.Node, inside: str) -> None:
+        """``inside`` says in words which construct around us would change or keep what is printed."""
+        if isinstance(node, nodes.Output):
+            for printed in node.nodes:
+                if isinstance(printed, nodes.TemplateData):
+                    self.before += printed.data
+                    continue
+                if isinstance(printed, nodes.Call) and _is_slot(printed.node):
+                    self.print_slot(printed, inside)
+                else:
+                    self.visit(printed, inside)
+                self.before += "x"
+            return
+        if isinstance(node, nodes.Call) and _is_slot(node.node):
+            raise self.error(node, *_misuse(inside, "load"))
+        if isinstance(node, nodes.If):
+            self.visit(node.test, "a branch")
+            for child in (*node.body, *node.elif_, *node.else_):
+                self.visit(child, inside)
+            return
+        if isinstance(node, nodes.Name) and node.name == "slot":
+            raise self.error(node, *_misuse(inside, node.ctx))
+        if "slot" in _names_bound(node):
+            raise self.error(node, "'slot' is the name of the slots", "Choose another name")
+        around = _around(node) or inside
+        for child in node.iter_child_nodes():
+            self.visit(child, around)
+
+    def print_slot(self, call: nodes.Call, inside: str) -> None:
+        assert isinstance(call.node, (nodes.Getattr, nodes.Getitem))
+        if isinstance(call.node, nodes.Getitem):
+            raise self.error(call, "a slot is written slot.name()", _PRINT_ALONE)
+        name = call.node.attr
+        if name not in SLOTS:
+            raise self.error(call, f"there is no slot '{name}'", f"The slots are {', '.join(SLOTS)}")
+        if inside in _CAPTURING:
+            raise self.error(call, f"slot.{name} is printed inside {inside}", _CAPTURING[inside])
+        if call.args or call.dyn_args or call.dyn_kwargs or any(pair.key != "default" for pair in call.kwargs):
+            raise self.error(call, f"slot.{name} takes nothing but default='…'", _PRINT_ALONE)
+        for pair in call.kwargs:
+            if not (isinstance(pair.value, nodes.Const) and isinstance(pair.value.value, str)):
+                raise self.error(call, f"the default of slot.{name} is not a text in quotes", _PRINT_ALONE)
+            if SLOTS[name] is SlotKind.URL:
+                raise self.error(call, f"slot.{name} has no default: every subscriber has one", "Leave default out")
+        if self.is_html:
+            _refuse_context(name, self.before, f"{self.filename}:{call.lineno}")
+        at = nodes.Const(f"{self.filename}:{call.lineno}")
+        at.lineno = call.lineno
+        pair = nodes.Keyword("at", at)
+        pair.lineno = call.lineno
+        call.kwargs.append(pair)
+
+    def error(self, node: nodes.Node, what: str, remedy: str) -> TemplateError:
+        return TemplateError(what, where=f"{self.filename}:{node.lineno}", remedy=remedy)
+
+
+_CAPTURING = {
+    "a filter": _PRINT_ALONE,
+    "a set block": _PRINT_ALONE,
+    "a macro": "What a macro prints can be changed afterwards; put the slot into a template and {% include %} it",
+    "a call block": "Print the slot outside {% call %}",
+}
+
+
+def _around(node: nodes.Node) -> str:
+    match node:
+        case nodes.Filter() | nodes.FilterBlock():
+            return "a filter"
+        case nodes.Test():
+            return "a test"
+        case nodes.Compare():
+            return "a comparison"
+        case nodes.AssignBlock():
+            return "a set block"
+        case nodes.Assign():
+            return "a set"
+        case nodes.Concat() | nodes.BinExpr():
+            return "a concatenation"
+        case nodes.Macro():
+            return "a macro"
+        case nodes.CallBlock():
+            return "a call block"
+        case nodes.CondExpr():
+            return "an inline if"
+        case nodes.Call():
+            return "the arguments of a call"
+        case _:
+            return ""
+
+
+def _misuse(inside: str, context: str) -> tuple[str, str]:
+    if context != "load":
+        return "'slot' is the name of the slots", "Choose another name"
+    if inside in ("a branch", "a test", "a comparison", "an inline if"):
+        return f"a template branches on a slot, in {inside}", f"{_BRANCH_ELSEWHERE}. {_PRINT_ALONE}"
+    return f"a slot is used in {inside or 'something else than printing it'}", _CAPTURING.get(inside, _PRINT_ALONE)
+
+
+def _is_slot(node: nodes.Node) -> bool:
+    return (
+        isinstance(node, (nodes.Getattr, nodes.Getitem))
+        and isinstance(node.node, nodes.Name)
+        and node.node.name == "slot"
+    )
+
+
+def _names_bound(node: nodes.Node) -> Iterator[str]:
+    if isinstance(node, nodes.Import):
+        yield node.target
+    elif isinstance(node, nodes.FromImport):
+        for name in node.names:
+            yield name[1] if isinstance(name, tuple) else name
+
+
+def _refuse_context(name: str, before: str, at: str) -> None:
+    """Raise TemplateError unless a slot may stand after the HTML ``before``."""
+    raw = _last_raw(before)
+    if raw:
+        raise TemplateError(
+            f"slot.{name} stands inside <{raw[1].lower()}>", where=at, remedy="Print it in the body's text"
+        )
+    end = 0
+    for tag in _TAG.finditer(before):
+        end = tag.end()
+    rest = before[end:]
+    opened = re.search(r"<[a-zA-Z]", rest)
+    if opened is None:
+        return
+    inside = _ATTRIBUTE.sub("", rest[opened.start() :])
+    attribute = _OPEN_ATTRIBUTE.search(inside)
+    if attribute is None or attribute[2] is None:
+        raise TemplateError(
+            f"slot.{name} stands inside a tag, not in a quoted attribute", where=at, remedy='Write attribute="{{ … }}"'
+        )
+    attribute_name = attribute[1].lower()
+    if attribute_name.startswith("on") or attribute_name == "style":
+        raise TemplateError(
+            f"slot.{name} stands in {attribute_name}", where=at, remedy="Print it in text, alt, title or href"
+        )
+    if attribute_name in _URL_ATTRIBUTES:
+        if SLOTS[name] is not SlotKind.URL:
+            raise TemplateError(
+                f"slot.{name} is not a URL and stands in {attribute_name}",
+                where=at,
+                remedy=f"There go {', '.join(slot for slot, kind in SLOTS.items() if kind is SlotKind.URL)}",
+            )
+        if attribute[3]:
+            raise TemplateError(
+                f"slot.{name} is a whole URL, yet something stands before it in {attribute_name}",
+                where=at,
+                remedy=f'Write {attribute_name}="{{{{ slot.{name}() }}}}"',
+            )
+
+
+def _last_raw(before: str) -> re.Match[str] | None:
+    last = None
+    for match in _RAW.finditer(before):
+        last = match
+    if last is None or f"</{last[1].lower()}" in before[last.end() :].lower():
+        return None
+    return last

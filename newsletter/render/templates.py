@@ -1,0 +1,255 @@
+"""Template folders -> checked, sandboxed Jinja2 templates whose errors name the file and the line.
+
+The user's folders come first, the shipped one last: a publisher overrides file by file. A design is a folder; what it
+lacks is taken from ``shared/``. Every template is checked for misused slots as it is loaded, and ``check`` loads all
+that a design can reach, so that a fault in a branch not taken is found too.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    UndefinedError,
+    nodes,
+)
+from jinja2 import TemplateError as JinjaError
+from jinja2.exceptions import TemplateRuntimeError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+import newsletter
+from newsletter.errors import TemplateError
+from newsletter.render import slots, stylesheets
+from newsletter.render.filters import FILTERS
+from newsletter.render.words import Words
+
+SHARED = "shared"
+STORY_FILES = ("lead", "card", "brief")
+
+
+def shipped_templates() -> Path:
+    """The folder of templates that came with this package: in a wheel, or beside it in the repository."""
+    package = Path(newsletter.__file__).parent
+    shipped = package / "shipped" / "templates"
+    return shipped if shipped.is_dir() else package.parent / "templates"
+
+
+class Templates:
+    """The templates of ``folders`` (first wins), then the shipped ones."""
+
+    def __init__(self, folders: Sequence[Path] = ()) -> None:
+        shipped = shipped_templates()
+        self.folders = (*(folder for folder in folders if folder != shipped), shipped)
+        self._environment = _Environment(self.folders)
+
+    def designs(self) -> tuple[str, ...]:
+        """The names of all designs: folders with an ``edition.html``."""
+        found = {path.parent.name for folder in self.folders for path in folder.glob("*/edition.html")}
+        return tuple(sorted(found - {SHARED}))
+
+    def file(self, design: str, name: str) -> Template:
+        """``design/name``, else ``shared/name``. Raises TemplateError."""
+        for folder in (design, SHARED):
+            with translated(f"{folder}/{name}"):
+                try:
+                    return self._environment.get_template(f"{folder}/{name}")
+                except TemplateNotFound as error:
+                    if error.name != f"{folder}/{name}":
+                        raise
+        raise TemplateError(
+            f"the design '{design}' has no {name}",
+            where=str(self.folders[0] / design),
+            remedy=f"The designs are {', '.join(self.designs())}",
+        )
+
+    def has(self, design: str, name: str) -> bool:
+        """Whether the design, or ``shared``, has the file."""
+        return any((folder / part / name).is_file() for folder in self.folders for part in (design, SHARED))
+
+    def source(self, design: str, name: str) -> tuple[str, str]:
+        """The text of a file and its path. Raises TemplateError."""
+        path = Path(self.file(design, name).filename or name)
+        return path.read_text(encoding="utf-8"), _shown(path)
+
+    def words(self, language: str) -> Words:
+        """The words of ``language``; where a catalogue lacks one, the more general language's, at last English's."""
+        catalogue: dict[str, str] = {}
+        names = ["en", *_general_first(language)]
+        for name in dict.fromkeys(names):
+            for folder in reversed(self.folders):
+                path = folder / SHARED / "words" / f"{name}.json"
+                if path.is_file():
+                    catalogue |= _read_words(path)
+        return Words(language, catalogue)
+
+    def check(self, design: str) -> None:
+        """Load and check every template that ``design`` can reach, and its stylesheets. Raises TemplateError."""
+        for suffix in ("html", "txt"):
+            names = [f"edition.{suffix}", f"section.{suffix}", *(f"{role}.{suffix}" for role in STORY_FILES)]
+            reached = [self.file(design, name) for name in names]
+            seen: set[str] = set()
+            where: dict[str, str] = {}
+            waiting = [template.name for template in reached if template.name]
+            while waiting:
+                name = waiting.pop()
+                if name in seen:
+                    continue
+                seen.add(name)
+                with translated(where.get(name, name)):
+                    template = self._environment.get_template(name)
+                    source, _, _ = self._environment.loader_source(name)
+                if suffix == "html":
+                    stylesheets.check(source, _shown(template.filename or name), self._environment.loader_source)
+                for reference, line in self._environment.references.get(name, ()):
+                    waiting.append(reference)
+                    where.setdefault(reference, line)
+        if self.has(design, "summary.txt"):
+            compile_text(*self.source(design, "summary.txt"))
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja2 as we use it: sandboxed, strict, HTML escaped, slots checked at load."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__(
+            loader=FileSystemLoader([str(folder) for folder in folders]),
+            autoescape=lambda name: name is not None and name.endswith(".html"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            cache_size=1000,
+        )
+        self.filters.update(FILTERS)
+        self.references: dict[str, tuple[tuple[str, str], ...]] = {}
+        """What each loaded template brings in, and the ``file:line`` that does."""
+
+    def loader_source(self, name: str) -> tuple[str, str, object]:
+        assert self.loader is not None
+        source, filename, uptodate = self.loader.get_source(self, name)
+        return source, _shown(filename or name), uptodate
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        shown = _shown(filename or name or "template")
+        slots.check(tree, shown, is_html=(name or "").endswith(".html"))
+        if name is not None:
+            self.references[name] = tuple(_references(tree, shown))
+        return tree
+
+
+_TEXT_ENVIRONMENT = _Environment(())
+
+
+@lru_cache(maxsize=256)
+def compile_text(source: str, where: str) -> Template:
+    """A small self-contained text template (subject, preheader, summary). Raises TemplateError at ``where``."""
+    with translated(where):
+        code = _TEXT_ENVIRONMENT.compile(source, name=where, filename=where)
+        if _TEXT_ENVIRONMENT.references.get(where):
+            raise TemplateError(
+                "this text is rendered on its own and cannot include, import or extend another template",
+                where=where,
+                remedy="Write it in one piece",
+            )
+        return Template.from_code(_TEXT_ENVIRONMENT, code, {**_TEXT_ENVIRONMENT.globals})
+
+
+def render(template: Template, context: Mapping[str, Any]) -> str:
+    """The template's text. Raises TemplateError with the file and line."""
+    with translated(_shown(template.filename or template.name or "template")):
+        return template.render(context)
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn Jinja2's errors, and a template's own mistakes, into TemplateError at ``file:line``."""
+    try:
+        yield
+    except TemplateError as error:
+        error.where = error.where or _line(error, where)
+        raise
+    except TemplateSyntaxError as error:
+        raise TemplateError(
+            f"the template cannot be read: {error.message}",
+            where=f"{_shown(error.filename or error.name or where)}:{error.lineno}",
+            remedy="Correct this line",
+        ) from None
+    except TemplateNotFound as error:
+        raise TemplateError(
+            f"there is no template '{error.name}'", where=_line(error, where), remedy="Create it or correct the name"
+        ) from None
+    except UndefinedError as error:
+        raise TemplateError(str(error.message), where=_line(error, where), remedy="Correct the name") from None
+    except (JinjaError, TemplateRuntimeError) as error:
+        raise TemplateError(
+            str(error.message or error), where=_line(error, where), remedy="Correct this line"
+        ) from None
+    except UnicodeDecodeError:
+        raise TemplateError("the template is not UTF-8", where=where, remedy="Save it as UTF-8") from None
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise TemplateError(
+            f"{type(error).__name__}: {error}", where=_line(error, where), remedy="Correct this line"
+        ) from error
+
+
+def _line(error: BaseException, where: str) -> str:
+    """``file:line`` of the innermost template frame of a traceback; templates are the frames that are not Python's."""
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.endswith((".py", "<string>"))
+    ]
+    return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else where
+
+
+def _references(tree: nodes.Template, shown: str) -> Iterator[tuple[str, str]]:
+    for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
+        assert isinstance(node, (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport))
+        named = node.template
+        if isinstance(named, nodes.Const) and isinstance(named.value, str):
+            yield named.value, f"{shown}:{node.lineno}"
+        elif isinstance(named, (nodes.List, nodes.Tuple)) and all(isinstance(i, nodes.Const) for i in named.items):
+            for item in named.items:
+                if isinstance(item, nodes.Const):
+                    yield item.value, f"{shown}:{node.lineno}"
+        else:
+            raise TemplateError(
+                "a template's name is computed, so that what it would bring in cannot be checked",
+                where=f"{shown}:{node.lineno}",
+                remedy="Write the name in quotes, inside {% if %} where it depends on something",
+            )
+
+
+def _general_first(language: str) -> list[str]:
+    parts = language.replace("_", "-").split("-")
+    return ["-".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _read_words(path: Path) -> dict[str, str]:
+    try:
+        words = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise TemplateError(
+            f"this is not JSON: {error.msg}", where=f"{_shown(path)}:{error.lineno}", remedy="Correct this line"
+        ) from None
+    if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
+        raise TemplateError("words are one object of texts", where=_shown(path), remedy='Write {"name": "text"}')
+    return words
+
+
+def _shown(path: str | Path) -> str:
+    """A path as people know it: from here where it lies below, else whole."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

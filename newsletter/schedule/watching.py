@@ -1,0 +1,173 @@
+"""Is everything running? What the store says of occurrences, sources and heartbeats -> ``Status``, and what is wrong.
+
+status_of    reads
+problems     pure: each thing that a person has to look at, in one line with what to do
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter.config.models import Source
+from newsletter.config.reading import Configuration
+from newsletter.model import DeliveryState, EditionName, OccurrenceState, Reason, Stream
+from newsletter.schedule.explaining import occurrence_words
+from newsletter.schedule.turns import next_turn
+from newsletter.store import Store, deliveries, heartbeats, occurrences, sources
+from newsletter.store.heartbeats import HeartbeatRow
+from newsletter.store.occurrences import OccurrenceRow
+from newsletter.store.sources import SourceRow
+
+SCHEDULER, SENDER = "scheduler", "sender"
+SILENT_AFTER = timedelta(minutes=2)
+OVERDUE_AFTER = timedelta(minutes=5)
+_RECENT = timedelta(days=1)
+_TURNS_AHEAD = 20
+_S = OccurrenceState
+_BEFORE_SENDING = (_S.PLANNED, _S.COMPOSED, _S.APPROVED)
+_ENDED = (_S.SENT, _S.SKIPPED, _S.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class NewsletterStatus:
+    """One newsletter: its last occurrence that is over, those under way or held, and when the next is due (UTC)."""
+
+    name: str
+    last: OccurrenceRow | None
+    open: tuple[OccurrenceRow, ...]
+    next_edition: EditionName | None
+    next_due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One configured source; times are UTC, None where there was none yet."""
+
+    name: str
+    last_success_at: datetime | None
+    next_due_at: datetime | None
+    failures: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything ``newsletter status`` shows. ``progress`` counts deliveries by state of each edition being sent."""
+
+    now: datetime
+    newsletters: tuple[NewsletterStatus, ...]
+    heartbeats: tuple[HeartbeatRow, ...]
+    sources: tuple[SourceStatus, ...]
+    in_doubt: Mapping[tuple[str, str], int]
+    progress: Mapping[EditionName, Mapping[DeliveryState, int]]
+    missed: tuple[OccurrenceRow, ...]
+
+
+def status_of(configuration: Configuration, store: Store, now: datetime) -> Status:
+    """Read it all. Blocking."""
+    schedules = configuration.schedules
+    known = {row.name: row for row in store.read(sources.list_sources)}
+    newsletters = tuple(_newsletter(configuration, store, name, now) for name in schedules.newsletters)
+    progress: dict[EditionName, dict[DeliveryState, int]] = {}
+    for row in store.read(occurrences.sending):
+        counted = progress.setdefault(row.name, dict.fromkeys(DeliveryState, 0))
+        for (state, _), number in store.read(deliveries.counts, row.id).items():
+            counted[state] += number
+    recent = store.read(occurrences.listing, states=[_S.SKIPPED], due_from=now - _RECENT, limit=1000)
+    return Status(
+        now=now,
+        newsletters=newsletters,
+        heartbeats=tuple(store.read(heartbeats.listing)),
+        sources=tuple(_source(name, source, known.get(name)) for name, source in schedules.sources.items()),
+        in_doubt=store.read(deliveries.in_doubt_counts),
+        progress=progress,
+        missed=tuple(row for row in recent if row.reason is Reason.MISSED),
+    )
+
+
+def _newsletter(configuration: Configuration, store: Store, name: str, now: datetime) -> NewsletterStatus:
+    open_states = [state for state in OccurrenceState if state not in _ENDED]
+    rows = store.read(occurrences.listing, newsletter=name, states=open_states, limit=1000)
+    # What lies ahead is only `next`; under way is what has begun, is due, or was held.
+    under_way = [row for row in rows if row.state is not _S.PLANNED or row.due_at <= now]
+    last = store.read(occurrences.listing, newsletter=name, states=_ENDED, limit=1)
+    coming = _next(configuration, store, name, now)
+    next_edition, next_due_at = coming if coming is not None else (None, None)
+    return NewsletterStatus(name, last[0] if last else None, tuple(reversed(under_way)), next_edition, next_due_at)
+
+
+def _next(configuration: Configuration, store: Store, name: str, now: datetime) -> tuple[EditionName, datetime] | None:
+    """The first turn to come that is not over already: a manual send uses up turns before their time."""
+    schedule, zone, after = configuration.newsletter(name).schedule, configuration.zone(name), now
+    for _ in range(_TURNS_AHEAD):
+        turn = next_turn(schedule, zone, after)
+        if turn is None:
+            return None
+        row = store.read(occurrences.find, name, Stream.EACH, turn.occurrence)
+        if row is None or row.state not in _ENDED:
+            return EditionName(name, turn.occurrence), row.due_at if row is not None else turn.utc
+        after = turn.utc
+    return None
+
+
+def _source(name: str, source: Source, row: SourceRow | None) -> SourceStatus:
+    if row is None:
+        return SourceStatus(name, None, None, 0, "")
+    return SourceStatus(name, row.last_success_at, row.next_due_at, row.failures, row.last_error)
+
+
+def problems(status: Status) -> list[str]:
+    """What a person has to look at, the gravest first. Pure."""
+    return [*_silence(status), *_stuck(status), *_doubt(status), *_sources(status)]
+
+
+def _silence(status: Status) -> Iterator[str]:
+    beats = {beat.name: beat for beat in status.heartbeats}
+    if SCHEDULER not in beats:
+        yield "no scheduler has ever run on this store: start `newsletter run`"
+    for beat in status.heartbeats:
+        if is_silent(beat, status.now):
+            yield f"the {beat.name} has been silent since {_utc(beat.last_at)}: start `newsletter run`"
+        elif beat.error:
+            yield f"the {beat.name} reports: {beat.error}"
+    if SCHEDULER in beats and SENDER not in beats and status.progress:
+        yield "no sender has ever run on this store: start `newsletter run`"
+
+
+def is_silent(beat: HeartbeatRow, now: datetime) -> bool:
+    """Whether something recurring should have run again some time ago."""
+    return beat.next_due_at is not None and now > beat.next_due_at + SILENT_AFTER
+
+
+def _stuck(status: Status) -> Iterator[str]:
+    for newsletter in status.newsletters:
+        for row in newsletter.open:
+            if row.state in (_S.HELD, _S.STOPPED):
+                if row.reason is not Reason.BY_HAND:
+                    remedy = f"mend it, then `newsletter editions release {row.name}`"
+                    yield f"{row.name} is {occurrence_words(row)}; {remedy}"
+            elif row.state in _BEFORE_SENDING and not row.partial and status.now > row.due_at + OVERDUE_AFTER:
+                yield f"{row.name} was due at {_utc(row.due_at)} and is only {row.state.value}"
+
+
+def _doubt(status: Status) -> Iterator[str]:
+    for (newsletter, occurrence), number in status.in_doubt.items():
+        name = f"{newsletter}@{occurrence}"
+        count = "1 delivery" if number == 1 else f"{number:,} deliveries"
+        yield f"{count} of {name} in doubt: see `newsletter deliveries list {name} --in-doubt`, then release or close"
+
+
+def _sources(status: Status) -> Iterator[str]:
+    running = any(beat.name == SCHEDULER and not is_silent(beat, status.now) for beat in status.heartbeats)
+    for source in status.sources:
+        if source.error:
+            times = "once" if source.failures == 1 else f"{source.failures} times in a row"
+            yield f"source {source.name} failed {times}: {source.error}"
+        elif running and source.next_due_at is not None and status.now > source.next_due_at + OVERDUE_AFTER:
+            yield f"source {source.name} was due at {_utc(source.next_due_at)} and has not been collected"
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,81 @@
+"""The application: routes, what stands around them, and errors turned into pages, once, here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from newsletter import __version__
+from newsletter.config.reading import Configuration
+from newsletter.errors import NewsletterError
+from newsletter.store import Store
+from newsletter.web import files, preferences, unsubscribing
+from newsletter.web.files import BrowserCopy
+from newsletter.web.pages import Pages
+from newsletter.web.protection import Protection, keep_tokens_out_of_the_access_log, protect
+
+_REFUSALS = {
+    400: ("The form did not arrive whole", "Nothing was changed. Go back, and send it once more."),
+    405: ("That is not done this way", "Open the link from your mail in a browser."),
+    413: ("That was too much", "A form from these pages is never that large. Nothing was changed."),
+}
+
+
+def create_app(
+    configuration: Configuration,
+    store: Store,
+    *,
+    clock: Callable[[], datetime],
+    browser_copy: BrowserCopy | None = None,
+) -> FastAPI:
+    """The public pages of one site. ``clock`` returns the UTC time; ``browser_copy`` makes a reader's copy of an
+    edition (without it those links are not found).
+
+    Run it with uvicorn; its access log is filtered here so that it holds no token.
+    """
+    pages = Pages(configuration, store, clock)
+    app = FastAPI(title="newsletter", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for router in (unsubscribing.routes(pages), preferences.routes(pages), files.routes(pages, browser_copy)):
+        app.include_router(router)
+    app.add_middleware(Protection, https=pages.https)
+    keep_tokens_out_of_the_access_log()
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return pages.not_found()
+        heading, sentence = _REFUSALS.get(error.status_code, ("That did not work", "Nothing was changed."))
+        response = pages.notice(heading, sentence, status=error.status_code, alert=True)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=400)
+
+    @app.exception_handler(NewsletterError)
+    async def unavailable(request: Request, error: NewsletterError) -> Response:
+        response = _try_again(503)
+        response.headers["Retry-After"] = "60"
+        return response
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        response = _try_again(500)
+        protect(response.headers, https=pages.https)  # this answer is made outside the middleware
+        return response
+
+    def _try_again(status: int) -> Response:
+        return pages.notice(
+            "We could not do that just now",
+            "The fault is ours. Please try again in a minute.",
+            status=status,
+            alert=True,
+        )
+
+    return app

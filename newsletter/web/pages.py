@@ -1,0 +1,96 @@
+"""Templates under ``templates/web/`` and values -> HTML responses and the one stylesheet."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel.dates import format_date
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from starlette.responses import HTMLResponse
+
+from newsletter.config.reading import Configuration
+from newsletter.render.colour import PAPER, PAPER_DARK, readable
+from newsletter.store import Store
+
+LANGUAGE = "en"
+_NOT_IN_A_FONT_NAME = re.compile(r"[^\w \-]")
+
+
+class Pages:
+    """What every route needs: the configuration, the store, the clock, and how to make a page."""
+
+    def __init__(self, configuration: Configuration, store: Store, clock: Callable[[], datetime]) -> None:
+        self.configuration = configuration
+        self.schedules = configuration.schedules
+        self.store = store
+        self.clock = clock
+        web = self.schedules.web
+        public = urlsplit(web.base if web is not None else "")
+        self.https = public.scheme == "https"
+        self.origin = f"{public.scheme}://{public.netloc}" if public.netloc else ""
+        self.prefix = public.path.rstrip("/")
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader([folder / "web" for folder in configuration.template_folders]),
+            autoescape=lambda name: name is None or not name.endswith(".css"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["prefix"] = self.prefix
+        self._environment.globals["site"] = {
+            "name": self.schedules.site.name,
+            "url": str(self.schedules.site.url),
+            "postal_address": self.schedules.site.postal_address,
+        }
+        self._environment.globals["language"] = LANGUAGE
+        self._environment.globals["direction"] = "ltr"
+        self.stylesheet = self._stylesheet()
+        version = hashlib.sha256(self.stylesheet.encode()).hexdigest()[:12]
+        self._environment.globals["stylesheet"] = f"{self.prefix}/style.css?{version}"
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """``template`` filled with ``values``."""
+        return HTMLResponse(self._environment.get_template(template).render(values), status)
+
+    def notice(self, heading: str, *paragraphs: str, status: int = 200, alert: bool = False) -> HTMLResponse:
+        """A page that only says something."""
+        return self.page("notice.html", status=status, heading=heading, paragraphs=paragraphs, alert=alert)
+
+    def not_found(self) -> HTMLResponse:
+        """The one answer to every link that is not, or not wholly, ours."""
+        return self.page("not_found.html", status=404)
+
+    def title(self, newsletter: str) -> str:
+        """A newsletter's title; its name where it is not published any more."""
+        known = self.schedules.newsletters.get(newsletter)
+        return known.title if known is not None else newsletter
+
+    def description(self, newsletter: str) -> str:
+        """What a newsletter says about itself, '' where nothing."""
+        known = self.schedules.newsletters.get(newsletter)
+        return known.description if known is not None else ""
+
+    def _stylesheet(self) -> str:
+        theme = self.schedules.site.theme
+        return self._environment.get_template("style.css").render(
+            accent=readable(theme.accent, PAPER),
+            accent_dark=readable(theme.accent, PAPER_DARK),
+            headline_font=_font(theme.headline_font),
+            text_font=_font(theme.text_font),
+        )
+
+
+def long_date(day: date) -> str:
+    """A date in words."""
+    return format_date(day, "long", locale=LANGUAGE)
+
+
+def _font(name: str | None) -> str:
+    """A font family as the beginning of a CSS list, '' for none."""
+    return f'"{_NOT_IN_A_FONT_NAME.sub("", name)}", ' if name else ""

@@ -1,0 +1,243 @@
+"""Subscriptions -> what the preferences page shows, and what came back from it -> changes, or words beside a field.
+
+Pure: no store, no clock. A newsletter acts only where the form says that it showed it (``shown``) and in which
+position its switch stood (``was``): a form that lacks a newsletter never switches it off, and one that lay open while
+she unsubscribed elsewhere never brings it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from newsletter.config.models import Schedules
+from newsletter.members.consent import Pause, PreferenceChange
+from newsletter.model import MailFormat, Subscription, SubscriptionState
+from newsletter.web.bodies import Fields
+from newsletter.web.pages import long_date
+
+LONGEST_PAUSE_DAYS = 366
+_LAST_PLACE = 99
+
+
+@dataclass(frozen=True, slots=True)
+class SectionChoice:
+    """A section as the page shows it. ``place`` is the text of its order field, ``wrong`` that it is no place."""
+
+    name: str
+    chosen: bool
+    place: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewsletterChoice:
+    """A newsletter as the page shows it. ``on`` is its switch on the page, ``stands`` what is stored; ``settings``
+    says whether anything but the switch is shown.
+
+    ``errors`` has, by field (``sections``, ``format``, ``pause``), what is wrong in words.
+    """
+
+    name: str
+    title: str
+    description: str
+    on: bool
+    stands: bool
+    settings: bool
+    sections: tuple[SectionChoice, ...] = ()
+    format: MailFormat = MailFormat.HTML
+    pause: str = ""
+    first_pause: str = ""
+    last_pause: str = ""
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A form that was read: ``changes`` to make, or ``choices`` with errors to show again.
+
+    ``left_off`` were switched off elsewhere since the page was made.
+    """
+
+    changes: tuple[PreferenceChange, ...]
+    choices: tuple[NewsletterChoice, ...]
+    left_off: tuple[str, ...] = ()
+
+    @property
+    def has_errors(self) -> bool:
+        return any(choice.errors for choice in self.choices)
+
+
+def choices(
+    schedules: Schedules, held: Sequence[Subscription], now: datetime, zone_of: Callable[[str], ZoneInfo]
+) -> tuple[NewsletterChoice, ...]:
+    """Her newsletters in the publisher's order; those no longer published stand last, while she still gets them."""
+    by_name = {one.newsletter: one for one in held}
+    published = [by_name[name] for name in schedules.newsletters if name in by_name]
+    others = [one for one in held if one.newsletter not in schedules.newsletters and _is_on(one)]
+    return tuple(_choice(schedules, one, now, zone_of) for one in (*published, *others))
+
+
+def read(
+    fields: Fields,
+    schedules: Schedules,
+    held: Sequence[Subscription],
+    now: datetime,
+    zone_of: Callable[[str], ZoneInfo],
+) -> Submitted:
+    """What the form asks for."""
+    shown = set(fields.all("shown"))
+    by_name = {one.newsletter: one for one in held}
+    changes: list[PreferenceChange] = []
+    again: list[NewsletterChoice] = []
+    left_off: list[str] = []
+    for choice in choices(schedules, held, now, zone_of):
+        if choice.name not in shown:
+            again.append(choice)
+            continue
+        was = {"on": True, "off": False}.get(fields.one(f"was:{choice.name}") or "", choice.on)
+        wants = fields.one(f"on:{choice.name}") is not None
+        change = PreferenceChange(choice.name, on=wants if wants != was else None)
+        if wants and was and not choice.on:
+            left_off.append(choice.name)
+        entered = replace(choice, on=wants)
+        if wants and choice.on and choice.settings and fields.one(f"settings:{choice.name}") is not None:
+            entered, change = _settings(fields, entered, change, by_name[choice.name], now, zone_of)
+        again.append(entered)
+        changes.append(change)
+    return Submitted(tuple(changes), tuple(again), tuple(left_off))
+
+
+def _is_on(subscription: Subscription) -> bool:
+    return subscription.state is SubscriptionState.ACTIVE
+
+
+def _choice(
+    schedules: Schedules, held: Subscription, now: datetime, zone_of: Callable[[str], ZoneInfo]
+) -> NewsletterChoice:
+    known = schedules.newsletters.get(held.newsletter)
+    if known is None:
+        return NewsletterChoice(held.newsletter, held.newsletter, "", _is_on(held), _is_on(held), settings=False)
+    zone = zone_of(held.newsletter)
+    today = now.astimezone(zone).date()
+    paused = held.paused_until
+    return NewsletterChoice(
+        held.newsletter,
+        known.title,
+        known.description,
+        on=_is_on(held),
+        stands=_is_on(held),
+        settings=_is_on(held),
+        sections=_sections(known.section_names, held.sections),
+        format=held.format,
+        pause=paused.astimezone(zone).date().isoformat() if paused is not None and paused > now else "",
+        first_pause=(today + timedelta(days=1)).isoformat(),
+        last_pause=(today + timedelta(days=LONGEST_PAUSE_DAYS)).isoformat(),
+    )
+
+
+def _sections(offered: Sequence[str], chosen: Sequence[str]) -> tuple[SectionChoice, ...]:
+    """Hers first, in her order, then the rest; one section alone is no choice."""
+    if len(offered) < 2:
+        return ()
+    hers = [name for name in chosen if name in offered] or list(offered)
+    rest = [name for name in offered if name not in hers]
+    return (
+        *(SectionChoice(name, True, str(place)) for place, name in enumerate(hers, 1)),
+        *(SectionChoice(name, False, "") for name in rest),
+    )
+
+
+def _settings(
+    fields: Fields,
+    choice: NewsletterChoice,
+    change: PreferenceChange,
+    held: Subscription,
+    now: datetime,
+    zone_of: Callable[[str], ZoneInfo],
+) -> tuple[NewsletterChoice, PreferenceChange]:
+    errors: dict[str, str] = {}
+    if choice.sections:
+        entered = _entered(fields, choice)
+        if any(section.wrong for section in entered):
+            errors["sections"] = f"A place is a whole number from 1 to {_LAST_PLACE}."
+        elif not any(section.chosen for section in entered):
+            errors["sections"] = "Choose at least one section, or switch the newsletter off."
+        else:
+            change = replace(change, sections=_in_order(choice.sections, entered))
+        choice = replace(choice, sections=entered)
+    asked = fields.one(f"format:{choice.name}")
+    if asked in set(MailFormat):
+        choice = replace(choice, format=MailFormat(asked))
+        change = replace(change, format=choice.format)
+    elif asked is not None:
+        errors["format"] = "Choose pictures and layout, or plain text."
+    until = fields.one(f"pause:{choice.name}")
+    if until is not None:
+        choice = replace(choice, pause=until.strip()[:20])
+        pause, problem = _pause(choice, held, now, zone_of(choice.name))
+        if problem:
+            errors["pause"] = problem
+        change = replace(change, pause=pause)
+    return replace(choice, errors=errors), change
+
+
+def _entered(fields: Fields, choice: NewsletterChoice) -> tuple[SectionChoice, ...]:
+    picked = set(fields.all(f"section:{choice.name}"))
+    found = []
+    for section in choice.sections:
+        chosen = section.name in picked
+        place = (fields.one(f"place:{choice.name}:{section.name}") or "").strip()[:10]
+        found.append(SectionChoice(section.name, chosen, place, wrong=chosen and _place(place) is None))
+    return tuple(found)
+
+
+def _in_order(shown: Sequence[SectionChoice], entered: Sequence[SectionChoice]) -> tuple[str, ...]:
+    """The chosen sections by place. Who writes 1 beside the third means it to come before the one that was first, so
+    of two in one place the one that moved up comes first, and the one that moved down last."""
+
+    def key(pair: tuple[SectionChoice, SectionChoice]) -> tuple[int, int]:
+        before, after = (_place(section.place) or 0 for section in pair)
+        return after, (after > before) - (after < before)
+
+    moved = sorted(((old, new) for old, new in zip(shown, entered, strict=True) if new.chosen), key=key)
+    return tuple(new.name for _, new in moved)
+
+
+def _place(text: str) -> int | None:
+    """The number in an order field; an empty one stands last. None where it is no place."""
+    if not text:
+        return _LAST_PLACE + 1
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    return number if 1 <= number <= _LAST_PLACE else None
+
+
+def _pause(choice: NewsletterChoice, held: Subscription, now: datetime, zone: ZoneInfo) -> tuple[Pause | None, str]:
+    """Until the beginning of that day where the newsletter is at home."""
+    if not choice.pause:
+        running = held.paused_until is not None and held.paused_until > now
+        return (Pause(None) if running else None), ""
+    try:
+        day: date | None = date.fromisoformat(choice.pause)
+    except ValueError:
+        day = None
+    if day is None or choice.pause != day.isoformat():
+        return None, f"Write the day as year-month-day, for example {choice.first_pause}."
+    if not choice.first_pause <= choice.pause <= choice.last_pause:
+        first, last = (long_date(date.fromisoformat(end)) for end in (choice.first_pause, choice.last_pause))
+        return None, f"Choose a day from {first} to {last}."
+    return Pause(datetime.combine(day, time(), zone).astimezone(UTC)), ""
+
+
+def as_stored(changes: Sequence[PreferenceChange], schedules: Schedules) -> tuple[PreferenceChange, ...]:
+    """Every section in the newsletter's own order is stored as no choice, so that a section added later comes too."""
+    return tuple(
+        replace(change, sections=())
+        if change.sections is not None
+        and change.newsletter in schedules.newsletters
+        and change.sections == schedules.newsletters[change.newsletter].section_names
+        else change
+        for change in changes
+    )

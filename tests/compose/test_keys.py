@@ -1,0 +1,70 @@
+"""Which documents an audience needs, and which sections a reader gets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from newsletter.compose.keys import has_stories, rendered_keys, sections_for
+from newsletter.errors import ConfigurationError
+from newsletter.model import Edition, EditionSection, Occurrence, RenderedKey, Stream
+from tests.builders import NOW
+from tests.support.newsroom import a_newsletter
+
+NEWSLETTER = a_newsletter(sections=[{"name": "National"}, {"name": "Arts & Life"}, {"name": "World"}])
+
+
+def test_an_audience_needs_one_document_per_language_and_plan() -> None:
+    assert rendered_keys(["hi", "en", "en"], ["member", "free"]) == (
+        RenderedKey("en", "free"),
+        RenderedKey("en", "member"),
+        RenderedKey("hi", "free"),
+        RenderedKey("hi", "member"),
+    )
+    assert rendered_keys([], ["free"]) == ()
+
+
+def test_more_than_sixteen_documents_are_refused() -> None:
+    languages = [f"l{number}" for number in range(8)]
+    assert len(rendered_keys(languages, ["free", "member"])) == 16
+    with pytest.raises(ConfigurationError, match="24 documents an edition, more than 16"):
+        rendered_keys(languages, ["free", "metered", "member"])
+
+
+@pytest.mark.parametrize(
+    ("stored", "sections"),
+    [
+        ("", ()),
+        ('["World", "National"]', ("World", "National")),
+        ('["world", "ARTS & LIFE", "World"]', ("World", "Arts & Life")),
+        ('["Sport", "World"]', ("World",)),
+        ('["Sport"]', ()),
+        ("[]", ()),
+        ('["National", "Arts & Life", "World"]', ()),
+        ('["World", "Arts & Life", "National"]', ("World", "Arts & Life", "National")),
+        ("World", ()),
+        ('{"World": 1}', ()),
+        ('[1, null, "World"]', ("World",)),
+    ],
+)
+def test_a_reader_gets_the_sections_she_chose_as_far_as_they_exist(stored: str, sections: tuple[str, ...]) -> None:
+    assert sections_for(stored, NEWSLETTER) == sections
+
+
+def test_a_reader_whose_sections_hold_nothing_today_gets_no_mail_unless_empty_ones_are_sent() -> None:
+    edition = Edition(
+        newsletter="daily",
+        stream=Stream.EACH,
+        occurrence=Occurrence(NOW.date(), 1),
+        cohort="",
+        due_at=NOW,
+        sections=(EditionSection("World", (1,)),),
+    )
+    national, world = json.dumps(["National"]), json.dumps(["National", "World"])
+    assert not has_stories(national, NEWSLETTER, edition)
+    assert has_stories(world, NEWSLETTER, edition)
+    assert has_stories("", NEWSLETTER, edition)
+    assert not has_stories("", NEWSLETTER, replace(edition, sections=()))
+    assert has_stories(national, NEWSLETTER.model_copy(update={"when_empty": "send"}), edition)

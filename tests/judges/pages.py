@@ -1,0 +1,182 @@
+"""Every web page as a browser gets it, from the demo's own site: served by uvicorn once, fetched, and kept.
+
+A kept page has its address, status, headers and body, and so has what it loads (stylesheet, script, frame). Chromium
+is then answered from what was kept (``answer``), so that a page which is the answer to a POST is judged like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urljoin
+
+import aiohttp
+
+from newsletter.config.reading import Configuration
+from newsletter.members.links import Links
+from newsletter.model import Subscriber
+from newsletter.preview import serving
+from newsletter.preview.app import Workbench
+from newsletter.preview.choice import Choice
+from newsletter.store import Store, occurrences, subscribers
+from tests.support.web_server import served
+
+WEB_PAGES = (
+    "unsubscribe",
+    "unsubscribed",
+    "unsubscribed-before",
+    "subscribed-again",
+    "preferences",
+    "preferences-refused",
+    "preferences-saved",
+    "preferences-none",
+    "not-found",
+    "not-allowed",
+    "edition-gone",
+)
+PREVIEW_PAGES = ("preview", "preview-text", "preview-headers", "preview-plain-reader", "preview-fault", "in-the-mail")
+PAGES = (*WEB_PAGES, *PREVIEW_PAGES)
+
+_LOADED = re.compile(r"<(?:link rel=\"stylesheet\" href|script src|iframe\b[^>]*\ssrc)=\"([^\"]+)\"")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One answer of the server. ``body`` is base64; ``html`` is what it says."""
+
+    name: str
+    url: str
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def content(self) -> bytes:
+        return base64.b64decode(self.body)
+
+    @property
+    def html(self) -> str:
+        return self.content.decode("utf-8")
+
+
+def fetch_pages(configuration: Configuration, folder: Path) -> None:
+    """Write every page, and what pages load, to ``folder/pages.json``."""
+    kept = asyncio.run(_fetch(configuration))
+    (folder / "pages.json").write_text(json.dumps([asdict(one) for one in kept]), encoding="utf-8")
+
+
+def load_pages(folder: Path) -> dict[str, Kept]:
+    """What ``fetch_pages`` wrote, by name; what pages load is named by its address."""
+    found = [Kept(**one) for one in json.loads((folder / "pages.json").read_text(encoding="utf-8"))]
+    return {one.name: one for one in found}
+
+
+async def _fetch(configuration: Configuration) -> list[Kept]:
+    kept: list[Kept] = []
+    with Store.open(configuration.store_url) as store:
+        async with (
+            served(configuration, store, clock=lambda: datetime.now(UTC)) as base,
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client,
+        ):
+            await _fetch_web(store, client, base, kept)
+        async with _preview(configuration, store) as (base, token):
+            cookie = {"Cookie": f"newsletter-preview-{base.rpartition(':')[2]}={token}"}
+            async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), headers=cookie) as client:
+                await _fetch_preview(store, client, base, kept)
+    return kept
+
+
+async def _fetch_web(store: Store, client: aiohttp.ClientSession, base: str, kept: list[Kept]) -> None:
+    def person(name: str) -> Subscriber:
+        found = store.read(subscribers.by_address, f"{name}@readers.example")
+        assert found is not None
+        return found
+
+    links, anitha, jaya = Links(base), person("anitha.raman"), person("jaya.pillai")
+    leaving = links.unsubscribe(jaya.id, jaya.secret, "weekend")
+    choosing = links.preferences(jaya.id, jaya.secret)
+    [last, *_] = store.read(occurrences.listing, newsletter="daily", limit=1)
+    gone = links.browser(anitha.id, anitha.secret, "daily", last.occurrence)
+    visits: list[tuple[str, str, list[tuple[str, str]] | None]] = [
+        ("preferences", choosing, None),
+        ("unsubscribe", links.unsubscribe(anitha.id, anitha.secret, "daily"), None),
+        ("unsubscribed", leaving, [("from", "page")]),
+        ("unsubscribed-before", leaving, None),
+        ("subscribed-again", leaving + "/again", []),
+        ("preferences-refused", choosing, _wrong_choices()),
+        ("preferences-saved", choosing, [("shown", "weekend"), ("was:weekend", "on")]),
+        ("preferences-none", choosing + "/none", []),
+        ("not-found", base + "/u/7/daily/nothing", None),
+        ("not-allowed", base + "/health", []),
+        ("edition-gone", gone, None),
+    ]
+    for name, url, form in visits:
+        await _keep(client, name, url, form, kept)
+
+
+def _wrong_choices() -> list[tuple[str, str]]:
+    """A form whose every field of the daily is wrong."""
+    return [
+        ("shown", "daily"),
+        ("was:daily", "on"),
+        ("on:daily", "on"),
+        ("settings:daily", "yes"),
+        ("section:daily", "National"),
+        ("place:daily:National", "first"),
+        ("format:daily", "papyrus"),
+        ("pause:daily", "1999-01-01"),
+    ]
+
+
+async def _fetch_preview(store: Store, client: aiohttp.ClientSession, base: str, kept: list[Kept]) -> None:
+    [last, *_] = store.read(occurrences.listing, newsletter="daily", limit=1)
+    query = f"{base}/?newsletter=daily&edition={last.occurrence}"
+    reader = "david.okafor@readers.example"
+    for name, url in (
+        ("preview", query),
+        ("preview-text", query + "&view=text"),
+        ("preview-headers", query + "&view=headers"),
+        ("preview-plain-reader", f"{query}&as={reader}"),
+        ("preview-fault", f"{base}/?newsletter=nothing"),
+        ("in-the-mail", f"{base}/in-the-mail/u/7/daily/token"),
+    ):
+        await _keep(client, name, url, None, kept)
+
+
+async def _keep(
+    client: aiohttp.ClientSession, name: str, url: str, form: list[tuple[str, str]] | None, kept: list[Kept]
+) -> None:
+    """Keep the page, and what it loads where that is not kept yet."""
+    async with client.request("GET" if form is None else "POST", url, data=form, allow_redirects=False) as response:
+        body = await response.read()
+        headers = {key.lower(): value for key, value in response.headers.items()}
+        shown = {key: value for key, value in headers.items() if key not in ("content-length", "transfer-encoding")}
+        kept.append(Kept(name, url, response.status, shown, base64.b64encode(body).decode("ascii")))
+    if not headers.get("content-type", "").startswith("text/html") or name.startswith("http"):
+        return
+    for loaded in _LOADED.findall(body.decode("utf-8")):
+        address = urljoin(url, loaded.replace("&amp;", "&"))
+        if all(one.name != address for one in kept):
+            await _keep(client, address, address, None, kept)
+
+
+@asynccontextmanager
+async def _preview(configuration: Configuration, store: Store) -> AsyncIterator[tuple[str, str]]:
+    workbench = Workbench(
+        configuration, lambda: configuration, store, lambda: datetime.now(UTC), Choice("daily", "next")
+    )
+    listening, stop, ready = serving.listen(0), asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(serving.serve(workbench, listening, stop, ready.set))
+    try:
+        await ready.wait()
+        yield f"http://{serving.HOST}:{listening.port}", listening.token
+    finally:
+        stop.set()
+        await task

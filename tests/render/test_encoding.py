@@ -1,0 +1,71 @@
+"""Encoded pieces: whatever is joined to whatever, decoding gives the texts joined, and every row keeps the rules."""
+
+from __future__ import annotations
+
+import html
+import quopri
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.render.encoding import Chunk, Place, Slot, clean, merge, pack, quoted_printable, slot_value, unpack
+
+TEXT = st.text(alphabet=st.one_of(st.characters(exclude_categories=["Cs", "Cc"]), st.sampled_from("\n. =\tF")))
+
+
+def rows_of(encoded: bytes) -> list[bytes]:
+    assert encoded == b"" or encoded.endswith(b"\r\n")
+    assert b"\r" not in encoded.replace(b"\r\n", b"")
+    assert b"\n" not in encoded.replace(b"\r\n", b"")
+    return encoded.split(b"\r\n")[:-1]
+
+
+@given(st.lists(TEXT, max_size=6))
+def test_joined_chunks_decode_to_the_joined_texts(texts: list[str]) -> None:
+    joined = b"".join(quoted_printable(text) for text in texts)
+    decoded = quopri.decodestring(joined).decode("utf-8").replace("\r\n", "\n")
+    assert decoded == "".join(texts).replace("\u2028", "\n").replace("\u2029", "\n")
+
+
+@given(TEXT)
+def test_every_row_is_short_ascii_and_begins_with_no_dot(text: str) -> None:
+    for row in rows_of(quoted_printable(text)):
+        assert len(row) <= 76
+        assert row.isascii()
+        assert not row.startswith((b".", b"From "))
+        assert not row.endswith((b" ", b"\t"))
+
+
+def test_a_long_run_of_dots_and_blanks_keeps_every_row_within_76() -> None:
+    for text in ("." * 500, " " * 500, "é" * 500, ".\n" * 50, "From " * 100, "=" * 300):
+        rows = rows_of(quoted_printable(text + "\n"))
+        assert max(map(len, rows)) <= 76
+        assert quopri.decodestring(b"\r\n".join(rows) + b"\r\n").decode() == text.replace("\n", "\r\n") + "\r\n"
+
+
+@given(TEXT, TEXT, st.text(max_size=200))
+def test_a_slot_is_filled_between_two_pieces_in_html(before: str, after: str, value: str) -> None:
+    joined = quoted_printable(before) + slot_value(value, in_html=True) + quoted_printable(after)
+    decoded = quopri.decodestring(joined).decode("utf-8").replace("\r\n", "\n")
+    kept = clean(html.escape(value)).replace("\n", " ")
+    assert decoded == clean(before) + kept + clean(after)
+    for row in rows_of(joined):
+        assert len(row) <= 76
+        assert not row.startswith(b".")
+
+
+def test_a_value_that_would_break_out_of_its_attribute_is_escaped() -> None:
+    value = quopri.decodestring(slot_value('"><script>alert(1)</script>', in_html=True)).decode()
+    assert value == "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"
+
+
+def test_packed_pieces_come_back_with_their_references() -> None:
+    chunks: list[Chunk] = ["Hello ", Slot("first_name", "reader"), ",\n", Place("lead"), Slot("address")]
+    unpacked = unpack(pack(chunks))
+    assert [part for part in unpacked if not isinstance(part, bytes)] == [chunks[1], chunks[3], chunks[4]]
+    assert b"".join(part for part in unpacked if isinstance(part, bytes)) == b"Hello =\r\n,\r\n"
+
+
+def test_neighbouring_bytes_are_merged_and_slots_stay() -> None:
+    slot = Slot("address")
+    assert merge([b"a", b"b", slot, b"c"]) == (b"ab", slot, b"c")

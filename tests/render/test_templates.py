@@ -1,0 +1,147 @@
+"""Templates: overridden file by file, sandboxed, and wrong ones named by file and line with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsletter.errors import TemplateError
+from newsletter.render.templates import Templates, shipped_templates
+from newsletter.render.words import Words
+from tests.render.mails import MINIMAL, a_design, a_newsletter, mail, pieces, variant
+
+SHIPPED = ("daily", "briefing")
+
+
+@pytest.mark.parametrize("design", SHIPPED)
+def test_a_shipped_design_passes_its_own_checks(design: str) -> None:
+    templates = Templates()
+    assert design in templates.designs()
+    templates.check(design)
+
+
+def test_every_shipped_language_has_every_word() -> None:
+    import json
+
+    words = shipped_templates() / "shared" / "words"
+    names = {path.stem: {name.split(".")[0] for name in json.loads(path.read_text())} for path in words.glob("*.json")}
+    assert {"en", "hi", "ar"} <= set(names)
+    assert all(found == names["en"] for found in names.values())
+
+
+def test_a_publisher_overrides_one_file_and_keeps_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "section.html").write_text("<tr><td>§ {{ section.name }}</td></tr>")
+    received = mail(variant(pieces(folders=[tmp_path]))).html
+    assert "§ National" in received
+    assert "The Daily Example" in received
+
+
+def test_a_publisher_changes_one_word_of_a_language(tmp_path: Path) -> None:
+    (tmp_path / "shared" / "words").mkdir(parents=True)
+    (tmp_path / "shared" / "words" / "en.json").write_text('{"unsubscribe": "Stop this newsletter"}')
+    received = mail(variant(pieces(folders=[tmp_path]))).html
+    assert "Stop this newsletter" in received
+    assert "Change what you receive" in received
+
+
+def test_plurals_follow_the_language() -> None:
+    words = Templates().words("ar")
+    assert words("stories", n=1) == "خبر واحد"
+    assert words("stories", n=3) == "3 أخبار"
+    assert Templates().words("en-IN")("stories", n=1) == "1 story"
+    with pytest.raises(TemplateError):
+        Words("en", {})("unsubscribe")
+
+
+FAULTS = {
+    "{{ story. }}": "cannot be read",
+    "{% if x %}": "cannot be read",
+    "{{ nonsense.name }}": "'nonsense' is undefined",
+    "{{ story.headlin }}": "headlin",
+    "{{ ''.__class__.__mro__ }}": "unsafe",
+    "{{ story.headline.__class__ }}": "unsafe",
+    "{{ 1 / 0 }}": "ZeroDivisionError",
+    "{{ story.headline | nonsense }}": "nonsense",
+    "{% include 'mine/absent.html' %}": "absent.html",
+    "{{ word('nonsense') }}": "no word 'nonsense'",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_template_is_named_with_its_line(fault: str, tmp_path: Path) -> None:
+    folder = a_design(tmp_path, card_html=f"<tr><td>\n\n{fault}</td></tr>")
+    with pytest.raises(TemplateError) as caught:
+        pieces(newsletter=a_newsletter(design="mine"), folders=[folder])
+    assert FAULTS[fault] in caught.value.what
+    assert caught.value.remedy
+    if fault != "{% if x %}":
+        assert caught.value.where.endswith("mine/card.html:3")
+
+
+STYLES = {
+    "p + p { color: red }": "sibling",
+    "p ~ p { color: red }": "sibling",
+    "tr:first-child { color: red }": "positional",
+    "tr:nth-child(2n) { color: red }": "positional",
+    "a:hover { color: red }": "pseudo-class",
+    "p { color: red !important }": "!important",
+    "@media print { p { color: red } }": "at-rule",
+    "a[href] { color: red }": "attribute",
+}
+
+
+@pytest.mark.parametrize("rule", STYLES)
+def test_a_rule_that_joining_or_inlining_would_break_is_an_error_at_its_line(rule: str, tmp_path: Path) -> None:
+    styled = MINIMAL.replace("</head>", f"<style>\nb {{ color: #123456 }}\n{rule}\n</style></head>")
+    with pytest.raises(TemplateError) as caught:
+        Templates([a_design(tmp_path, edition_html=styled)]).check("mine")
+    assert STYLES[rule] in caught.value.what
+    assert caught.value.where.endswith("mine/edition.html:4")
+
+
+def test_the_same_rules_are_looked_for_in_an_included_stylesheet(tmp_path: Path) -> None:
+    styled = MINIMAL.replace("</head>", "<style>{% include 'mine/a.css' %}</style></head>")
+    folder = a_design(tmp_path, edition_html=styled, a_css="b { color: red }\n/* : + */\nb + b { color: red }\n")
+    with pytest.raises(TemplateError) as caught:
+        Templates([folder]).check("mine")
+    assert caught.value.where.endswith("mine/a.css:3")
+
+
+def test_block_b_may_hold_them_all(tmp_path: Path) -> None:
+    styled = MINIMAL.replace("</head>", f'<style data-premailer="ignore">{" ".join(STYLES)}</style></head>')
+    folder = a_design(tmp_path, edition_html=styled)
+    received = mail(variant(pieces(newsletter=a_newsletter(design="mine"), folders=[folder]))).html
+    assert " ".join(STYLES) in received
+
+
+def test_css_that_cannot_be_read_is_an_error_every_time(tmp_path: Path) -> None:
+    styled = MINIMAL.replace("</head>", "<style>p { color: red } } b { colour }</style></head>")
+    folder = a_design(tmp_path, edition_html=styled)
+    for _ in range(2):
+        with pytest.raises(TemplateError, match="CSS cannot be read"):
+            pieces(newsletter=a_newsletter(design="mine"), folders=[folder])
+
+
+@pytest.mark.parametrize(
+    ("edition", "what"),
+    [
+        ("<!DOCTYPE html><html><body></body></html>", "never places its stories"),
+        (MINIMAL.replace("{{ place('sections') }}", "{{ place('sections') }}{{ place('sections') }}"), "stands twice"),
+        (MINIMAL.replace("{{ place('sections') }}", "{{ place('sections') }}{{ place('side') }}"), "no place 'side'"),
+        (MINIMAL.replace("<!DOCTYPE html>", "<!doctype html>"), "lost its doctype"),
+    ],
+)
+def test_a_frame_that_cannot_work_is_refused(edition: str, what: str, tmp_path: Path) -> None:
+    folder = a_design(tmp_path, edition_html=edition)
+    with pytest.raises(TemplateError) as caught:
+        pieces(newsletter=a_newsletter(design="mine"), folders=[folder])
+    assert what in caught.value.what
+    assert "mine/edition.html" in caught.value.where
+
+
+def test_an_unknown_design_says_which_there_are() -> None:
+    with pytest.raises(TemplateError) as caught:
+        pieces(newsletter=a_newsletter(design="dialy"))
+    assert "daily" in caught.value.remedy

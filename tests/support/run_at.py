@@ -1,0 +1,32 @@
+"""The console script with only time replaced: ``python -m tests.support.run_at START SPEED ARGUMENTS…``.
+
+The clock stands at START (ISO 8601) when the program first asks for the time and runs SPEED times as fast as the real
+one. Nothing else differs from ``newsletter ARGUMENTS…``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from newsletter.cli import main, options
+
+
+def replaced(start: datetime, speed: float) -> Callable[[str], Callable[[], datetime]]:
+    """A stand-in for ``options.clock_at``."""
+    begun: list[float] = []
+
+    def now() -> datetime:
+        if not begun:
+            begun.append(time.monotonic())
+        return start + timedelta(seconds=(time.monotonic() - begun[0]) * speed)
+
+    return lambda _text: now
+
+
+if __name__ == "__main__":
+    options.clock_at = replaced(datetime.fromisoformat(sys.argv[1]), float(sys.argv[2]))
+    sys.argv = ["newsletter", *sys.argv[3:]]
+    main()
