@@ -33,6 +33,7 @@ LEAD = "lead"
 SECTIONS = "sections"
 PREHEADER = "preheader"
 SUBJECT = "subject"
+NOTHING = "nothing"
 _TEXT_PLACES = ("summary", "contents")
 
 
@@ -81,9 +82,12 @@ def render_pieces(
     written = [*_strings(asdict(story) for story in stories.values()), *_strings([asdict(shared["site"])])]
     pieces: dict[str, bytes] = {}
     for suffix in ("html", "txt"):
-        whole = _Whole(templates, design, suffix, pool, shared, frozenset(texts), _unused_nonce(written))
+        says_nothing = newsletter.when_empty == "send"
+        whole = _Whole(templates, design, suffix, pool, shared, frozenset(texts), _unused_nonce(written), says_nothing)
         pieces |= whole.pieces()
-    pieces[MANIFEST] = _manifest(edition, pool, shared, words.catalogue, texts)
+    pieces[MANIFEST] = _manifest(
+        edition, pool, shared, words.catalogue, texts, says_nothing=newsletter.when_empty == "send"
+    )
     return pieces
 
 
@@ -131,6 +135,7 @@ class _Whole:
     shared: Mapping[str, Any]
     texts: frozenset[str]
     nonce: str
+    says_nothing: bool = False
     names: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
 
@@ -183,6 +188,8 @@ class _Whole:
                     yield self._story(story, Role.LEAD, section, context)
 
     def _sections(self, context: Mapping[str, Any]) -> Iterator[str]:
+        if self.says_nothing:
+            yield self._piece(NOTHING, NOTHING, context)
         for number, section in enumerate(self.pool):
             yield self._piece(f"section/{number}", "section", {**context, "section": section})
             for position, story in enumerate(section.stories):
@@ -287,6 +294,8 @@ def _manifest(
     shared: Mapping[str, Any],
     words: Mapping[str, str],
     texts: Mapping[str, tuple[str, str]],
+    *,
+    says_nothing: bool,
 ) -> bytes:
     manifest = {
         "edition": asdict(shared["edition"]) | {"date": edition.occurrence.local_date.isoformat()},
@@ -295,6 +304,7 @@ def _manifest(
         "key": asdict(shared["key"]),
         "zone": shared["zone"].key,
         "words": dict(words),
+        "says_nothing": says_nothing,
         "texts": {name: list(source) for name, source in texts.items()},
         "sections": [
             {"name": section.name, "cards": section.cards, "stories": [story.as_json() for story in section.stories]}

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from newsletter.errors import TemplateError
 from newsletter.model import JoinedKey, Role
 from newsletter.render import slots
-from newsletter.render.document import LEAD, MANIFEST, PREHEADER, SECTIONS, SUBJECT, piece_name
+from newsletter.render.document import LEAD, MANIFEST, NOTHING, PREHEADER, SECTIONS, SUBJECT, piece_name
 from newsletter.render.encoding import Place, Slot, merge, quoted_printable, unpack
 from newsletter.render.facts import EditionView, KeyView, NewsletterView, SiteView, Story
 from newsletter.render.slots import SLOTS, SlotKind, SlotPrinter
@@ -63,7 +63,10 @@ class Variants:
         self._unpacked: dict[str, tuple[bytes | Slot | Place, ...]] = {}
 
     def variant(self, joined: JoinedKey) -> Variant | None:
-        """The message for a reader of ``joined.sections``; None where the pool holds no story for her."""
+        """The message for a reader of ``joined.sections``.
+
+        Where the pool holds no story for her: one that says so if the newsletter has ``when_empty: send``, else None.
+        """
         chosen = self._choose(joined)
         known = tuple(section.number for section in chosen)
         if known in self._variants:
@@ -86,7 +89,7 @@ class Variants:
 
     def _join(self, sections: Sequence[_Section]) -> Variant | None:
         if not sections:
-            return None
+            return self._nothing() if self._manifest["says_nothing"] else None
         lead = sections[0].stories[0]
         stories = [lead, *(story for section in sections for story in section.stories if story is not lead)]
         texts = {name: self._text(name, stories) for name in self._manifest["texts"]}
@@ -100,13 +103,25 @@ class Variants:
             language=self._manifest["key"]["language"],
         )
 
+    def _nothing(self) -> Variant:
+        """A mail without stories; the small texts read stories, so it has none of them but the newsletter's title."""
+        texts: dict[str, Text] = dict.fromkeys(self._manifest["texts"], ())
+        return Variant(
+            subject=(self._newsletter.title,),
+            preheader=(),
+            text=self._part("txt", (), None, texts),
+            html=self._part("html", (), None, texts),
+            article_ids=(),
+            language=self._manifest["key"]["language"],
+        )
+
     def _part(
-        self, suffix: str, sections: Sequence[_Section], lead: Story, texts: Mapping[str, Text]
+        self, suffix: str, sections: Sequence[_Section], lead: Story | None, texts: Mapping[str, Text]
     ) -> tuple[bytes | Slot, ...]:
         return merge(self._filled(suffix, sections, lead, texts))
 
     def _filled(
-        self, suffix: str, sections: Sequence[_Section], lead: Story, texts: Mapping[str, Text]
+        self, suffix: str, sections: Sequence[_Section], lead: Story | None, texts: Mapping[str, Text]
     ) -> Iterator[bytes | Slot]:
         frame = self._piece(suffix, "frame")
         has_lead = Place(LEAD) in frame
@@ -114,8 +129,11 @@ class Variants:
             if not isinstance(chunk, Place):
                 yield chunk
             elif chunk.name == LEAD:
-                yield from self._whole(suffix, f"{lead.id}/{Role.LEAD}")
+                if lead is not None:
+                    yield from self._whole(suffix, f"{lead.id}/{Role.LEAD}")
             elif chunk.name == SECTIONS:
+                if lead is None:
+                    yield from self._whole(suffix, NOTHING)
                 for section in sections:
                     left = [story for story in section.stories if not (has_lead and story is lead)]
                     if left:

@@ -106,6 +106,24 @@ async def test_sending_again_sends_nothing(store: Store, server: SmtpServer) -> 
     assert len(server.accepted) == 5
 
 
+async def test_a_row_is_in_sending_before_the_wire_sees_its_reader(store: Store, server: SmtpServer) -> None:
+    queue(store, 12)
+    seen: list[tuple[str, str]] = []
+    columns = select(tables.subscribers.c.address, tables.deliveries.c.state)
+
+    def look(said: str, argument: str) -> str:
+        if said == "RCPT":
+            address = argument.partition("<")[2].partition(">")[0]
+            rows = store.read(lambda c: c.execute(columns.join_from(tables.deliveries, tables.subscribers)).all())
+            seen.append((address, dict(tuple(row) for row in rows)[address]))
+        return "usual"
+
+    server.answer = look
+    await send(store, relay_to(server))
+    assert len(seen) == 12
+    assert {state for _, state in seen} == {"sending"}
+
+
 async def test_fan_out_in_small_pages_resumes_where_it_stopped_and_makes_one_row_each(store: Store) -> None:
     add_subscribers(store, 25)
     _, edition_id = add_occurrence(store)
