@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 import typer
@@ -26,6 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+_STAYING = {"run", "web"}
 
 
 def _version(value: bool) -> None:
@@ -50,8 +53,23 @@ def main_options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
 ) -> None:
     """Options of every command."""
-    options.configure_logging(debug=debug)
+    options.configure_logging(debug=debug, staying=context.invoked_subcommand in _STAYING)
     context.obj = options.Options(config=config, debug=debug, clock=options.clock_at(now))
+
+
+# What typer raises for a wrong command line: click's own class, or that of the click inside newer typers.
+_Refused: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def _show_refusal(error: Any) -> None:
+    """A wrong command line in one line; a group without a command shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    context = getattr(error, "ctx", None)
+    remedy = f" See `{context.command_path} --help`" if context is not None else ""
+    message = " ".join(error.format_message().split())
+    click.echo(f"newsletter: {message}{'' if message.endswith('.') else '.'}{remedy}", err=True)
 
 
 def main() -> None:
@@ -61,18 +79,18 @@ def main() -> None:
     register.commands(app)
     debug = "--debug" in sys.argv
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="newsletter", standalone_mode=False)
     except NewsletterError as error:
         if debug:
             raise
         for line in options.lines_of(error):
             click.echo(f"newsletter: {line}", err=True)
         sys.exit(error.exit_code)
-    except click.exceptions.Abort:
+    except typer.Abort:
         click.echo("newsletter: stopped", err=True)
         sys.exit(130)
-    except click.ClickException as error:
-        error.show()
+    except _Refused as error:
+        _show_refusal(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -77,9 +78,12 @@ def lines_of(error: NewsletterError) -> list[str]:
     return [str(fault) for fault in faults] or [str(error)]
 
 
-def configure_logging(*, debug: bool) -> None:
-    """Logs go to standard error, one line each: JSON where that is not a terminal."""
-    level = logging.DEBUG if debug else logging.INFO
+def configure_logging(*, debug: bool, staying: bool) -> None:
+    """Logs go to standard error, one line each: JSON where that is not a terminal.
+
+    A process that stays (``run``, ``web``) logs what it does; a command says that itself and logs only what is wrong.
+    """
+    level = logging.DEBUG if debug else logging.INFO if staying else logging.WARNING
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -181,15 +185,15 @@ def progress() -> Any:
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on uvloop where it is installed. Raises what its tasks raised first."""
-    try:
+    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):
         import uvloop
 
-        start = uvloop.run
-    except ImportError:
-        start = asyncio.run
+        new_event_loop = uvloop.new_event_loop
     failed: NewsletterError | None = None
     try:
-        return start(main)
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(main)
     except* NewsletterError as several:
         failed = first_of(several)
     assert failed is not None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from newsletter.preview.making import Preview
     from newsletter.store import Store
 
+_COMING = 5
 _SUFFIXES = (".eml", ".html", ".txt")
 
 
@@ -218,11 +219,15 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def turns_to_send(configuration: Configuration, newsletter: str, now: datetime) -> Sequence[tuple[Occurrence, datetime]]:
-    """What a manual send would use up: the latest turn still within ``catch_up``, else the next."""
-    from newsletter.schedule.turns import next_turn, turns_between
+def turns_to_send(
+    configuration: Configuration, newsletter: str, now: datetime
+) -> Sequence[tuple[Occurrence, datetime]]:
+    """What a manual send would use up: the latest turn still within ``catch_up``, else the next that is open."""
+    from newsletter.schedule.turns import Turn, next_turn, turns_between
 
     known, zone = configuration.newsletter(newsletter), configuration.zone(newsletter)
     due = list(turns_between(known.schedule, zone, now - known.catch_up, now))[-1:]
-    coming = next_turn(known.schedule, zone, now)
-    return [(turn.occurrence, turn.utc) for turn in (*due, *([coming] if coming else []))]
+    coming: list[Turn] = []
+    while len(coming) < _COMING and (turn := next_turn(known.schedule, zone, coming[-1].utc if coming else now)):
+        coming.append(turn)
+    return [(turn.occurrence, turn.utc) for turn in (*due, *coming)]

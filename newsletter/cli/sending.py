@@ -75,7 +75,7 @@ def _send(
         _show_plan(plan, as_json=as_json)
         return
     if not yes:
-        readers = ", ".join(addresses) if addresses else f"{plan.readers:,} readers"
+        readers = ", ".join(addresses) if addresses else _readers(plan)
         if not typer.confirm(f"Send {plan.name} to {readers}?", default=False, err=True):
             raise typer.Abort
     work = Work(configuration, store, logo=publish_logo(configuration))
@@ -150,14 +150,18 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         print_json({"edition": str(plan.name), "readers": plan.readers, "articles": articles, "sent": False})
         return
-    typer.echo(f"{plan.name} would go to {plan.readers:,} readers. Nothing was sent.")
-    for article in articles:
-        typer.echo(f"  {article['section']}: {article['headline']}")
+    typer.echo(f"{plan.name} would go to {_readers(plan)}. Nothing was sent.")
+    for line in articles:
+        typer.echo(f"  {line['section']}: {line['headline']}")
+
+
+def _readers(plan: Plan) -> str:
+    return "1 reader" if plan.readers == 1 else f"{plan.readers:,} readers"
 
 
 def _report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
     """Say what became of the occurrence's deliveries. Raises IncompleteSend where some are not done."""
-    from newsletter.compose.explaining import in_words
+    from newsletter.schedule.explaining import REASONS
     from newsletter.store import deliveries
 
     counts = store.read(deliveries.counts, row.id)
@@ -169,7 +173,7 @@ def _report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
         console().print(f"{row.name}: {by_state[DeliveryState.SENT]:,} sent")
         for (state, reason), number in sorted(counts.items()):
             if state is not DeliveryState.SENT or reason is not Reason.NONE:
-                console().print(f"  {number:,} {state.value}: {in_words(reason) if reason else 'waiting'}")
+                console().print(f"  {number:,} {state.value}: {REASONS.get(reason, 'waiting')}")
     unfinished = [
         f"{number} {words}"
         for number, words in (

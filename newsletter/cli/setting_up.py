@@ -66,8 +66,8 @@ def check(
         for line in dict.fromkeys(str(fault) for fault in [*faults, *relay_faults]):
             typer.echo(line, err=True)
         for warning in warnings:
-            line = ConfigurationError(f"warning: {warning.what}", where=warning.where, remedy=warning.remedy)
-            typer.echo(str(line), err=True)
+            shown = ConfigurationError(f"warning: {warning.what}", where=warning.where, remedy=warning.remedy)
+            typer.echo(str(shown), err=True)
         typer.echo(_summary(configuration, len(faults) + len(relay_faults), len(warnings), smtp=smtp))
     if faults or relay_faults:
         raise typer.Exit(ConfigurationError.exit_code if faults else RelayError.exit_code)
@@ -141,8 +141,6 @@ async def _try_relays(configuration: Configuration) -> list[NewsletterError]:
     from newsletter.deliver.smtp import RelayConnection
 
     async def attempt(name: str, relay: Relay) -> NewsletterError | None:
-        if relay.ca_file is not None:
-            relay = relay.model_copy(update={"ca_file": configuration.resolve(relay.ca_file)})
         try:
             connection = await RelayConnection.open(name, relay)
             await connection.quit()
@@ -154,7 +152,7 @@ async def _try_relays(configuration: Configuration) -> list[NewsletterError]:
             bar.advance(task)
         return None
 
-    relays = configuration.schedules.relays
+    relays = configuration.relays
     with progress() as bar:
         task = bar.add_task("Trying the relays", total=len(relays))
         results = await asyncio.gather(*(attempt(name, relay) for name, relay in relays.items()))

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from newsletter.config.configuration import Configuration
 from newsletter.config.cron import Cron
-from newsletter.config.faults import suggestion
+from newsletter.config.faults import suggestion, together
 from newsletter.config.models import Environment, Newsletter
-from newsletter.config.reading import Configuration, together
 from newsletter.config.site_key import open_to_others
 from newsletter.errors import ConfigurationError
 

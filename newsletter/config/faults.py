@@ -61,6 +61,26 @@ def faults_of(
     return sorted(found, key=lambda item: document.lines.get(item[0], document.lines.get(item[0][:-1], 0)))
 
 
+def together(found: list[ConfigurationError]) -> ConfigurationError:
+    """The first of the faults by line, saying how many more there are and carrying all of them."""
+    found = sorted(found, key=_line)
+    first, more = found[0], len(found) - 1
+    if not more:
+        return first
+    count = "1 more fault" if more == 1 else f"{more} more faults"
+    return ConfigurationError(
+        f"{first.what} (and {count}; `newsletter check` lists them)",
+        where=first.where,
+        remedy=first.remedy,
+        faults=found,
+    )
+
+
+def _line(fault: ConfigurationError) -> int:
+    line = fault.where.rpartition(":")[2]
+    return int(line) if line.isdigit() else 0
+
+
 def _place(details: ErrorDetails, data: Any) -> tuple[KeyPath, bool]:
     """The key an error is about, and whether it comes from one branch of a union. Pydantic's ``loc`` also names the
     branches it tried, which are no keys of the file."""

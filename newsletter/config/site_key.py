@@ -1,7 +1,7 @@
 """``site.key``: the random secret that signs what this site mails -> keyed MACs for one purpose each.
 
-One key a line, URL-safe base64 of 32 random bytes: the first signs, all verify, so that links already mailed outlive a
-new key. Losing the file breaks every link already mailed; it belongs into the backup and never into a repository.
+One key a line, URL-safe base64 of 32 random bytes: the first signs, all verify, so that what was signed outlives
+a new key. Losing the file forgets which addresses must not be mailed: back it up, and keep it out of repositories.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class SiteKeys:
             content = path.read_bytes()
         except FileNotFoundError:
             raise ConfigurationError(
-                "there is no site key, which signs the links in every mail",
+                "there is no site key, which makes Message-IDs and the hashes of suppressed addresses",
                 where=str(path),
                 remedy="Run `newsletter init` in this folder, or restore the file from your backup",
             ) from None
@@ -95,7 +95,8 @@ def create(path: Path) -> SiteKeys:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise ConfigurationError(
-            "there is a site key already, and replacing it would break every link already mailed", where=str(path)
+            "there is a site key already, and replacing it would forget which addresses must not be mailed",
+            where=str(path),
         ) from None
     except OSError as error:
         raise ConfigurationError(f"the site key cannot be written: {error.strerror}", where=str(path)) from None

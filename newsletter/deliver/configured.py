@@ -19,12 +19,6 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
     routes: defaultdict[str, list[str]] = defaultdict(list)
     for newsletter in schedules.newsletters:
         routes[configuration.relay(newsletter)[0]].append(newsletter)
-    relays = {
-        name: relay
-        if relay.ca_file is None
-        else relay.model_copy(update={"ca_file": configuration.resolve(relay.ca_file)})
-        for name, relay in schedules.relays.items()
-    }
 
     def message_id_of(edition_key: str, subscriber_id: int) -> str:
         return message_id(configuration, edition_key.partition("/")[0], edition_key, subscriber_id)
@@ -37,7 +31,7 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
         only_addresses=staging_addresses(configuration),
         message_id_of=message_id_of,
     )
-    return Sender(store, lock, relays, routes, rules, Assembler(configuration, store, clock), clock)
+    return Sender(store, lock, configuration.relays, routes, rules, Assembler(configuration, store, clock), clock)
 
 
 def staging_addresses(configuration: Configuration) -> frozenset[str] | None:

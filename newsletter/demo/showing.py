@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import io
 import os
 import shutil
 import time
@@ -129,10 +130,10 @@ async def _show(folder: Path, tell: Callable[[str], None], began: float) -> Show
 def _subscribe_readers(configuration: Configuration, store: Store) -> None:
     evidence = Evidence(ConsentChannel.IMPORT, datetime.now(UTC))
     sample = resources.files("newsletter.demo") / "content" / "subscribers.csv"
-    with sample.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-        import_subscribers(
-            store, file, schedules=configuration.schedules, site_keys=configuration.site_keys, evidence=evidence
-        )
+    file = io.StringIO(sample.read_text(encoding="utf-8"))
+    import_subscribers(
+        store, file, schedules=configuration.schedules, site_keys=configuration.site_keys, evidence=evidence
+    )
     person = store.read(subscribers.by_address, PAUSED)
     assert person is not None
     pause = [PreferenceChange("daily", pause=Pause(datetime.now(UTC) + timedelta(days=14)))]

@@ -19,6 +19,11 @@ _MEDIA_ATTRIBUTE = re.compile(r"(\bmedia=)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _PREFERS = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _COLOR_SCHEME = re.compile(r"(?<![-\w])color-scheme\s*:\s*[^;}]*", re.IGNORECASE)
 _META_SCHEME = re.compile(r'(<meta name="color-scheme" content=)"[^"]*"', re.IGNORECASE)
+# The policy refuses all of these, but Chromium opens a connection before it asks the policy.
+_CONNECTING = re.compile(
+    r"<meta\b[^>]*?\bhttp-equiv\s*=\s*[\"']?\s*refresh[^>]*>|</?(?:link|iframe|frame|object|embed)\b[^>]*>",
+    re.IGNORECASE,
+)
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*?\bsrc=[\"']([^\"']*)[\"']", re.IGNORECASE)
 _WHERE = re.compile(r"(?P<file>.+):(?P<line>[0-9]+)")
@@ -73,7 +78,7 @@ def for_frame(document: str, web_base: str, scheme: Scheme) -> str:
         inside = path.startswith(MEDIA[1:])
         return f"{attribute}={quote}{'/' if inside else IN_THE_MAIL}{path}{quote}"
 
-    shown = in_scheme(local.sub(served, document), scheme)
+    shown = _CONNECTING.sub("", in_scheme(local.sub(served, document), scheme))
     return _HEAD.sub(lambda head: f'{head[0]}<base target="_blank">', shown, count=1)
 
 

@@ -34,7 +34,7 @@ def render_edition(
     *,
     logo: Picture | None = None,
 ) -> dict[str, bytes]:
-    """The pieces of ``edition`` for one rendered key. Up to 500 ms: call it off the event loop. Raises TemplateError."""
+    """The pieces of ``edition`` for one rendered key. Up to 500 ms, so off the event loop; TemplateError."""
     schedules = configuration.schedules
     return render_pieces(
         edition,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 from datetime import UTC, datetime
-from email.message import EmailMessage
 
 from newsletter.config.reading import Configuration
 from newsletter.deliver.assembling import Reader, message_for
+from newsletter.deliver.copies import parts_of
 from newsletter.members.links import Links
 from newsletter.model import JoinedKey, MailFormat
 from newsletter.render.joining import Variants
@@ -44,11 +42,3 @@ def findings_of(configuration: Configuration, store: Store, edition: EditionRow)
         findings = lint(html, text, unsubscribe_url=unsubscribe, postal_address=address)
         found += [finding for finding in findings if finding.severity is Severity.ERROR]
     return found
-
-
-def parts_of(message: bytes) -> tuple[str, str]:
-    """The decoded HTML and text of a message; '' for a part it does not have."""
-    parsed = email.message_from_bytes(message, policy=email.policy.SMTP)
-    assert isinstance(parsed, EmailMessage)
-    html, text = parsed.get_body(("html",)), parsed.get_body(("plain",))
-    return (html.get_content() if html else ""), (text.get_content() if text else "")

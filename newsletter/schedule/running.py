@@ -105,6 +105,7 @@ class _Running:
             )
         sending = asyncio.create_task(self._send())
         scheduler.start()
+        log.info("running", newsletters=len(self._configuration.schedules.newsletters), store=self._store.url.database)
         try:
             await self._stop.wait()
         finally:

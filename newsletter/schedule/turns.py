@@ -4,8 +4,8 @@ Turns are computed on the naive wall clock and only then placed in time (PEP 495
 its turns exactly once, in every zone:
 
 - in a fold, when a local time comes twice, it is the first of the two (fold=0);
-- in a gap, when a local time does not come, it moves forward by the gap's length (also fold=0), but stays a millisecond
-  before the schedule's next turn, so that turns never change their order;
+- in a gap, when a local time does not come, it moves forward by the gap's length (also fold=0), but never past the
+  schedule's next turn, so that turns never change their order (two may then come at one instant);
 - a local date that a zone left out altogether (Apia, 2011-12-30) has no turns.
 """
 
@@ -23,7 +23,6 @@ from newsletter.errors import ConfigurationError
 from newsletter.model import Occurrence
 
 _DAY = timedelta(days=1)
-_APART = timedelta(milliseconds=1)
 # A gap is at most a day long and reaches over at most two dates, so the turn after one is within three.
 _BEYOND_A_GAP = 3
 # 29 February skips 2100: eight years are the longest wait of a cron line, 3650 days that of `every`.
@@ -132,12 +131,12 @@ def _cron(line: str, first: date, last: date) -> Iterator[datetime]:
 
 
 def _in_order(in_gap: list[tuple[Occurrence, datetime]], place: ZoneInfo, before: datetime | None) -> Iterator[Turn]:
-    """The turns a gap swallowed, moved forward but each earlier than the one after it."""
+    """The turns a gap swallowed, moved forward but none past the one after it."""
     found: list[Turn] = []
     for occurrence, local in reversed(in_gap):
         utc = _utc(local, place)
         if before is not None:
-            utc = min(utc, before - _APART)
+            utc = min(utc, before)
         found.append(Turn(occurrence, local, utc))
         before = utc
     yield from reversed(found)

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import socket
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from newsletter.errors import ConfigurationError
 
 _GRACE_SECONDS = 10
+
+log = structlog.get_logger()
 
 
 class _Server(uvicorn.Server):
@@ -39,6 +42,7 @@ async def serve(application: FastAPI, host: str, port: int, stop: asyncio.Event)
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
+        log.info("pages", address=f"http://{host}:{port}")
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]))
             waiting = group.create_task(stop.wait())

@@ -76,10 +76,7 @@ def test_a_file_that_is_no_article_is_one_line(folder: Folder, name: str) -> Non
 async def test_a_page_in_a_private_network_is_added_only_when_allowed(folder: Folder) -> None:
     page = (
         b"<html><head><title>The ferry</title></head><body><article><h1>The ferry sails again</h1>"
-        + (
-            b"<p>It sails at nine from the old harbour, and carries cars from next week on, the island council said.</p>"
-            * 8
-        )
+        + (b"<p>It sails at nine from the old harbour, and carries cars from next week on, the council said.</p>" * 8)
         + b"</article></body></html>"
     )
     async with publishing() as publisher:

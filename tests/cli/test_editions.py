@@ -11,9 +11,9 @@ from newsletter.model import Decision, DeliveryState, EditionSection, Occurrence
 from newsletter.store import articles, audit, editions, occurrences, tables
 from newsletter.store.occurrences import OccurrenceRow
 from tests.builders import NOW, add_occurrence, add_subscribers
-from tests.support.newsroom import add_articles, an_article, plan_occurrence
 from tests.support.console import Folder
 from tests.support.ledger import add_delivery
+from tests.support.newsroom import add_articles, an_article, plan_occurrence
 
 
 def compose_one(folder: Folder) -> OccurrenceRow:
@@ -131,5 +131,5 @@ def test_deliveries_in_doubt_are_listed_then_released_and_closed(folder: Folder)
 def test_which_deliveries_must_be_said(folder: Folder) -> None:
     folder.run("deliveries", "release").refused(2, "--all")
     folder.run("deliveries", "close", "1", "--all").refused(2, "--all")
-    folder.run("deliveries", "close", "x").refused(2, "'x'")
+    folder.run("deliveries", "close", "x").refused(2, "[ID]")
     folder.run("deliveries", "list", "--state", "sended").refused(2, "there is no state 'sended'")

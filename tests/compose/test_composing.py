@@ -79,6 +79,7 @@ def test_composing_again_returns_the_same_edition(store: Store) -> None:
     add_articles(store, an_article(3))
     again = compose_day(store, 23)
     assert (again.edition, again.made) == (first.edition, False)
+    assert why(store, again) == {1: Reason.CHOSEN, 2: Reason.CHOSEN}
 
 
 def _compose_in_a_process(url: str, occurrence: OccurrenceRow, barrier: Any) -> tuple[bool, int]:

@@ -1,1 +1,1 @@
-"""Outside judges of what we make: html-validate, axe-core, caniemail, the standard library's e-mail parser, Chromium."""
+"""Outside judges: html-validate, axe-core, caniemail, the standard library's e-mail parser, Chromium."""

@@ -136,7 +136,8 @@ def _mail(
     configuration: Configuration, newsletter: str, pool: Mapping[str, Sequence[Article]], *, language: str = "en"
 ) -> bytes:
     """A member's copy of an edition of these stories, made as a send makes it. Ids are given afresh."""
-    sections, known = [], {}
+    sections: list[EditionSection] = []
+    known: dict[int, Article] = {}
     for name, stories in pool.items():
         ids = range(len(known) + 1, len(known) + 1 + len(stories))
         known.update({number: replace(story, id=number) for number, story in zip(ids, stories, strict=True)})
@@ -158,9 +159,7 @@ def _mail(
     )
 
 
-def _each(
-    pool: Mapping[str, Sequence[Article]], change: Callable[[Article, int], Article]
-) -> dict[str, list[Article]]:
+def _each(pool: Mapping[str, Sequence[Article]], change: Callable[[Article, int], Article]) -> dict[str, list[Article]]:
     """Every story of the pool changed, with its number from 0."""
     changed: dict[str, list[Article]] = {}
     number = 0
@@ -205,7 +204,9 @@ _TONGUES: dict[str, dict[str, Sequence[str]]] = {
             "تأجيل إضراب السكك الحديدية بعد مفاوضات استمرت حتى ساعة متأخرة من الليل",
             "المكتبات تعود إلى البلدات الصغيرة، على عجلتين هذه المرة",
         ),
-        "standfirsts": ("خفض المهندسون مستوى الخزان مترين خلال الليل. ودعت السلطات السكان إلى الابتعاد عن مجرى النهر.",),
+        "standfirsts": (
+            "خفض المهندسون مستوى الخزان مترين خلال الليل. ودعت السلطات السكان إلى الابتعاد عن مجرى النهر.",
+        ),
         "authors": ("ليلى حداد",),
         "names": ("المثال اليومي", "موجز الصباح", "خمسة أخبار قبل فنجان القهوة الأول."),
         "sections": ("محليات", "العالم", "اقتصاد", "رياضة", "ثقافة"),

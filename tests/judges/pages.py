@@ -21,7 +21,7 @@ import aiohttp
 
 from newsletter.config.reading import Configuration
 from newsletter.members.links import Links
-from newsletter.model import Subscriber
+from newsletter.model import Occurrence, Subscriber
 from newsletter.preview import serving
 from newsletter.preview.app import Workbench
 from newsletter.preview.choice import Choice
@@ -41,7 +41,7 @@ WEB_PAGES = (
     "not-allowed",
     "edition-gone",
 )
-PREVIEW_PAGES = ("preview", "preview-text", "preview-headers", "preview-plain-reader", "preview-fault", "in-the-mail")
+PREVIEW_PAGES = ("preview", "preview-text", "preview-plain-reader", "preview-fault", "in-the-mail")
 PAGES = (*WEB_PAGES, *PREVIEW_PAGES)
 
 _LOADED = re.compile(r"<(?:link rel=\"stylesheet\" href|script src|iframe\b[^>]*\ssrc)=\"([^\"]+)\"")
@@ -82,7 +82,7 @@ async def _fetch(configuration: Configuration) -> list[Kept]:
     kept: list[Kept] = []
     with Store.open(configuration.store_url) as store:
         async with (
-            served(configuration, store, clock=lambda: datetime.now(UTC)) as base,
+            served(configuration, store, clock=lambda: datetime.now(UTC), browser_copy=_kept_no_longer) as base,
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client,
         ):
             await _fetch_web(store, client, base, kept)
@@ -91,6 +91,10 @@ async def _fetch(configuration: Configuration) -> list[Kept]:
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), headers=cookie) as client:
                 await _fetch_preview(store, client, base, kept)
     return kept
+
+
+async def _kept_no_longer(_subscriber_id: int, _newsletter: str, _occurrence: Occurrence) -> str | None:
+    return None
 
 
 async def _fetch_web(store: Store, client: aiohttp.ClientSession, base: str, kept: list[Kept]) -> None:
@@ -142,7 +146,6 @@ async def _fetch_preview(store: Store, client: aiohttp.ClientSession, base: str,
     for name, url in (
         ("preview", query),
         ("preview-text", query + "&view=text"),
-        ("preview-headers", query + "&view=headers"),
         ("preview-plain-reader", f"{query}&as={reader}"),
         ("preview-fault", f"{base}/?newsletter=nothing"),
         ("in-the-mail", f"{base}/in-the-mail/u/7/daily/token"),

@@ -1,4 +1,4 @@
-"""The workbench of a site, served by a real uvicorn in a thread, and a client that can lie about where it comes from."""
+"""The workbench of a site, served by a real uvicorn in a thread, and a client that can lie about its origin."""
 
 from __future__ import annotations
 

@@ -34,7 +34,13 @@ def server() -> Iterator[SmtpServer]:
 def previewed(site: SiteFolder, reader: str | KeyFacts = READER, **choice: str) -> Preview:
     with site.open() as store:
         return make_preview(
-            configuration_of(site), store, "daily", reader=reader, now=NOW, turns=turns_to_send, edition=choice.get("edition", "next")
+            configuration_of(site),
+            store,
+            "daily",
+            reader=reader,
+            now=NOW,
+            turns=turns_to_send,
+            edition=choice.get("edition", "next"),
         )
 
 

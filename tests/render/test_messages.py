@@ -139,3 +139,12 @@ def test_an_edition_in_hindi_says_its_words_in_hindi() -> None:
     assert "सदस्यता समाप्त करें" in received.html
     assert "सदस्यता समाप्त करें" in received.text
     assert "सोमवार, 23 नवंबर 2026" in received.html
+
+
+@pytest.mark.parametrize("design", ["daily", "briefing"])
+def test_when_empty_send_makes_a_mail_that_says_there_is_nothing_new(design: str) -> None:
+    newsletter = a_newsletter(design=design, when_empty="send")
+    received = mail(variant(pieces({"National": []}, newsletter=newsletter)), newsletter=newsletter)
+    assert "There is nothing new" in received.html
+    assert "There is nothing new" in received.text
+    assert received.message["Subject"] == newsletter.title

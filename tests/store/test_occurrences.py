@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, insert, select, update
@@ -167,7 +168,7 @@ def test_what_is_not_held_is_not_released(store: Store) -> None:
 
 
 def test_what_is_being_sent_is_neither_skipped_nor_cancelled(store: Store) -> None:
-    verbs = {S.SKIPPED: occurrences.skip, S.CANCELLED: occurrences.cancel}
+    verbs: dict[OccurrenceState, Any] = {S.SKIPPED: occurrences.skip, S.CANCELLED: occurrences.cancel}
     for ordinal, (state, target) in enumerate(product(S, verbs), start=1):
         row = plan_occurrence(store, ordinal=ordinal)
         put(store, row, state)

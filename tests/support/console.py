@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +67,51 @@ class Folder:
         """Its store, opened here."""
         return Store.open(f"sqlite:///{self.path}/newsletter.db")
 
-    def run(self, *arguments: str, stdin: str = "") -> Ran:
-        """Run one command to its end."""
+    def start(self, *arguments: str, stdin: str = "") -> Ran:
+        """Run one command to its end, in a Python of its own."""
         ended = subprocess.run(
             [sys.executable, "-m", "newsletter", *arguments],
             cwd=self.path,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "NEWSLETTER_CONFIG": ""},
+            env=_environment(),
             input=stdin.encode(),
             capture_output=True,
             timeout=120,
             check=False,
         )
         return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def run(self, *arguments: str, stdin: str = "") -> Ran:
+        """The same in a process forked from one that has imported everything: a tenth of the time."""
+        server = _server()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        request = {"cwd": str(self.path), "argv": arguments, "stdin": stdin}
+        with _one_at_a_time:
+            server.stdin.write(json.dumps(request).encode() + b"\n")
+            server.stdin.flush()
+            return Ran(**json.loads(server.stdout.readline()))
+
+
+_one_at_a_time = threading.Lock()
+
+
+@cache
+def _server() -> subprocess.Popen[bytes]:
+    """The process that commands are forked from; it ends when its input does, with us."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.command_server"],
+        cwd=REPOSITORY,
+        env=_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    atexit.register(_end, server)
+    return server
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    server.communicate()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "NEWSLETTER_CONFIG": ""}

@@ -27,6 +27,6 @@ def replaced(start: datetime, speed: float) -> Callable[[str], Callable[[], date
 
 
 if __name__ == "__main__":
-    options.clock_at = replaced(datetime.fromisoformat(sys.argv[1]), float(sys.argv[2]))
+    vars(options)["clock_at"] = replaced(datetime.fromisoformat(sys.argv[1]), float(sys.argv[2]))
     sys.argv = ["newsletter", *sys.argv[3:]]
     main()

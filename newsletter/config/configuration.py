@@ -1,0 +1,121 @@
+"""``Configuration``: the validated ``schedules.yaml`` as all other rooms see it, with the place of everything in it.
+
+Made by ``config.reading.load``; nothing in it changes afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from newsletter.config import faults, variables
+from newsletter.config.document import Document
+from newsletter.config.models import Newsletter, Relay, Schedules
+from newsletter.config.site_key import FILE_NAME, SiteKeys
+from newsletter.errors import ConfigurationError, UsageError
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A valid ``schedules.yaml`` with the place of everything in it. Its repr shows the file alone."""
+
+    file: Path
+    schedules: Schedules = field(repr=False)
+    document: Document = field(repr=False)
+    filled: variables.Filled = field(repr=False)
+    given_keys: SiteKeys | None = field(default=None, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The file's folder, absolute; relative names in the file start there."""
+        return self.file.parent
+
+    @cached_property
+    def site_keys(self) -> SiteKeys:
+        """The site's keys, read when first asked for. Raises ConfigurationError where ``site.key`` is missing."""
+        return self.given_keys or SiteKeys.load(self.site_key_file)
+
+    @property
+    def site_key_file(self) -> Path:
+        return self.folder / FILE_NAME
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, an SQLite file's path made absolute. It may hold a password: never print it."""
+        url = self.schedules.store.get_secret_value()
+        if not url.startswith("sqlite:///"):
+            return url
+        path, mark, query = url.removeprefix("sqlite:///").partition("?")
+        return f"sqlite:///{self.resolve(path)}{mark}{query}"
+
+    @property
+    def store_file(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL."""
+        url = self.store_url
+        return Path(url.removeprefix("sqlite:///").partition("?")[0]) if url.startswith("sqlite:///") else None
+
+    @property
+    def media_folder(self) -> Path:
+        return self.resolve(self.schedules.media)
+
+    @property
+    def template_folders(self) -> tuple[Path, ...]:
+        """Where templates are looked up: ``templates/`` beside the file, then those that are shipped."""
+        return tuple(dict.fromkeys((self.folder / "templates", shipped_templates())))
+
+    def resolve(self, path: str | Path) -> Path:
+        """``path`` as written in the file, made absolute."""
+        return self.folder / path
+
+    def where(self, *path: str | int) -> str:
+        """``schedules.yaml:31`` for the key at ``path``, or for the nearest one above it that is in the file."""
+        return self.document.where(*path)
+
+    def fault(self, what: str, *path: str | int, remedy: str = "") -> ConfigurationError:
+        """An error about the key at ``path``, with its line, and without any value from the environment."""
+        return ConfigurationError(
+            self.filled.hide(what, path), where=self.where(*path), remedy=self.filled.hide(remedy, path)
+        )
+
+    def newsletter(self, name: str) -> Newsletter:
+        """The newsletter called ``name``. Raises UsageError with the name that was probably meant."""
+        found = self.schedules.newsletters.get(name)
+        if found is None:
+            raise UsageError(
+                f"there is no newsletter '{name}'", remedy=faults.suggestion(name, self.schedules.newsletters)
+            )
+        return found
+
+    def zone(self, name: str) -> str:
+        """The time zone of a newsletter's schedule: its own, or the site's."""
+        return self.newsletter(name).schedule.timezone or self.schedules.site.timezone
+
+    def language(self, name: str) -> str:
+        """The language of a newsletter: its own, or the site's."""
+        return self.newsletter(name).language or self.schedules.site.language
+
+    def relay(self, name: str) -> tuple[str, Relay]:
+        """The name and settings of the relay that a newsletter goes through. Raises ConfigurationError without one."""
+        relays = self.schedules.relays
+        chosen = self.newsletter(name).relay or next(iter(relays), None)
+        if chosen is None:
+            raise self.fault("there is no relay to send through", "relays", remedy="Add relays: {main: {host: …}}")
+        return chosen, self._placed(relays[chosen])
+
+    @property
+    def relays(self) -> dict[str, Relay]:
+        """Every relay by name, its files resolved."""
+        return {name: self._placed(relay) for name, relay in self.schedules.relays.items()}
+
+    def _placed(self, relay: Relay) -> Relay:
+        if relay.ca_file is None:
+            return relay
+        return relay.model_copy(update={"ca_file": self.resolve(relay.ca_file)})
+
+
+def shipped_templates() -> Path:
+    """The templates of this package: in the wheel beside the code, in a clone at its top."""
+    package = Path(__file__).parent.parent
+    in_wheel = package / "shipped" / "templates"
+    return in_wheel if in_wheel.is_dir() else package.parent / "templates"

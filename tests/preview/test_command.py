@@ -1,0 +1,155 @@
+"""``newsletter preview`` as it is typed: right after ``init``, into files, as a page; every bad input one line."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import signal
+import subprocess
+import sys
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from hashlib import sha256
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from newsletter.cli import main
+from tests.builders import NOW
+from tests.preview.bench import READER, a_site
+from tests.support.site_folder import SiteFolder
+from tests.support.waiting import wait_for
+
+AT = ("--now", NOW.isoformat())
+
+
+def test_it_works_right_after_init_and_collect_without_readers_or_relay(tmp_path: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "newsletter", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert run("init").returncode == 0
+    nothing = run("preview", "daily", "--out", "a.eml")
+    assert nothing.returncode == 3
+    assert nothing.stderr.count("\n") == 1
+    assert not (tmp_path / "a.eml").exists()
+    (tmp_path / "inbox" / "story.md").write_text("# A bridge opens\n\nIt was built in two years.\n")
+    assert run("collect").returncode == 0
+    made = run("preview", "daily", "--out", "a.eml")
+    assert made.returncode == 0, made.stderr
+    assert "A bridge opens" in made.stdout
+    assert "web is not configured" in made.stderr
+    assert sha256((tmp_path / "a.eml").read_bytes()).hexdigest() in made.stdout
+
+
+def test_each_kind_of_file_holds_its_part_and_json_the_facts(tmp_path: Path) -> None:
+    site = a_site(tmp_path)
+    made = site.command(*AT, "preview", "daily", "--as", READER, "--out", "a.eml", "--json")
+    facts = json.loads(made.stdout)
+    content = (tmp_path / "a.eml").read_bytes()
+    assert facts["sha256"] == sha256(content).hexdigest()
+    assert facts["edition"] == "daily@2026-11-24/1"
+    assert facts["sent"] is False
+    message = message_from_bytes(content, policy=policy.SMTP)
+    assert isinstance(message, EmailMessage)
+    assert message["To"] == READER
+    assert message["Subject"] == facts["subject"]
+    site.command(*AT, "preview", "daily", "--as", READER, "--out", "a.txt")
+    site.command(*AT, "preview", "daily", "--as", READER, "--out", "a.html")
+    assert "Story number 3" in (tmp_path / "a.txt").read_text()
+    html = (tmp_path / "a.html").read_bytes()
+    assert html.startswith(b"<!DOCTYPE html")
+    assert len(html) == facts["html_bytes"]
+    assert sorted(file.name for file in tmp_path.glob("*a.*")) == ["a.eml", "a.html", "a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("dialy",), 2, "Did you mean 'daily'?"),
+        (("daily", "--out", "a.pdf"), 2, "--out"),
+        (("daily", "--out", "no/such/folder/a.eml"), 1, "No such file"),
+        (("daily", "--as", "stranger@readers.example"), 2, "is not a subscriber"),
+        (("daily", "--as", "a@b.example\r\nBcc: c@d.example"), 2, "one line"),
+        (("daily", "--key", "colour=red"), 2, "a reader has no 'colour'"),
+        (("daily", "--key", "plan=gold", "--as", READER), 2, "exclude each other"),
+        (("daily", "--key", "format=pdf"), 2, "no format 'pdf'"),
+        (("daily", "--key", "format=text", "--out", "a.html"), 2, "plain text alone"),
+        (("daily", "--edition", "2026-01-01/1"), 2, "has not been composed"),
+        (("daily", "--edition", "yesterday"), 2, "is not an occurrence"),
+    ],
+)
+def test_a_bad_input_is_one_line_and_leaves_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    a_site(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.chdir(tmp_path)
+    out = () if "--out" in arguments else ("--json",)
+    monkeypatch.setattr(sys, "argv", ["newsletter", *AT, "preview", *arguments, *out])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == code
+    assert words in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    site = a_site(tmp_path)
+    site.command("store", "migrate")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.eml").write_text("the old one")
+    done = subprocess.run(
+        [sys.executable, "-m", "newsletter", *AT, "preview", "daily", "--out", "out/a.eml"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )
+    assert done.returncode != 0
+    assert [file.name for file in out.iterdir()] == ["a.eml"]
+    assert (out / "a.eml").read_text() == "the old one"
+
+
+def test_it_prints_where_to_look_and_ends_when_it_is_told(tmp_path: Path) -> None:
+    site = a_site(tmp_path)
+    process = site.start(*AT, "preview", "daily")
+    try:
+        wait_for(lambda: "Ctrl-C" in site.log or process.poll() is not None, "the address")
+        url = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", site.log)
+        assert url, site.log
+        with pytest.raises(OSError, match="403"):
+            urlopen(url[0].split("?")[0])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in site.log
+
+
+def test_a_taken_port_is_told(tmp_path: Path) -> None:
+    site: SiteFolder = a_site(tmp_path)
+    first = site.start(*AT, "preview", "daily")
+    try:
+        wait_for(lambda: "Ctrl-C" in site.log or first.poll() is not None, "the address")
+        found = re.search(r"127\.0\.0\.1:(\d+)", site.log)
+        assert found, site.log
+        second = site.command(*AT, "preview", "daily", "--port", found[1])
+        assert second.returncode == 2
+        assert b"cannot be used" in second.stderr
+    finally:
+        first.terminate()
+        first.wait(20)
