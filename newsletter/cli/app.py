@@ -83,8 +83,7 @@ def main() -> None:
     except NewsletterError as error:
         if debug:
             raise
-        for line in options.lines_of(error):
-            click.echo(f"newsletter: {line}", err=True)
+        click.echo(f"newsletter: {error}", err=True)
         sys.exit(error.exit_code)
     except typer.Abort:
         click.echo("newsletter: stopped", err=True)

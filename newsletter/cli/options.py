@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import structlog
 import typer
 
-from newsletter.errors import ConfigurationError, NewsletterError, UsageError, first_of
+from newsletter.errors import NewsletterError, UsageError, first_of
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -70,12 +70,6 @@ def clock_at(text: str) -> Clock:
         ) from None
     fixed = fixed.replace(tzinfo=UTC) if fixed.tzinfo is None else fixed.astimezone(UTC)
     return lambda: fixed
-
-
-def lines_of(error: NewsletterError) -> list[str]:
-    """The error as it is printed: one line; for a file with several faults, one each."""
-    faults = error.faults if isinstance(error, ConfigurationError) else []
-    return [str(fault) for fault in faults] or [str(error)]
 
 
 def configure_logging(*, debug: bool, staying: bool) -> None:

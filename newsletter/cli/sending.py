@@ -78,6 +78,7 @@ def _send(
         readers = ", ".join(addresses) if addresses else _readers(plan)
         if not typer.confirm(f"Send {plan.name} to {readers}?", default=False, err=True):
             raise typer.Abort
+    run_async(by_hand.require_relay(configuration, newsletter))
     work = Work(configuration, store, logo=publish_logo(configuration))
     row = by_hand.begin(work, plan, addresses, options.clock())
     run_async(_deliver(options, configuration, store, row))

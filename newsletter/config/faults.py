@@ -58,7 +58,14 @@ def faults_of(
         for place, group in by_place.items()
         if not (all(branch for _, branch in group) and _has_deeper(place, by_place))
     ]
+    misspelt = {(*place[:-1], _meant(fault)) for place, fault in found}
+    found = [(place, fault) for place, fault in found if place not in misspelt]  # said already by "did you mean"
     return sorted(found, key=lambda item: document.lines.get(item[0], document.lines.get(item[0][:-1], 0)))
+
+
+def _meant(fault: ConfigurationError) -> str:
+    """The key that a fault suggests, or ''."""
+    return fault.remedy.removeprefix("Did you mean '").removesuffix("'?") if "Did you mean" in fault.remedy else ""
 
 
 def together(found: list[ConfigurationError]) -> ConfigurationError:

@@ -14,9 +14,12 @@ from newsletter.compose.composing import Proposal, compose_preview
 from newsletter.compose.explaining import in_words
 from newsletter.compose.keys import has_stories
 from newsletter.config.reading import Configuration
-from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, UsageError
+from newsletter.deliver.smtp import RelayConnection
+from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, TemplateError, UsageError
 from newsletter.members.addresses import parse_address
 from newsletter.model import EditionName, OccurrenceState, Reason, SubscriptionState
+from newsletter.render.document import check_newsletter
+from newsletter.render.rendering import templates_of
 from newsletter.schedule.planning import an_extra, due_or_next
 from newsletter.schedule.work import Work
 from newsletter.store import Store, deliveries, editions, fan_out, occurrences, subscribers, subscriptions
@@ -42,9 +45,11 @@ class Plan:
 def plan_send(configuration: Configuration, store: Store, newsletter_name: str, *, extra: bool, now: datetime) -> Plan:
     """Find the occurrence and what would go out. Writes nothing but the planned row. Blocking.
 
-    Raises AlreadySent, OccurrenceHeld, NothingToSend (too few stories, or nobody subscribed) and UsageError.
+    Raises AlreadySent, OccurrenceHeld, NothingToSend (too few stories, or nobody subscribed), TemplateError and
+    UsageError.
     """
     newsletter = configuration.newsletter(newsletter_name)
+    check_newsletter(templates_of(configuration), newsletter_name, newsletter)
     zone = configuration.zone(newsletter_name)
     row = (
         store.write(an_extra, newsletter_name, now.astimezone(ZoneInfo(zone)), now)
@@ -86,6 +91,12 @@ def plan_send(configuration: Configuration, store: Store, newsletter_name: str, 
     return Plan(row, proposal, readers)
 
 
+async def require_relay(configuration: Configuration, newsletter_name: str) -> None:
+    """See that the newsletter's relay lets us in, so that nothing is begun that cannot go out. Raises RelayError."""
+    connection = await RelayConnection.open(*configuration.relay(newsletter_name))
+    await connection.quit()
+
+
 def begin(work: Work, plan: Plan, addresses: Sequence[str], now: datetime) -> OccurrenceRow:
     """Compose, render, and queue the deliveries: everyone's, or those of ``addresses``. Blocking.
 
@@ -98,7 +109,11 @@ def begin(work: Work, plan: Plan, addresses: Sequence[str], now: datetime) -> Oc
     if row.state is _S.PLANNED:
         row = work.compose(_by_hand(row), now)
     if row.state is _S.COMPOSED:
-        row = work.prepare(row, now)
+        try:
+            row = work.prepare(row, now)
+        except TemplateError as error:
+            store.write(occurrences.hold, row.id, reason=Reason.TEMPLATE_ERROR, detail=str(error), now=now)
+            raise
     if row.state is _S.HELD:
         raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy="Mend it, then release it and send again")
     if row.state in (_S.SKIPPED, _S.CANCELLED):

@@ -26,7 +26,7 @@ MAIL_SHOTS: tuple[tuple[str, str, int, int, Scheme], ...] = (
     ("daily-desktop-dark", "daily", 800, 1500, "dark"),
     ("daily-phone-light", "daily", 375, 1500, "light"),
     ("daily-phone-dark", "daily", 375, 1500, "dark"),
-    ("briefing-phone-light", "briefing", 375, 1500, "light"),
+    ("briefing-phone-light", "briefing", 375, 1800, "light"),
 )
 # File name, page, width. A page is shown whole.
 PAGE_SHOTS = (
