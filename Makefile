@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
+# The rooms one at a time, on SQLite; what needs PostgreSQL, a browser, Node or whole processes is in `make test`.
+UNITS := $(addprefix tests/,collect compose config deliver members net render schedule store) \
+  --ignore tests/render/test_look.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test check units lint soak bench lock clean
@@ -26,7 +29,7 @@ lint: $(VENV)/.ready-dev
 	@$(BIN)/lint-imports --config pyproject.toml
 
 units: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m "not soak" tests/units_marker 2>/dev/null || true
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --without-postgresql $(UNITS)
 
 soak: $(VENV)/.ready-dev ## The long runs at full size that `make test` samples, and the mutants
 	@$(BIN)/python -m tests.support.prepare

@@ -60,7 +60,7 @@ def read_feed(
     gives what could be read. Raises SourceError if nothing could, or if it is not a feed.
     """
     if not body.strip():
-        raise SourceError("it is empty, not a feed", where=source)
+        raise SourceError("it is empty, not a feed", where=url)
     try:
         parsed = feedparser.parse(
             io.BytesIO(_CAPTIONS.sub(rb"\1caption", body)),  # bytes themselves would be tried as a file name first
@@ -69,7 +69,7 @@ def read_feed(
             sanitize_html=False,
         )
     except Exception as error:  # feedparser lets many kinds of exceptions of its parsers through
-        raise SourceError(f"it cannot be read as a feed ({type(error).__name__})", where=source) from error
+        raise SourceError(f"it cannot be read as a feed ({type(error).__name__})", where=url) from error
     entries = parsed.get("entries") or []
     if not parsed.get("version") and (not entries or _looks_like_html(body)):
         raise _not_a_feed(body, url, source)
@@ -80,7 +80,7 @@ def read_feed(
     broken = parsed.get("bozo_exception")
     if not found and broken and not isinstance(broken, feedparser.CharacterEncodingOverride):
         reason = one_line(str(broken), 120)
-        raise SourceError(f"the feed is broken and holds no readable entry ({reason})", where=source)
+        raise SourceError(f"the feed is broken and holds no readable entry ({reason})", where=url)
     return Reading(found, (home,) if home else ())
 
 
@@ -133,12 +133,12 @@ class _Feed:
 
 def _not_a_feed(body: bytes, url: str, source: str) -> SourceError:
     if not _looks_like_html(body):
-        return SourceError("this is not an RSS or Atom feed", where=source)
+        return SourceError("this is not an RSS or Atom feed", where=url)
     link = _FEED_LINK.search(body[:200_000])
     href = _HREF.search(link[0]) if link else None
     named = _absolute(href[1].decode("utf-8", "replace"), url) if href else ""
     remedy = f"Its feed is at {one_line(named, 200)}" if named else "Write the feed's own address, not the page's"
-    return SourceError("this is an HTML page, not a feed", where=source, remedy=remedy)
+    return SourceError("this is an HTML page, not a feed", where=url, remedy=remedy)
 
 
 def _as_xml(content_type: str) -> str:

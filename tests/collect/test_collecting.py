@@ -175,7 +175,7 @@ async def test_an_empty_feed_or_a_failure_does_not_count_as_the_first_collection
 async def test_an_html_page_is_an_error_kept_in_the_row_and_its_etag_is_not(newsroom: Newsroom) -> None:
     newsroom.publisher.pages["/feed"] = with_etag(b"<!doctype html><html><title>Sorry</title>")
     result = await newsroom.collect()
-    assert result.error.startswith("front: this is an HTML page, not a feed")
+    assert "/feed: this is an HTML page, not a feed" in result.error
     row = newsroom.row()
     assert (row.last_error, row.failures, row.etag, row.last_success_at) == (result.error, 1, "", None)
     assert (await newsroom.collect()).error == result.error

@@ -228,18 +228,21 @@ def test_an_empty_feed_is_a_feed() -> None:
 @pytest.mark.parametrize(
     ("body", "line"),
     [
-        (b"", "front: it is empty, not a feed"),
-        (b" \n ", "front: it is empty, not a feed"),
-        (b"\x00\x01\xfe\xff" * 50, "front: this is not an RSS or Atom feed"),
-        (b'{"version": "https://jsonfeed.org/version/1.1"}', "front: this is not an RSS or Atom feed"),
-        (b"<?xml version='1.0'?><urlset/>", "front: this is not an RSS or Atom feed"),
+        (b"", "https://news.example/rss: it is empty, not a feed"),
+        (b" \n ", "https://news.example/rss: it is empty, not a feed"),
+        (b"\x00\x01\xfe\xff" * 50, "https://news.example/rss: this is not an RSS or Atom feed"),
+        (
+            b'{"version": "https://jsonfeed.org/version/1.1"}',
+            "https://news.example/rss: this is not an RSS or Atom feed",
+        ),
+        (b"<?xml version='1.0'?><urlset/>", "https://news.example/rss: this is not an RSS or Atom feed"),
         (
             b"<!DOCTYPE html><html><body><p>Hello",
-            "front: this is an HTML page, not a feed. Write the feed's own address, not the page's",
+            "https://news.example/rss: this is an HTML page, not a feed. Write the feed's own address, not the page's",
         ),
         (
             b'<html><head><link rel="alternate" type="application/rss+xml" href="/index.rss">',
-            "front: this is an HTML page, not a feed. Its feed is at https://news.example/index.rss",
+            "https://news.example/rss: this is an HTML page, not a feed. Its feed is at https://news.example/index.rss",
         ),
     ],
 )
