@@ -79,9 +79,6 @@ def prepare(folder: Path, example: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
     shutil.copy(example, folder / "schedules.yaml")
-    (folder / "assets").mkdir()
-    logo = resources.files("newsletter.demo") / "content" / "logo.png"
-    (folder / "assets" / "logo.png").write_bytes(logo.read_bytes())
     site_key.create(folder / site_key.FILE_NAME)
 
 

@@ -28,7 +28,7 @@ def test_a_good_file_becomes_types_with_defaults_and_places(tmp_path: Path) -> N
     )
 
 
-def test_the_example_of_the_issue_loads(tmp_path: Path) -> None:
+def test_a_file_as_an_editor_writes_it_loads(tmp_path: Path) -> None:
     text = """\
 site: {name: The Daily Example, url: "https://news.example", postal_address: "1 Press Lane, Chennai 600002, India",
        timezone: Asia/Kolkata, language: en, theme: {accent: "#0b5394", logo: assets/logo.png}}
