@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 30
 _PG_WRITERS = 4
+_CLOSE_SECONDS = 10
 
 
 class Store:
@@ -44,6 +46,8 @@ class Store:
             )
         self._read_threads = ThreadPoolExecutor(4, "store-read")
         self._write_threads = ThreadPoolExecutor(1 if self.is_sqlite else _PG_WRITERS, "store-write")
+        self._in_use = 0
+        self._unused = threading.Condition()
 
     @classmethod
     def open(cls, url: str, *, migrate: bool = True) -> Self:
@@ -76,7 +80,7 @@ class Store:
 
     def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call ``work`` in a reading transaction and return its result. Raises StoreError."""
-        with self._translated(), self._reader.connect() as connection, connection.begin():
+        with self._using(), self._reader.connect() as connection, connection.begin():
             return work(connection, *args, **kwargs)
 
     def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -98,9 +102,11 @@ class Store:
         return await asyncio.wrap_future(self._write_threads.submit(self._write_here, work, *args, **kwargs))
 
     def close(self) -> None:
-        """Wait for what is being written, then close every connection."""
+        """Wait for what is being read and written, then close every connection."""
         self._write_threads.shutdown(wait=True)
         self._read_threads.shutdown(wait=True)
+        with self._unused:  # a connection that comes back to a pool after its disposal would never be closed
+            self._unused.wait_for(lambda: not self._in_use, _CLOSE_SECONDS)
         self._reader.dispose()
         self._writer.dispose()
 
@@ -111,17 +117,24 @@ class Store:
         self.close()
 
     def _write_here(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._translated(), self._writer.connect() as connection, connection.begin():
+        with self._using(), self._writer.connect() as connection, connection.begin():
             return work(connection, *args, **kwargs)
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _using(self) -> Iterator[None]:
+        """Count who holds a connection, and say what goes wrong in our own errors."""
+        with self._unused:
+            self._in_use += 1
         try:
             yield
         except DBAPIError as error:
             raise store_error(error, self.url) from error
         except SQLAlchemyError as error:
             raise StoreError(f"the database refused: {error}", where=_shown(self.url)) from error
+        finally:
+            with self._unused:
+                self._in_use -= 1
+                self._unused.notify_all()
 
 
 def parse_url(text: str) -> URL:
