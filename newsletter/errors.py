@@ -100,9 +100,16 @@ class SenderLockLost(StoreError):
 
 
 class FetchError(NewsletterError):
-    """A URL could not be fetched: refused address, size, time, status or network. ``where`` is the URL."""
+    """A URL could not be fetched: refused address, size, time, status or network. ``where`` is the URL.
+
+    ``status`` is the HTTP status where there was an answer, else 0; ``retry_after`` is what it asked for, in seconds;
+    ``body`` is how the answer began, at most 64 KiB.
+    """
 
     exit_code = 6
+    status: int = 0
+    retry_after: float | None = None
+    body: bytes = b""
 
 
 class SourceError(NewsletterError):

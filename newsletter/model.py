@@ -45,7 +45,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class IncomingArticle:
-    """One article as a source gives it, before the store knows it. Times are UTC; text is already sanitised."""
+    """One article as a source gives it, before the store knows it. Times are UTC; text is already sanitised.
+
+    ``teaser`` is what those may read who may not read the body; ``warning`` says what of it could not be as it came.
+    """
 
     source: str
     url: str
@@ -63,6 +66,8 @@ class IncomingArticle:
     body_html: str = ""
     body_text: str = ""
     access: Access = Access.FREE
+    teaser: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,9 @@ class Article:
     revision_kind: RevisionKind = RevisionKind.FIRST
     eligible: bool = True
     retracted_at: datetime | None = None
+    teaser: str = ""
+    warning: str = ""
+    merged_into: int | None = None
 
     @property
     def words(self) -> int:

@@ -114,7 +114,7 @@ async def collect_source(
     so that an interrupted collection is done again.
     """
     began = perf_counter()
-    location = location_of(source)
+    location = source.location
     row = await store.read_async(sources.get, name)
     if row is None or (row.kind, row.location) != (source.kind, location):
         row = SourceRow(name, source.kind, location)
@@ -157,7 +157,7 @@ def due_sources(rows: Iterable[SourceRow], wanted: Mapping[str, Source], now: da
     due: list[tuple[float, str]] = []
     for name, source in wanted.items():
         row = known.get(name)
-        if row is None or row.last_attempt_at is None or row.location != location_of(source):
+        if row is None or row.last_attempt_at is None or row.location != source.location:
             due.append((float("inf"), name))
         elif (waited := now - row.last_attempt_at) >= interval(source.every, row.failures) or waited < timedelta():
             due.append((waited.total_seconds(), name))  # a negative wait is a clock that was put back
@@ -168,11 +168,6 @@ def interval(every: timedelta, failures: int) -> timedelta:
     """How long to leave a source alone: ``every``, doubled with each failure in a row, up to six hours."""
     doubled: timedelta = every * (1 << min(failures, 10))
     return max(every, min(doubled, _MAX_STRETCH))
-
-
-def location_of(source: Source) -> str:
-    """Where a source is: a URL (which the configuration keeps free of credentials) or a folder."""
-    return str(source.feed if source.feed is not None else source.folder)
 
 
 async def _gather(name: str, source: Source, row: SourceRow, fetcher: Fetcher, parser: Parser, root: Path) -> _Gathered:

@@ -6,6 +6,7 @@ file, line numbers and "did you mean" are in ``config.reading``; checks across k
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +31,7 @@ from newsletter.config.values import (
     LongerThanZero,
     MailboxText,
     Name,
+    PatternText,
     StoreUrl,
     WebAddress,
     Zone,
@@ -41,6 +43,7 @@ __all__ = [
     "ArticleRules",
     "Day",
     "Environment",
+    "Images",
     "Match",
     "Newsletter",
     "Relay",
@@ -54,6 +57,11 @@ __all__ = [
 ]
 
 _DAY = timedelta(days=1)
+_KINDS: tuple[Literal["feed", "sitemap", "page", "folder", "push"], ...] = ("feed", "sitemap", "page", "folder", "push")
+
+
+def _braced(pattern: str) -> set[str]:
+    return set(re.findall(r"\{\w+\}", pattern))
 
 
 class Strict(BaseModel):
@@ -140,11 +148,42 @@ class Relay(Strict):
         return self
 
 
-class Source(Strict):
-    """Where articles come from: exactly one of ``feed`` and ``folder``."""
+class Images(Strict):
+    """What becomes of an article's pictures: our own copies, or links to the publisher's image service."""
 
-    feed: WebAddress | None = None
-    folder: FilePath | None = None
+    mode: Literal["copy", "link"] = "copy"
+    pattern: str | None = Field(
+        None, description='With mode: link, the address of a picture at a width: "{url}?width={width}"'
+    )
+
+    @model_validator(mode="after")
+    def _pattern_fits(self) -> Images:
+        if (self.mode == "link") != (self.pattern is not None):
+            raise ValueError("pattern goes with mode: link, and only with it")
+        if self.pattern is not None and (
+            "{width}" not in self.pattern or not {"{url}", "{path}"} & _braced(self.pattern)
+        ):
+            raise ValueError("pattern needs {width}, and {url} or {path}")
+        return self
+
+
+class Source(Strict):
+    """Where articles come from: exactly one of ``feed``, ``sitemap``, ``page``, ``folder`` and ``push``."""
+
+    feed: WebAddress | None = Field(None, description="RSS, Atom, RDF or JSON Feed")
+    sitemap: WebAddress | None = Field(None, description="A news sitemap, or an index of sitemaps")
+    page: WebAddress | None = Field(None, description="A section page whose links that match `links` are articles")
+    folder: FilePath | None = Field(None, description="Saved .html, .txt, .md and .eml files, and those below")
+    push: Literal[True] | None = Field(None, description="true: articles come over POST /api/articles")
+    links: PatternText | None = Field(None, description="A regular expression that an article's URL matches")
+    full_text: bool = Field(False, description="Read each new story of a feed from its own page as well")
+    ignore: list[PatternText] = Field([], description="Regular expressions of paragraphs that belong to no story")
+    teaser_words: Annotated[int, Field(ge=5, le=500)] = Field(
+        40, description="Words of the teaser, where a story has no standfirst"
+    )
+    timezone: Zone | None = Field(None, description="Of its times that name none, or by letters; default: the site's")
+    images: Images = Images()
+    keep: Duration = Field(timedelta(days=180), description="Then bodies are pruned; identities are kept for ever")
     every: LongerThanZero = timedelta(minutes=10)
     section: str | None = Field(None, description="The section of articles whose source names none")
     language: Language | None = None
@@ -158,13 +197,24 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _exactly_one_kind(self) -> Source:
-        if (self.feed is None) == (self.folder is None):
-            raise ValueError("a source has exactly one of feed and folder")
+        if sum(getattr(self, kind) is not None for kind in _KINDS) != 1:
+            raise ValueError("a source has exactly one of feed, sitemap, page, folder and push")
+        if self.page is not None and self.links is None:
+            raise ValueError("page needs links: a regular expression that the URLs of articles match")
+        if self.links is not None and self.page is None and self.sitemap is None:
+            raise ValueError("links goes with page or sitemap")
+        if self.full_text and self.feed is None:
+            raise ValueError("full_text goes with feed")
         return self
 
     @property
-    def kind(self) -> Literal["feed", "folder"]:
-        return "feed" if self.feed is not None else "folder"
+    def kind(self) -> Literal["feed", "sitemap", "page", "folder", "push"]:
+        return next(kind for kind in _KINDS if getattr(self, kind) is not None)
+
+    @property
+    def location(self) -> str:
+        """Where it is: a URL (which holds no credentials), a folder, or '' for what is pushed."""
+        return "" if self.push else str(getattr(self, self.kind))
 
 
 class Match(Strict):

@@ -129,7 +129,18 @@ def _one_line(value: str) -> str:
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 FontName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]{0,60}$")]
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"it is not a regular expression ({error})") from None
+    return value
+
+
 FilePath = Annotated[Path, AfterValidator(_file_name)]
+PatternText = Annotated[str, AfterValidator(_pattern)]
 WebAddress = Annotated[HttpUrl, AfterValidator(_no_credentials)]
 MailboxText = Annotated[str, AfterValidator(_mailbox)]
 AddressText = Annotated[str, AfterValidator(_address)]

@@ -228,7 +228,7 @@ def kind_of_change(old: Article | IncomingArticle, new: Article | IncomingArticl
 
 _INSERT = insert(articles).returning(articles)
 _WORDED = ("headline", "standfirst", "authors", "dateline", "body_text")
-_CONTENT = (*_WORDED, "url", "guid", "section", "tags", "language", "body_html", "access")
+_CONTENT = (*_WORDED, "url", "guid", "section", "tags", "language", "body_html", "access", "teaser")
 
 
 class _Lookup:
@@ -349,6 +349,8 @@ def _columns(article: Article | IncomingArticle, images: Sequence[Picture]) -> d
         "body_html": article.body_html,
         "body_text": article.body_text,
         "access": article.access.value,
+        "teaser": article.teaser,
+        "warning": article.warning,
     }
 
 
@@ -376,4 +378,7 @@ def _article(row: Row[Any]) -> Article:
         revision_kind=RevisionKind(row.revision_kind),
         eligible=row.eligible,
         retracted_at=row.retracted_at,
+        teaser=row.teaser,
+        warning=row.warning,
+        merged_into=row.merged_into,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -13,7 +13,9 @@ from newsletter.store.tables import sources
 @dataclass(frozen=True, slots=True)
 class SourceRow:
     """A source as we know it. ``etag`` and ``last_modified`` belong to its last success; ``moved_to`` is where a
-    permanent redirect led; ``failures`` counts those since the last success; ``last_error`` is '' after one."""
+    permanent redirect led; ``failures`` counts those since the last success; ``last_error`` is '' after one.
+    ``error_body`` holds the bytes that error was about (at most 64 KiB); before ``not_before`` it asks not to be asked.
+    """
 
     name: str
     kind: str
@@ -27,6 +29,11 @@ class SourceRow:
     next_due_at: datetime | None = None
     failures: int = 0
     last_error: str = ""
+    error_body: bytes | None = None
+    warnings: list[str] = field(default_factory=list)
+    not_before: datetime | None = None
+    poll_requested_at: datetime | None = None
+    retired_at: datetime | None = None
 
 
 def get(connection: Connection, name: str) -> SourceRow | None:
@@ -47,7 +54,7 @@ def record(connection: Connection, row: SourceRow) -> None:
         connection.execute(insert(sources).values(values))
 
 
-_NAMES = tuple(field.name for field in fields(SourceRow))
+_NAMES = tuple(one.name for one in fields(SourceRow))
 
 
 def _source(row: Row[tuple[object, ...]]) -> SourceRow:

@@ -119,6 +119,31 @@ sources = Table(
     _time("next_due_at", nullable=True),
     _count("failures"),
     _words("last_error"),
+    # The bytes that the last error was about, at most 64 KiB of them.
+    Column("error_body", LargeBinary, nullable=True),
+    Column("warnings", JSON, nullable=False, server_default="[]"),
+    # Not asked before this, because it said so (Retry-After).
+    _time("not_before", nullable=True),
+    # Somebody (a CMS, an editor) said "look now".
+    _time("poll_requested_at", nullable=True),
+    # It answered 410 Gone: no longer asked.
+    _time("retired_at", nullable=True),
+)
+
+# What became of each attempt at a source; the last ones are kept.
+fetches = Table(
+    "fetches",
+    metadata,
+    _id(),
+    Column("source", String(48), nullable=False),
+    _time("at"),
+    Column("outcome", String(16), nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    _count("new"),
+    _count("changed"),
+    _count("unchanged"),
+    _words("error"),
+    Index("ix_fetches_source_id", "source", "id"),
 )
 
 articles = Table(
@@ -147,8 +172,19 @@ articles = Table(
     _words("fingerprint"),
     Column("eligible", Boolean, nullable=False, server_default=text("true")),
     _time("retracted_at", nullable=True),
+    _words("retracted_why"),
+    _words("teaser"),
+    # What we made of what its source said of it, where that could not be ('dated 2091-01-01; taken as first seen').
+    _words("warning"),
+    # The article that this one turned out to be; it is sent no more under its own id.
+    Column("merged_into", Id, nullable=True),
+    _time("pruned_at", nullable=True),
+    # Validators of its own page, for reading it again just before it is sent.
+    _words("page_etag"),
+    _words("page_last_modified"),
     Index("ix_articles_first_seen_at", "first_seen_at"),
     Index("ix_articles_fingerprint", "fingerprint"),
+    Index("ix_articles_source_published_at", "source", "published_at"),
 )
 
 # What an article has ever been known by: a URL, a guid within its source. One article a value, for ever.
@@ -169,6 +205,44 @@ article_revisions = Table(
     _words("kind", None),
     _time("seen_at"),
     Column("content", JSON, nullable=False),
+)
+
+# Each time something that came in was taken for an article we had: by what, and what came.
+article_merges = Table(
+    "article_merges",
+    metadata,
+    _id(),
+    _reference("article_id", "articles.id", index=True),
+    _time("at"),
+    Column("by", String(16), nullable=False),
+    _words("detail"),
+    Column("source", String(48), nullable=False),
+    _words("url"),
+    _words("guid"),
+    _words("headline"),
+    Column("content", JSON, nullable=False),
+    _time("split_at", nullable=True),
+)
+
+# The least hashes of the runs of words of recent articles: two that share some may be one story.
+article_shingles = Table(
+    "article_shingles",
+    metadata,
+    Column("hash", BigInteger, primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+# Who may push articles and ask for collections; the token itself is shown once and kept as a hash.
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("name", String(48), primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("sources", JSON, nullable=False),
+    _time("created_at"),
+    _time("last_used_at", nullable=True),
+    _time("revoked_at", nullable=True),
 )
 
 media = Table(
