@@ -37,6 +37,7 @@ soak: $(VENV)/.ready-dev ## The long runs at full size that `make test` samples,
 
 bench: $(VENV)/.ready-dev ## Measure; prints JSON
 	@$(BIN)/python -m benchmarks.delivery --json
+	@$(BIN)/python -m benchmarks.collect --json
 
 lock: ## Write the lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -q \

@@ -113,9 +113,10 @@ class FetchError(NewsletterError):
 
 
 class SourceError(NewsletterError):
-    """What a source gave is not what it should be. ``where`` is the source's name or URL."""
+    """What a source gave is not what it should be. ``where`` is the source's name or URL, ``body`` how it began."""
 
     exit_code = 6
+    body: bytes = b""
 
 
 class TemplateError(NewsletterError):

@@ -31,8 +31,9 @@ class RevisionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of an article. ``media`` is the name of our own copy under ``media/`` ('' while there is none);
-    ``width`` and ``height`` are that copy's pixels."""
+    """One image of an article. ``media`` is the name of our own copy under ``media/`` ('' while there is none) and
+    ``small`` of the same for small places; ``width`` and ``height`` are that copy's pixels, without one what the
+    source says they are (0: not known)."""
 
     url: str
     caption: str = ""
@@ -41,6 +42,7 @@ class Picture:
     media: str = ""
     width: int = 0
     height: int = 0
+    small: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""``articles``: add one by hand, list them, show one."""
+"""``articles``: add one by hand, list them, show one (and what ``articles_ledger`` decides about them)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsletter.cli import articles_ledger
 from newsletter.cli.names import known
 from newsletter.cli.options import Json, Limit, Options, cell, options_of, print_json, print_rows, progress, run_async
 from newsletter.errors import UsageError
@@ -17,22 +18,27 @@ if TYPE_CHECKING:
     from newsletter.store import Store
 
 BY_HAND = "by_hand"
-_ELSEWHERE = ("headline", "standfirst", "authors", "body_html", "body_text", "images", "revisions")
+_ELSEWHERE = ("headline", "standfirst", "authors", "body_html", "body_text", "images", "revisions", "merges")
 _COLUMNS = ("id", "source", "section", "published_at", "headline")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(name="articles", help="Stories: add one by hand, list them, show one.", no_args_is_help=True)
+    group = typer.Typer(
+        name="articles", help="Stories: add, list, show, split, merge, mark as sent.", no_args_is_help=True
+    )
     group.command("add")(add)
     group.command("list")(list_)
     group.command("show")(show)
+    articles_ledger.add_to(group)
     app.add_typer(group)
 
 
 def add(
     context: typer.Context,
-    where: Annotated[str, typer.Argument(metavar="FILE|URL", help="An .html, .md or .txt file, or a page's address")],
+    where: Annotated[
+        str, typer.Argument(metavar="FILE|URL", help="An .html, .txt, .md or .eml file, or a page's address")
+    ],
     source: Annotated[
         str, typer.Option("--source", help="As an article of this source, with its section and language")
     ] = "",
@@ -90,7 +96,8 @@ def show(
             {"revision": one.revision, "kind": one.kind, "seen_at": one.seen_at}
             for one in store.read(articles.revisions, article_id)
         ]
-    facts = plain_article(article) | {"revisions": revisions}
+        merges = articles_ledger.merges_of(store, article_id)
+    facts = plain_article(article) | {"revisions": revisions, "merges": merges}
     if as_json:
         print_json(facts)
         return
@@ -105,6 +112,8 @@ def show(
         typer.echo(f"image: {image.url} {image.caption}".rstrip())
     for one in revisions:
         typer.echo(f"revision {one['revision']}: {cell(one['kind'])}, seen {cell(one['seen_at'])}")
+    for one in merges:
+        typer.echo(f"merge {one['merge']}: {one['words']}")
     if article.body_text:
         typer.echo(f"\n{article.body_text}")
 
@@ -141,5 +150,9 @@ async def _add(
                 now=options.clock(),
                 section=section or (given.section if given is not None else None) or "",
                 language=(given.language if given is not None else None) or "",
+                zone=(given.timezone if given is not None else None) or configuration.schedules.site.timezone,
+                ignore=given.ignore if given is not None else (),
+                teaser_words=given.teaser_words if given is not None else 40,
                 allow_private=allow_private or (given is not None and given.allow_private),
+                copy_images=given is None or given.images.mode == "copy",
             )

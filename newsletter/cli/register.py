@@ -17,14 +17,17 @@ def commands(app: typer.Typer) -> None:
         running,
         sending,
         setting_up,
+        sources,
         store,
         subscribers,
+        tokens,
         watching,
     )
 
     for module in (
         setting_up,
         collecting,
+        sources,
         previewing,
         sending,
         running,
@@ -33,6 +36,7 @@ def commands(app: typer.Typer) -> None:
         editions,
         deliveries,
         watching,
+        tokens,
         store,
         demo,
     ):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
     from newsletter.store import Store
 
+# Processes that read what is pushed; two, so that one body that takes long holds up no other.
+_READERS = 2
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -88,6 +91,7 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
 
 
 async def _serve(options: Options, configuration: Configuration, store: Store, stop: asyncio.Event) -> None:
+    from newsletter.collect.parsing import Parser
     from newsletter.deliver.copies import browser_copy
     from newsletter.model import Occurrence
     from newsletter.web.app import create_app
@@ -98,5 +102,6 @@ async def _serve(options: Options, configuration: Configuration, store: Store, s
 
     address = configuration.schedules.web
     assert address is not None
-    application = create_app(configuration, store, clock=options.clock, browser_copy=copy)
-    await serve(application, address.host, address.port, stop)
+    with Parser(_READERS) as parser:  # its processes start when something is pushed
+        application = create_app(configuration, store, clock=options.clock, parser=parser, browser_copy=copy)
+        await serve(application, address.host, address.port, stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,7 +53,7 @@ def send(
         if test:
             _test(options, configuration, store, newsletter, test)
             return
-        _send(options, configuration, store, newsletter, to or [], extra, dry_run, yes, as_json)
+        _send(options, configuration, store, newsletter, to or [], extra, dry_run, yes, collect, as_json)
 
 
 def _send(
@@ -64,6 +65,7 @@ def _send(
     extra: bool,
     dry_run: bool,
     yes: bool,
+    ask_again: bool,
     as_json: bool,
 ) -> None:
     from newsletter.schedule import by_hand
@@ -80,7 +82,13 @@ def _send(
             raise typer.Abort
     run_async(by_hand.require_relay(configuration, newsletter))
     work = Work(configuration, store, logo=publish_logo(configuration))
-    row = by_hand.begin(work, plan, addresses, options.clock())
+    row = by_hand.begin(
+        work,
+        plan,
+        addresses,
+        options.clock(),
+        freshen=lambda row: _freshen(options, configuration, store, row) if ask_again else None,
+    )
     run_async(_deliver(options, configuration, store, row))
     work.complete(row, options.clock())
     _report(store, row, as_json=as_json)
@@ -97,6 +105,20 @@ def _collect(options: Options, configuration: Configuration, store: Store) -> No
                 for result in await collect_due(configuration, store, fetcher, parser, options.clock()):
                     if result.error:
                         typer.echo(f"newsletter: {result.error}", err=True)
+
+    run_async(work())
+
+
+def _freshen(options: Options, configuration: Configuration, store: Store, row: OccurrenceRow) -> None:
+    """Ask for the stories of an edition again before it goes out."""
+    from newsletter.collect.parsing import Parser
+    from newsletter.net import Fetcher
+    from newsletter.schedule.freshness import Freshening
+
+    async def work() -> None:
+        async with Fetcher(contact=str(configuration.schedules.site.url), jitter=timedelta()) as fetcher:
+            with Parser() as parser:
+                await Freshening(configuration, store, fetcher, parser).freshen(row, options.clock())
 
     run_async(work())
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
 from newsletter.collect import identity
+from newsletter.collect.dating import settled
 from newsletter.collect.folder import read_document
 from newsletter.collect.parsing import Parser
-from newsletter.collect.pictures import copy_pictures, with_copy
+from newsletter.collect.pictures import candidates, copy_pictures, with_copies
 from newsletter.errors import SourceError, UsageError
 from newsletter.model import Article
 from newsletter.net import Fetcher
@@ -32,14 +35,20 @@ async def add_article(
     now: datetime,
     section: str = "",
     language: str = "",
+    zone: str = "UTC",
+    ignore: Sequence[str] = (),
+    teaser_words: int = 40,
     allow_private: bool = False,
+    copy_images: bool = True,
     parse_timeout: timedelta = timedelta(seconds=10),
 ) -> Article:
     """Read a file or URL as one article of ``source``, store it, and return it as stored (new, revised or as it was).
 
-    It may be sent, also where a first collection had only remembered it. Raises UsageError, FetchError, SourceError.
+    ``zone``, ``ignore`` and ``teaser_words`` are the source's. It may be sent, also where a first collection had only
+    remembered it. Raises UsageError, FetchError, SourceError.
     """
-    facts = {"source": source, "section": section, "language": language}
+    facts: dict[str, Any] = {"source": source, "section": section, "language": language, "zone": zone}
+    facts |= {"ignore": tuple(ignore), "teaser_words": teaser_words}
     if where.startswith(("http://", "https://")):
         from newsletter.collect.pages import read_page
 
@@ -49,7 +58,7 @@ async def add_article(
         body = await asyncio.to_thread(_read, Path(where))
         incoming = await parser.run(parse_timeout, read_document, body, name=Path(where).name, **facts)
     copies = await copy_pictures(
-        [image.url for image in incoming.images[:1]],
+        [candidates(incoming.images)] if copy_images else [],
         store=store,
         fetcher=fetcher,
         parser=parser,
@@ -57,7 +66,7 @@ async def add_article(
         now=now,
         allow_private=allow_private,
     )
-    (one,) = identity.to_remember([with_copy(incoming, copies)])
+    (one,) = identity.to_remember([settled(with_copies(incoming, copies), now)])
     return await store.write_async(_store, one, now=now)
 
 
@@ -66,6 +75,12 @@ def _read(path: Path) -> bytes:
         if path.stat().st_size > _MAX_BYTES:
             raise SourceError(f"it is larger than {_MAX_BYTES:,} bytes", where=str(path))
         return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        remedy = "Give the path of a saved page, or its address with https://"
+        raise UsageError("there is no such file", where=str(path), remedy=remedy) from None
+    except IsADirectoryError:
+        remedy = "Add its files one by one, or declare it as a source (folder: …)"
+        raise UsageError("it is a folder", where=str(path), remedy=remedy) from None
     except OSError as error:
         raise UsageError(f"it cannot be read ({error.strerror})", where=str(path)) from None
 

@@ -1,34 +1,48 @@
-"""Sources -> articles in the store: what to fetch, what is due, and what became of each attempt.
+"""Sources -> articles in the store: what is due, what each attempt gathered, and what became of it.
 
-fetch (or list the folder) -> parse in a worker -> identities -> copies of lead pictures -> ``articles.remember``.
-Whatever goes wrong with one source is kept in its row and stops nothing; only the store's own errors end a collection.
+visit (``from_feed``, ``from_sitemap``, ``from_page``, ``from_folder``) -> dates settled -> identities -> copies of lead
+pictures -> ``articles.remember``. Whatever goes wrong with one source is kept in its row and stops nothing; only the
+store's own errors end a collection.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
-from newsletter.collect import identity
-from newsletter.collect.feed import Reading, read_feed
-from newsletter.collect.folder import list_folder, read_document
+from newsletter.collect import from_feed, from_folder, from_page, from_sitemap, identity
+from newsletter.collect.dating import settle
+from newsletter.collect.gathering import MAX_ERROR_BODY, Gathered, Gatherer, Visit, url_key
+from newsletter.collect.listings import gone_and_back
 from newsletter.collect.parsing import Parser
-from newsletter.collect.pictures import copy_pictures, with_copy
+from newsletter.collect.pictures import candidates, copy_pictures, with_copies
 from newsletter.config.models import Source
 from newsletter.errors import FetchError, NewsletterError, SourceError, StoreError
+from newsletter.model import IncomingArticle
 from newsletter.net import Fetcher
-from newsletter.store import Store, articles, sources
+from newsletter.net.robots import Robots
+from newsletter.store import Store, article_listings, article_pages, articles, handing_over, sources
 from newsletter.store.articles import Remembered, Remembrance
-from newsletter.store.sources import SourceRow
+from newsletter.store.sources import Fetch, Outcome, SourceRow
 
 _AT_ONCE = 64
 _MAX_STRETCH = timedelta(hours=6)
 _MAX_PICTURES = 60
+_POLL_AGAIN = timedelta(seconds=10)
+_GONE = 410
+
+_GATHERERS: Mapping[str, Gatherer] = {
+    "feed": from_feed.gather,
+    "sitemap": from_sitemap.gather,
+    "page": from_page.gather,
+    "folder": from_folder.gather,
+}
 
 _log = logging.getLogger(__name__)
 
@@ -46,17 +60,7 @@ class CollectResult:
     error: str = ""
     warnings: tuple[str, ...] = ()
     not_modified: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Gathered:
-    """What a source gave: None for ``reading`` if it has not changed; the rest is for its row."""
-
-    reading: Reading | None
-    etag: str = ""
-    last_modified: str = ""
-    moved_to: str = ""
-    warnings: tuple[str, ...] = ()
+    retired: bool = False
 
 
 async def collect_all(
@@ -68,11 +72,14 @@ async def collect_all(
     media_folder: Path,
     now: datetime,
     root: Path = Path(),
+    zone: str = "UTC",
+    robots: Robots | None = None,
     at_once: int = _AT_ONCE,
     each: Callable[[CollectResult], None] = lambda _: None,
 ) -> list[CollectResult]:
     """Collect these sources side by side; results in their order, and to ``each`` as they come. Raises StoreError."""
     places = asyncio.Semaphore(at_once)
+    robots = robots or Robots(fetcher)
 
     async def one(name: str, source: Source) -> CollectResult:
         async with places:
@@ -85,6 +92,8 @@ async def collect_all(
                 media_folder=media_folder,
                 now=now,
                 root=root,
+                zone=zone,
+                robots=robots,
             )
         each(result)
         return result
@@ -107,61 +116,64 @@ async def collect_source(
     media_folder: Path,
     now: datetime,
     root: Path = Path(),
+    zone: str = "UTC",
+    robots: Robots | None = None,
 ) -> CollectResult:
     """Collect one source and record the attempt. A folder's relative path starts at ``root``. Raises StoreError.
 
-    The source's own failures come back as ``error``; its validators (ETag) are kept only once its articles are stored,
-    so that an interrupted collection is done again.
+    ``zone`` is the site's. The source's own failures come back as ``error``; its validators (ETag) are kept only once
+    its articles are stored, so that an interrupted collection is done again.
     """
     began = perf_counter()
-    location = source.location
     row = await store.read_async(sources.get, name)
-    if row is None or (row.kind, row.location) != (source.kind, location):
-        row = SourceRow(name, source.kind, location)
+    if row is None or (row.kind, row.location) != (source.kind, source.location):
+        row = SourceRow(name, source.kind, source.location)
+    gather = _GATHERERS.get(source.kind)
+    if gather is None:
+        return CollectResult(name, not_modified=True)
+    visit = Visit(name, source, row, now, store, fetcher, parser, robots or Robots(fetcher), root, zone)
     try:
-        gathered = await _gather(name, source, row, fetcher, parser, root)
-        remembered, warnings = Remembered(), gathered.warnings
-        if gathered.reading is not None:
-            batch = await asyncio.to_thread(
-                identity.to_remember,
-                gathered.reading.articles,
-                homes=gathered.reading.homes,
-                newest_eligible=source.backfill if row.first_collected_at is None else None,
-            )
-            batch, left_out = await _with_pictures(batch, source, store, fetcher, parser, media_folder, now)
-            remembered = await _remember(batch, store, now)
-            warnings += left_out
+        gathered = await gather(visit)
+        remembered, warnings = await _store(visit, gathered, media_folder)
     except StoreError:
         raise
     except Exception as error:
         if not isinstance(error, NewsletterError):
             _log.exception("collecting source %s failed in a way we did not foresee", name)
-        line = _line(name, error)
-        await store.write_async(sources.record, _failed(row, source, line, now))
-        return CollectResult(name, seconds=perf_counter() - began, error=line)
-    await store.write_async(sources.record, _succeeded(row, source, gathered, now))
-    return CollectResult(
-        name,
-        len(remembered.new),
-        len(remembered.changed),
-        len(remembered.unchanged),
-        perf_counter() - began,
-        warnings=warnings,
-        not_modified=gathered.reading is None,
-    )
+        return await _record_failure(visit, error, perf_counter() - began)
+    outcome = Outcome.UNCHANGED if gathered.reading is None else Outcome.COLLECTED
+    seconds = perf_counter() - began
+    counts = len(remembered.new), len(remembered.changed), len(remembered.unchanged)
+    fetch = Fetch(name, now, outcome, round(seconds * 1000), *counts)
+    await store.write_async(sources.record, _succeeded(row, source, gathered, warnings, now), fetch)
+    return CollectResult(name, *counts, seconds, warnings=warnings, not_modified=gathered.reading is None)
 
 
 def due_sources(rows: Iterable[SourceRow], wanted: Mapping[str, Source], now: datetime) -> list[str]:
-    """Which of the configured sources are due at ``now``, those never tried first, then the longest waiting."""
+    """Which of the configured sources are due at ``now``: those somebody asked for, those never tried, then the
+    longest waiting. What was retired, asked to be left alone, or is pushed to us is not."""
     known = {row.name: row for row in rows}
     due: list[tuple[float, str]] = []
     for name, source in wanted.items():
         row = known.get(name)
+        if source.push:
+            continue
         if row is None or row.last_attempt_at is None or row.location != source.location:
             due.append((float("inf"), name))
-        elif (waited := now - row.last_attempt_at) >= interval(source.every, row.failures) or waited < timedelta():
+            continue
+        if row.retired_at is not None or (row.not_before is not None and now < row.not_before):
+            continue
+        waited = now - row.last_attempt_at
+        if waited >= interval(source.every, row.failures) or waited < timedelta():
             due.append((waited.total_seconds(), name))  # a negative wait is a clock that was put back
+        elif _asked_for(row) and waited >= _POLL_AGAIN:
+            due.append((float("inf"), name))
     return [name for _, name in sorted(due, key=lambda one: -one[0])]
+
+
+def _asked_for(row: SourceRow) -> bool:
+    asked, tried = row.poll_requested_at, row.last_attempt_at
+    return asked is not None and (tried is None or asked > tried)
 
 
 def interval(every: timedelta, failures: int) -> timedelta:
@@ -170,98 +182,72 @@ def interval(every: timedelta, failures: int) -> timedelta:
     return max(every, min(doubled, _MAX_STRETCH))
 
 
-async def _gather(name: str, source: Source, row: SourceRow, fetcher: Fetcher, parser: Parser, root: Path) -> _Gathered:
-    if source.folder is not None:
-        return await _gather_folder(name, source, root / source.folder, row, parser)
-    fetched = await fetcher.fetch(
-        row.moved_to or str(source.feed),
-        etag=row.etag,
-        last_modified=row.last_modified,
-        max_bytes=source.max_bytes,
-        within=source.fetch_timeout,
-        allow_private=source.allow_private,
+async def _store(visit: Visit, gathered: Gathered, media_folder: Path) -> tuple[Remembered, tuple[str, ...]]:
+    """Put what was gathered into the store; what became of it, and one line for each thing that is left out."""
+    if gathered.reading is None:
+        return Remembered(), gathered.warnings
+    store, now = visit.store, visit.now
+    batch = await asyncio.to_thread(
+        identity.to_remember,
+        gathered.reading.articles,
+        homes=gathered.reading.homes,
+        newest_eligible=visit.source.backfill if visit.row.first_collected_at is None else None,
     )
-    moved_to = fetched.permanent_url or row.moved_to
-    if fetched.not_modified:
-        return _Gathered(None, row.etag, row.last_modified, moved_to)
-    reading = await parser.run(
-        source.parse_timeout,
-        read_feed,
-        fetched.body,
-        url=fetched.url,
-        content_type=fetched.content_type,
-        source=name,
-        section=source.section or "",
-        language=source.language or "",
+    stubs = await asyncio.to_thread(identity.to_remember, gathered.stubs, newest_eligible=0)
+    # Only now: to a first collection, what has no date is not the newest.
+    dated = settle([one.article for one in batch], now)
+    batch = tuple(replace(one, article=article) for one, article in zip(batch, dated, strict=True))
+    batch, left_out = await _with_pictures(visit, batch, media_folder)
+    remembered = await _remember((*batch, *stubs), store, now)
+    if visit.row.first_collected_at is None and batch:
+        await store.write_async(handing_over.extend, visit.name)
+    if gathered.pages or gathered.gone:
+        validators = {url_key(url): (one.etag, one.last_modified) for url, one in gathered.pages.items()}
+        await store.write_async(article_pages.keep_validators, validators)
+        gone = {url_key(url) for url in gathered.gone}
+        await store.write_async(article_pages.gone_and_found, visit.name, gone, validators.keys(), now)
+    warnings = [*gathered.warnings, *left_out, *_doubts(dated)]
+    if gathered.listed is not None:
+        missing = await store.write_async(
+            article_listings.gone_from_listing, visit.name, gathered.listed, now, gone_and_back
+        )
+        if missing.suspicious:
+            warnings.append(f"{missing.suspicious} articles are no longer listed: too many to have been retracted")
+    return remembered, tuple(warnings)
+
+
+def _doubts(dated: Sequence[IncomingArticle]) -> list[str]:
+    """What could not be as it came, one line for each kind of it."""
+    kinds = Counter(
+        article.warning.partition(",")[2].strip() or article.warning for article in dated if article.warning
     )
-    return _Gathered(reading, fetched.etag, fetched.last_modified, moved_to)
-
-
-async def _gather_folder(name: str, source: Source, folder: Path, row: SourceRow, parser: Parser) -> _Gathered:
-    """A folder's listing stands in for an ETag; a file that cannot be read is a warning, not the source's failure."""
-    listing = await asyncio.to_thread(list_folder, folder)
-    if listing.mark == row.etag:
-        return _Gathered(None, row.etag)
-    found, warnings = [], []
-    for path in listing.files:
-        try:
-            body = await asyncio.to_thread(_bounded, path, source.max_bytes)
-            article = await parser.run(
-                source.parse_timeout,
-                read_document,
-                body,
-                name=str(path.relative_to(folder)),
-                source=name,
-                section=source.section or "",
-                language=source.language or "",
-            )
-        except SourceError as error:
-            warnings.append(_line(str(path.relative_to(folder)), error))
-        except OSError as error:
-            warnings.append(f"{path.relative_to(folder)}: it cannot be read ({error.strerror})")
-        else:
-            found.append(article)
-    return _Gathered(Reading(tuple(found)), listing.mark, warnings=tuple(warnings))
-
-
-def _bounded(path: Path, max_bytes: int) -> bytes:
-    with path.open("rb") as file:
-        body = file.read(max_bytes + 1)
-    if len(body) > max_bytes:
-        raise SourceError(f"it is larger than {max_bytes:,} bytes")
-    return body
+    return [f"{number} {'article' if number == 1 else 'articles'}: {kind}" for kind, number in kinds.items()]
 
 
 async def _with_pictures(
-    batch: Sequence[Remembrance],
-    source: Source,
-    store: Store,
-    fetcher: Fetcher,
-    parser: Parser,
-    media_folder: Path,
-    now: datetime,
+    visit: Visit, batch: Sequence[Remembrance], media_folder: Path
 ) -> tuple[tuple[Remembrance, ...], tuple[str, ...]]:
     """``batch`` with our copies of the lead pictures of what is new and may be sent, or has another picture now."""
-    leads = [one.article.images[0].url if one.eligible and one.article.images else "" for one in batch]
-    wanted: list[str] = []
+    leads = [candidates(one.article.images) if one.eligible else () for one in batch]
+    wanted: list[tuple[str, ...]] = []
     for start in range(0, len(batch), articles.CHUNK):
-        known = await store.read_async(articles.known_articles, batch[start : start + articles.CHUNK])
-        for index, url in enumerate(leads[start : start + articles.CHUNK]):
+        known = await visit.store.read_async(articles.known_articles, batch[start : start + articles.CHUNK])
+        for index, urls in enumerate(leads[start : start + articles.CHUNK]):
             before = known.get(index)
-            if url and (before is None or (before.eligible and url not in {image.url for image in before.images})):
-                wanted.append(url)
-    if not wanted:
+            if urls and (before is None or (before.eligible and urls[0] not in {image.url for image in before.images})):
+                wanted.append(urls)
+    if not wanted or visit.source.images.mode == "link":
         return tuple(batch), ()
     copies = await copy_pictures(
         wanted[:_MAX_PICTURES],
-        store=store,
-        fetcher=fetcher,
-        parser=parser,
+        store=visit.store,
+        fetcher=visit.fetcher,
+        parser=visit.parser,
         media_folder=media_folder,
-        now=now,
-        allow_private=source.allow_private,
+        now=visit.now,
+        allow_private=visit.source.allow_private,
     )
-    pictured = tuple(replace(one, article=with_copy(one.article, copies)) for one in batch)
+    pictured = tuple(replace(one, article=with_copies(one.article, copies)) for one in batch)
     return pictured, tuple(copies.left_out)
 
 
@@ -274,7 +260,24 @@ async def _remember(batch: Sequence[Remembrance], store: Store, now: datetime) -
     return remembered
 
 
-def _succeeded(row: SourceRow, source: Source, gathered: _Gathered, now: datetime) -> SourceRow:
+async def _record_failure(visit: Visit, error: Exception, seconds: float) -> CollectResult:
+    line = _line(visit.name, error)
+    retired = isinstance(error, FetchError) and error.status == _GONE and error.where == _asked(visit)
+    if retired:
+        line = f"{line}. It is not asked again; `newsletter collect {visit.name}` does"
+    row = _failed(visit.row, visit.source, error, line, visit.now, retired=retired)
+    outcome = Outcome.RETIRED if retired else Outcome.FAILED
+    fetch = Fetch(visit.name, visit.now, outcome, round(seconds * 1000), error=line)
+    body = error.body[:MAX_ERROR_BODY] if isinstance(error, FetchError | SourceError) else b""
+    await visit.store.write_async(sources.record, row, fetch, body)
+    return CollectResult(visit.name, seconds=seconds, error=line, retired=retired)
+
+
+def _asked(visit: Visit) -> str:
+    return visit.row.moved_to or visit.source.location
+
+
+def _succeeded(row: SourceRow, source: Source, gathered: Gathered, warnings: Sequence[str], now: datetime) -> SourceRow:
     # A source that has shown nothing yet has not been collected: its first articles are still a first collection.
     shown = gathered.reading is not None and bool(gathered.reading.articles)
     return replace(
@@ -288,18 +291,26 @@ def _succeeded(row: SourceRow, source: Source, gathered: _Gathered, now: datetim
         next_due_at=now + interval(source.every, 0),
         failures=0,
         last_error="",
+        warnings=list(warnings[:20]) if gathered.reading is not None else row.warnings,
+        not_before=None,
+        retired_at=None,
     )
 
 
-def _failed(row: SourceRow, source: Source, line: str, now: datetime) -> SourceRow:
+def _failed(row: SourceRow, source: Source, error: Exception, line: str, now: datetime, *, retired: bool) -> SourceRow:
     failures = row.failures + 1
+    after = error.retry_after if isinstance(error, FetchError) else None
+    not_before = now + timedelta(seconds=after) if after is not None else None
+    due = now + interval(source.every, failures)
     return replace(
         row,
         moved_to="",  # perhaps it moved back; the next attempt starts where the configuration says
         last_attempt_at=now,
-        next_due_at=now + interval(source.every, failures),
+        next_due_at=None if retired else max(due, not_before or due),
         failures=failures,
         last_error=line,
+        not_before=not_before,
+        retired_at=now if retired else None,
     )
 
 

@@ -1,37 +1,56 @@
-"""Saved files -> articles: ``.html`` as pages, ``.txt`` and ``.md`` with the headline on the first line.
+"""A folder of saved files -> what stands in it, what changed, and the article of each file.
 
-A ``.md`` file may begin with front matter (YAML between ``---`` lines) naming headline, standfirst, url, authors,
-section, tags, published_at, dateline, language, access. ``read_document`` is pure and runs in a worker (``parsing``).
+``.html`` is read as a page, ``.txt`` as the text of one (``dumps``), ``.eml`` as a letter, ``.md`` as Markdown. That
+may begin with front matter (YAML between ``---`` lines) naming headline, standfirst, url, authors, section, tags,
+published_at, updated_at, dateline, language, access, and images (each url, caption, credit, alt).
+``read_document`` is pure and runs in a worker (``parsing``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from html import escape
 from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import urljoin
 
+from newsletter.collect.boilerplate import repeated_paragraphs
+from newsletter.collect.dump_paragraphs import paragraphs_of
+from newsletter.collect.dumps import read_dump
 from newsletter.collect.plain_text import clean, one_line, paragraphs
 from newsletter.collect.sanitising import sanitise
+from newsletter.collect.stated_times import read_time
+from newsletter.collect.teaser import teaser_of
 from newsletter.errors import SourceError
-from newsletter.model import Access, IncomingArticle
+from newsletter.model import Access, IncomingArticle, Picture
 
-SUFFIXES = (".html", ".htm", ".txt", ".md")
+SUFFIXES = (".html", ".htm", ".txt", ".md", ".eml")
 MAX_FILES = 5_000
+_MAX_PICTURES = 10
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6}\s+")
+# What old editors left where it is not UTF-8, by language; elsewhere cp1252.
+_OLD_ENCODINGS = {
+    "ru": "cp1251", "uk": "cp1251", "bg": "cp1251", "sr": "cp1251", "ja": "cp932", "zh": "gb18030", "ko": "cp949",
+    "ar": "cp1256", "fa": "cp1256", "ur": "cp1256", "he": "cp1255", "el": "cp1253", "tr": "cp1254", "pl": "cp1250",
+    "cs": "cp1250", "sk": "cp1250", "hu": "cp1250", "ro": "cp1250", "hr": "cp1250", "sl": "cp1250", "th": "cp874",
+    "vi": "cp1258", "lt": "cp1257", "lv": "cp1257", "et": "cp1257",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The readable files of a folder, newest first, and a mark that changes when any of them does."""
+    """The readable files of a folder, newest first, and a ``mark`` that changes when any of them does.
+
+    ``marks`` holds one for each file, by its path within the folder (with "/").
+    """
 
     files: tuple[Path, ...]
     mark: str
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_folder(folder: Path) -> Listing:
@@ -49,24 +68,103 @@ def list_folder(folder: Path) -> Listing:
         raise SourceError(f"the folder cannot be read ({error.strerror})", where=str(folder)) from None
     mark = sha256("\n".join(f"{path} {size} {changed}" for changed, size, path in found).encode(errors="replace"))
     newest = sorted(found, key=lambda one: -one[0])[:MAX_FILES]
-    return Listing(tuple(path for _, _, path in newest), mark.hexdigest())
+    marks = {path.relative_to(folder).as_posix(): f"{changed_ns}-{size}" for changed_ns, size, path in newest}
+    return Listing(tuple(path for _, _, path in newest), mark.hexdigest(), marks)
 
 
-def read_document(body: bytes, *, name: str, source: str, section: str = "", language: str = "") -> IncomingArticle:
-    """The article of a saved file; ``name`` (its path within the folder) is its guid. Raises SourceError."""
+def changed(listing: Listing, known: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files of ``listing`` whose marks are not those of ``known`` (earlier ``marks``), newest first."""
+    return tuple(
+        path for path, (name, mark) in zip(listing.files, listing.marks.items(), strict=True) if known.get(name) != mark
+    )
+
+
+def repeated_in(bodies: Iterable[bytes], *, language: str = "") -> frozenset[str]:
+    """What recurs on several of these ``.txt`` files of one source, for ``read_document``; nothing if under three."""
+    return repeated_paragraphs(
+        [one.text for one in paragraphs_of(_decoded(body, language))] for body in bodies if b"\x00" not in body[:1000]
+    )
+
+
+def read_document(
+    body: bytes,
+    *,
+    name: str,
+    source: str,
+    section: str = "",
+    language: str = "",
+    zone: str = "UTC",
+    ignore: Sequence[str] = (),
+    repeated: frozenset[str] = frozenset(),
+    teaser_words: int = 40,
+) -> IncomingArticle:
+    """The article of a saved file; ``name`` (its path within the folder) is its guid.
+
+    ``zone`` is where times without one are told, ``ignore`` and ``repeated`` what belongs to no story (see
+    ``read_dump``). Raises SourceError.
+    """
     suffix = PurePath(name).suffix.lower()
     if suffix not in SUFFIXES:
-        raise SourceError(f"a {suffix or 'nameless'} file cannot be read", where=name, remedy="Use .html, .txt or .md")
+        remedy = "Use .html, .txt, .md or .eml"
+        raise SourceError(f"a {suffix or 'nameless'} file cannot be read", where=name, remedy=remedy)
     if not body.strip():
         raise SourceError("the file is empty", where=name)
     if suffix in (".html", ".htm"):
         from newsletter.collect.pages import read_page  # half a second, which feeds and .txt need not pay
 
-        return read_page(body, guid=name, source=source, section=section, language=language)
-    text = clean(_decoded(body)).replace("\r\n", "\n").replace("\r", "\n")
-    if "\x00" in _decoded(body[:1000]):
+        return read_page(
+            body,
+            guid=name,
+            source=source,
+            section=section,
+            language=language,
+            zone=zone,
+            ignore=ignore,
+            teaser_words=teaser_words,
+        )
+    if suffix == ".eml":
+        from newsletter.collect.letters import read_letter
+
+        return read_letter(
+            body,
+            name=name,
+            source=source,
+            section=section,
+            language=language,
+            zone=zone,
+            ignore=ignore,
+            teaser_words=teaser_words,
+        )
+    text = _decoded(body, language)
+    if "\x00" in text[:1000]:
         raise SourceError("the file is not text", where=name)
-    facts, text = _front_matter(text, name) if suffix == ".md" else ({}, text)
+    if suffix == ".txt":
+        return read_dump(
+            text,
+            name=name,
+            source=source,
+            section=section,
+            language=language,
+            zone=zone,
+            ignore=ignore,
+            repeated=repeated,
+            teaser_words=teaser_words,
+        )
+    return _read_markdown(
+        clean(text).replace("\r\n", "\n").replace("\r", "\n"),
+        name=name,
+        source=source,
+        section=section,
+        language=language,
+        zone=zone,
+        teaser_words=teaser_words,
+    )
+
+
+def _read_markdown(
+    text: str, *, name: str, source: str, section: str, language: str, zone: str, teaser_words: int
+) -> IncomingArticle:
+    facts, text = _front_matter(text, name)
     lines = text.strip().split("\n")
     headline = _words(facts, "headline", "title")
     if not headline:
@@ -75,36 +173,37 @@ def read_document(body: bytes, *, name: str, source: str, section: str = "", lan
     if not headline.strip():
         raise SourceError("the file has no headline", where=name, remedy="Write it on the first line")
     url = _words(facts, "url", "link")
-    body_html = _from_markdown(text, url) if suffix == ".md" else _from_text(text)
-    tags = tuple(one_line(tag, 80) for tag in _list(facts, "tags"))[:50]
+    body_html = _from_markdown(text, url)
+    body_text = paragraphs(body_html)[:100_000]
+    standfirst = one_line(_words(facts, "standfirst", "description"), 600)
     return IncomingArticle(
         source=source,
         url=url if url.startswith(("http://", "https://")) else "",
         guid=name,
         headline=one_line(headline, 300),
-        standfirst=one_line(_words(facts, "standfirst", "description"), 600),
+        standfirst=standfirst,
         authors=tuple(one_line(author, 120) for author in _list(facts, "authors", "author"))[:20],
         dateline=one_line(_words(facts, "dateline"), 120),
         section=one_line(_words(facts, "section"), 80) or section,
-        tags=tags,
+        tags=tuple(one_line(tag, 80) for tag in _list(facts, "tags"))[:50],
         language=_words(facts, "language") or language,
-        published_at=_time(facts.get("published_at") or facts.get("date")),
+        published_at=_time(facts.get("published_at") or facts.get("date"), zone),
+        updated_at=_time(facts.get("updated_at") or facts.get("updated"), zone),
+        images=_pictures(facts, url, name),
         body_html=body_html,
-        body_text=paragraphs(body_html)[:100_000],
+        body_text=body_text,
         access=_access(_words(facts, "access"), name),
+        teaser=teaser_of(standfirst, body_text, teaser_words),
     )
 
 
-def _decoded(body: bytes) -> str:
+def _decoded(body: bytes, language: str) -> str:
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return body.decode("utf-16", "replace")
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return body.decode("cp1252", "replace")  # what old editors on Windows leave
-
-
-def _from_text(text: str) -> str:
-    parts = re.split(r"\n\s*\n", text)
-    return "".join(f"<p>{escape(' '.join(part.split()), quote=False)}</p>" for part in parts if part.strip())
+        return body.decode(_OLD_ENCODINGS.get(language[:2].lower(), "cp1252"), "replace")
 
 
 def _from_markdown(text: str, base: str) -> str:
@@ -139,15 +238,31 @@ def _list(facts: Mapping[str, Any], *names: str) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
-def _time(value: object) -> datetime | None:
-    if isinstance(value, str):
+def _pictures(facts: Mapping[str, Any], base: str, name: str) -> tuple[Picture, ...]:
+    """The pictures the front matter names: URLs, or mappings with url, caption, credit and alt."""
+    value: Any = next((facts[key] for key in ("images", "image") if facts.get(key) is not None), [])
+    found: dict[str, Picture] = {}
+    for one in value if isinstance(value, list) else [value]:
+        named: Mapping[str, Any] = one if isinstance(one, dict) else {"url": one}
         try:
-            value = datetime.fromisoformat(value)
+            url = urljoin(base, _words(named, "url", "src"))
         except ValueError:
-            return None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    return datetime(value.year, value.month, value.day, tzinfo=UTC) if isinstance(value, date) else None
+            url = ""
+        if not url.startswith(("http://", "https://")):
+            stated = one_line(_words(named, "url", "src"), 80)
+            raise SourceError(
+                f"'{stated}' is no picture's address", where=name, remedy="Write images: [{url: https://…, caption: …}]"
+            )
+        caption, credit = one_line(_words(named, "caption"), 500), one_line(_words(named, "credit"), 200)
+        found.setdefault(url, Picture(url, caption, credit, one_line(_words(named, "alt"), 300)))
+    return tuple(found.values())[:_MAX_PICTURES]
+
+
+def _time(value: object, zone: str) -> datetime | None:
+    """A time of the front matter in UTC; one without a zone is told by the clocks of ``zone``."""
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC)
+    return read_time(str(value), zone=zone) if isinstance(value, str | date) else None
 
 
 def _access(word: str, name: str) -> Access:

@@ -1,32 +1,32 @@
 """What makes two articles one: pure decisions on URLs, guids and text.
 
-An article is known by its canonical URL and by its guid within its source; whichever comes back, whatever else changed,
-it is the same article. What both say loses to evidence of re-use: a guid that arrives with another URL *and* other
-words, a URL that is a home page or that several different stories of one collection share.
+An article is known by its canonical URL, then by its guid within its source, then, for some days, by its words
+(``likeness``), also where another source brings them. What URL and guid say loses to evidence of re-use: a guid that
+arrives with another URL *and* other words, a URL that is a home page or that several different stories share.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from unicodedata import normalize
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+from newsletter.collect import likeness
+from newsletter.collect.likeness import words
 from newsletter.model import Article, IncomingArticle
 from newsletter.store.articles import Identity, IdentityKind, Known, Remembrance
 
 # A story whose guid and URL both changed is recognised by its words for this long after we first saw it.
 SAME_WORDS_WINDOW = timedelta(days=14)
-_FINGERPRINT_WORDS = 60
-_TELLING_TEXT = 800  # characters that hold about as many words
 _FEWEST_WORDS = 8
-# Fewer words than this recur from week to week ("Letters to the editor"), so the date must agree as well.
-_TELLING_WORDS = 40
-_SAME_DATE = timedelta(days=1)
-_SIMILAR = 0.6
+_SIMILAR = 0.35
+_UNLIKE = 0.05
+_SAME_TIME = timedelta(minutes=1)
+_ANOTHER_DAY = timedelta(hours=18)
+_MOST_COMPARED, _FEWEST_SHARED = 4, 2
 
 _TRACKING_PREFIXES = ("utm_", "mc_", "at_", "pk_", "mtm_", "hsa_", "vero_")
 _TRACKING = {
@@ -34,12 +34,6 @@ _TRACKING = {
     "wt_mc", "_ga", "_gl", "spm", "smid", "smtyp", "share", "s_cid", "ito", "rss", "ref_src", "feature",
 }  # fmt: skip
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Letters with their marks (Python's \w leaves out the vowel signs of Indic scripts, Hebrew and Arabic points), and
-# each character of scripts that put no spaces between words.
-_WORD = re.compile(
-    "[\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]"
-    "|(?:[^\\W_\u3040-\u30ff\u3400-\u9fff]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0980-\u0dff])+"
-)
 
 
 def canonical_url(url: str) -> str:
@@ -68,10 +62,10 @@ def is_home_page(canonical: str) -> bool:
     return parts.path in {"", "/"} and not parts.query
 
 
-def fingerprint(article: IncomingArticle) -> str:
-    """A hash of the normalised headline, standfirst and first words; '' where there are too few to mean anything."""
-    words = _words(_text_of(article)[:_TELLING_TEXT])[:_FINGERPRINT_WORDS]
-    return _hashed(" ".join(words)) if len(words) >= _FEWEST_WORDS else ""
+def url_identity(url: str) -> Identity | None:
+    """What an article is known by for its URL; None where that is no http or https URL, or a home page."""
+    canonical = canonical_url(url)
+    return Identity(IdentityKind.URL, _hashed(canonical)) if canonical and not is_home_page(canonical) else None
 
 
 def to_remember(
@@ -84,7 +78,7 @@ def to_remember(
     """
     urls = [canonical_url(article.url) for article in articles]
     guids = [article.guid for article in articles]
-    headlines = [" ".join(_words(article.headline)) for article in articles]
+    headlines = [" ".join(words(article.headline)) for article in articles]
     no_url = {canonical_url(home) for home in homes} | _shared(urls, guids, headlines) | {""}
     no_guid = _shared(guids, urls, headlines) | {""}
     seen: set[Identity] = set()
@@ -101,47 +95,102 @@ def to_remember(
             found.append(article)
             identities.append(tuple(known_by))
         seen.update(known_by)
-    eligible = _newest(found, newest_eligible)
+    sketches = [likeness.sketch(article) for article in found]
+    repeated = _repeated(found, sketches)
+    eligible = _newest([index for index in range(len(found)) if index not in repeated], found, newest_eligible)
     return tuple(
-        Remembrance(article, known_by, fingerprint(article), index in eligible)
-        for index, (article, known_by) in enumerate(zip(found, identities, strict=True))
+        Remembrance(article, known_by, sketch, newest_eligible is None or index in eligible, index in repeated)
+        for index, (article, known_by, sketch) in enumerate(zip(found, identities, sketches, strict=True))
     )
 
 
 def same_story(incoming: Remembrance, known: Sequence[Known], now: datetime) -> Known | None:
     """Which of the stored articles found by URL, guid or words ``incoming`` is, None if it is new."""
-    by_url = [one for one in known if one.by is IdentityKind.URL]
-    if by_url:
-        return by_url[0]
+    new = incoming.article
+    if new.published_at == now:  # it had no date, or none that can be (``dating``): that tells no two stories apart
+        new = replace(new, published_at=None)
     for one in known:
-        if one.by is IdentityKind.GUID and not _guid_used_again(incoming, one):
+        if one.by is IdentityKind.URL and not _url_used_again(new, one.article):
             return one
     for one in known:
-        if one.by is IdentityKind.WORDS and _republished(incoming.article, one.article, now):
+        if one.by is IdentityKind.GUID and not _guid_used_again(new, one.article):
             return one
+    for one in known:
+        if one.by is IdentityKind.WORDS and (why := _same_words(new, one.article, now)):
+            return replace(one, detail=why)
     return None
 
 
-def _guid_used_again(incoming: Remembrance, known: Known) -> bool:
+def _url_used_again(new: IncomingArticle, old: Article) -> bool:
+    """Whether a URL stands for whatever its source published last: nothing else of the two agrees."""
+    if new.source != old.source or not new.guid or not old.guid or new.guid == old.guid:
+        return False
+    if words(new.headline) == words(old.headline) or new.published_at is None:
+        return False
+    if abs(new.published_at - old.published_at) <= _ANOTHER_DAY:
+        return False
+    return likeness.resemblance(_text_of(new), _text_of(old)) < _UNLIKE
+
+
+def _guid_used_again(new: IncomingArticle, old: Article) -> bool:
     """A guid came with another URL (or none was there to compare): it is another story if the words differ too."""
-    new, old = incoming.article, known.article
     if canonical_url(new.url) == canonical_url(old.url) and not is_home_page(canonical_url(new.url) or "https://x/"):
         return False
-    if _words(new.headline) == _words(old.headline):
+    another_day = new.published_at is not None and abs(new.published_at - old.published_at) > _ANOTHER_DAY
+    if new.body_text and old.body_text:
+        if another_day and likeness.templated(new.body_text, old.body_text):
+            return True
+        if likeness.resemblance(new.body_text, old.body_text) >= _SIMILAR:
+            return False
+    elif _same_time(new, old) and _much_the_same_opening(new, old):
         return False
-    standfirst = _words(new.standfirst)
-    if len(standfirst) >= _FEWEST_WORDS and standfirst == _words(old.standfirst):
+    headline, standfirst = words(new.headline), words(new.standfirst)
+    if standfirst == words(old.standfirst) and len(standfirst) >= _FEWEST_WORDS:
         return False
-    return _likeness(new.body_text, old.body_text) < _SIMILAR
-
-
-def _republished(new: IncomingArticle, old: Article, now: datetime) -> bool:
-    """The same words under another URL and guid: one story, unless they are few enough to recur."""
-    if new.source != old.source or now - old.first_seen_at > SAME_WORDS_WINDOW:
-        return False
-    if len(_words(_text_of(new)[:_TELLING_TEXT])) >= _TELLING_WORDS:
+    if headline != words(old.headline):
         return True
-    return abs((new.published_at or now) - old.published_at) <= _SAME_DATE
+    # "Weather" under one guid is every day's; a headline of a few words is one story's.
+    return another_day and (standfirst != words(old.standfirst) or len(headline) < _FEWEST_WORDS // 2)
+
+
+def _same_time(new: IncomingArticle, old: Article) -> bool:
+    return new.published_at is not None and abs(new.published_at - old.published_at) <= _SAME_TIME
+
+
+def _much_the_same_opening(new: IncomingArticle, old: Article) -> bool:
+    texts = [f"{one.headline} {one.standfirst}" for one in (new, old)]
+    first, second = (set(words(text)) for text in texts)
+    return len(first & second) >= _SIMILAR * len(first | second) and not likeness.templated(*texts)
+
+
+def _same_words(new: IncomingArticle, old: Article, now: datetime) -> str:
+    """Why these are the same words under another URL and guid, '' where they are not, or not soon enough."""
+    if now - old.first_seen_at > SAME_WORDS_WINDOW:
+        return ""
+    apart = (new.published_at or now) - old.published_at
+    return likeness.same_story(new, old, apart, elsewhere=new.source != old.source)
+
+
+def _repeated(found: Sequence[IncomingArticle], sketches: Sequence[tuple[int, ...]]) -> set[int]:
+    """Positions of articles that say, under another name, what an article before them in this collection says."""
+    holders: defaultdict[int, list[int]] = defaultdict(list)
+    repeated: set[int] = set()
+    for index, (article, sketch) in enumerate(zip(found, sketches, strict=True)):
+        shared = Counter(other for value in sketch for other in holders[value])
+        for other, number in shared.most_common(_MOST_COMPARED):
+            before = found[other]
+            if number < _FEWEST_SHARED:
+                continue
+            apart = timedelta()
+            if article.published_at is not None and before.published_at is not None:
+                apart = article.published_at - before.published_at
+            if likeness.same_story(article, before, apart, elsewhere=False):
+                repeated.add(index)
+                break
+        else:
+            for value in sketch:
+                holders[value].append(index)
+    return repeated
 
 
 def _shared(values: Sequence[str], others: Sequence[str], headlines: Sequence[str]) -> set[str]:
@@ -151,16 +200,16 @@ def _shared(values: Sequence[str], others: Sequence[str], headlines: Sequence[st
     return {value for value, count in with_headlines.items() if count > 1 and with_others[value] > 1}
 
 
-def _newest(articles: Sequence[IncomingArticle], count: int | None) -> set[int]:
-    """Positions of the ``count`` newest; those without a date keep the source's order, after those with one."""
+def _newest(positions: Sequence[int], articles: Sequence[IncomingArticle], count: int | None) -> set[int]:
+    """The ``count`` newest of these positions; those without a date keep the source's order, after those with one."""
     if count is None:
-        return set(range(len(articles)))
+        return set(positions)
 
     def age(index: int) -> tuple[bool, float, int]:
         published = articles[index].published_at
         return (published is None, -published.timestamp() if published else 0.0, index)
 
-    return set(sorted(range(len(articles)), key=age)[:count])
+    return set(sorted(positions, key=age)[:count])
 
 
 def _tracks(parameter: str) -> bool:
@@ -168,20 +217,8 @@ def _tracks(parameter: str) -> bool:
     return name in _TRACKING or name.startswith(_TRACKING_PREFIXES)
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(normalize("NFKC", text).casefold())
-
-
-def _text_of(article: IncomingArticle) -> str:
+def _text_of(article: IncomingArticle | Article) -> str:
     return f"{article.headline} {article.standfirst} {article.body_text}"
-
-
-def _likeness(one: str, other: str) -> float:
-    """Share of words in common (Jaccard) of how two bodies begin; 0 where one is too short to tell."""
-    first, second = _words(one[:3000])[:300], _words(other[:3000])[:300]
-    if min(len(first), len(second)) < _TELLING_WORDS:
-        return 0.0
-    return len(set(first) & set(second)) / len(set(first) | set(second))
 
 
 def _hashed(value: str) -> str:

@@ -1,91 +1,130 @@
-"""One web page's bytes -> an article, through trafilatura. Pure; runs in a worker process (``parsing``)."""
+"""One web page's bytes -> an article. Pure; runs in a worker process (``parsing``).
+
+bytes -> tree (``html_tree``) -> what the page says of its story (``page_facts``) and the story itself (``page_body``)
+-> the words of the model.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from urllib.parse import urljoin
+from collections.abc import Iterable
 
-from trafilatura import extract_with_metadata
-from trafilatura.utils import load_html
+from lxml.html import HtmlElement
 
-from newsletter.collect.identity import canonical_url, is_home_page
-from newsletter.collect.plain_text import clean, one_line, paragraphs
-from newsletter.collect.sanitising import pictures_in, sanitise
+from newsletter.collect.datelines import dateline_of
+from newsletter.collect.html_tree import parse_html
+from newsletter.collect.page_blocks import Known
+from newsletter.collect.page_body import StoryBody, story_body
+from newsletter.collect.page_facts import PageFacts, closed_parts, page_facts
+from newsletter.collect.page_headline import plain_key
+from newsletter.collect.page_pictures import same_photograph, story_pictures
+from newsletter.collect.plain_text import clean
+from newsletter.collect.teaser import teaser_of
 from newsletter.errors import SourceError
-from newsletter.model import IncomingArticle, Picture
+from newsletter.model import Access, IncomingArticle
 
-_DATES = {"outputformat": "%Y-%m-%dT%H:%M:%S%z", "original_date": True, "extensive_search": False}
-_LEADING_HEADLINE = re.compile(r"^\s*<h[12]>(.*?)</h[12]>", re.DOTALL)
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+_MAX_BODY_TEXT = 100_000
+_LEADING_FIGURE = re.compile(
+    r'\s*<figure>(?:(?!</figure>).)*?<img src="([^"]*)"(?:(?!</figure>).)*</figure>', re.DOTALL
+)
+_ENDS_CUT = re.compile(r"\s*(?:…|\.\.\.)$")
 
 
 def read_page(
-    body: bytes, *, url: str = "", guid: str = "", source: str, section: str = "", language: str = ""
+    body: bytes,
+    *,
+    url: str = "",
+    guid: str = "",
+    content_type: str = "",
+    source: str,
+    section: str = "",
+    language: str = "",
+    zone: str = "UTC",
+    ignore: Iterable[str] = (),
+    teaser_words: int = 40,
 ) -> IncomingArticle:
     """The article of a page fetched from ``url`` ('' for a saved file, whose canonical link then says where it is).
 
-    Raises SourceError if no story is found in it.
+    ``section`` and ``language`` stand in where the page names none; times without a zone are in ``zone``; paragraphs
+    that one of the ``ignore`` patterns matches are left out. Raises SourceError if no story is found in it.
     """
-    tree = load_html(body)
-    if tree is None:
-        raise SourceError("it cannot be read as HTML", where=url or guid)
-    stated = tree.get("lang") or ""
-    document = extract_with_metadata(
-        tree,
-        url=url or None,
-        output_format="html",
-        include_comments=False,
-        include_images=True,
-        include_links=True,
-        include_formatting=True,
-        date_extraction_params=_DATES,
-    )
-    headline = one_line(document.title or "", 300) if document else ""
-    if document is None or not headline:
-        raise SourceError("no story was found in this page", where=url or guid)
-    where = _address(document.url or "", url)
-    body_html = _without_headline(sanitise(document.text or "", where), headline)
-    lead = [urljoin(where, document.image)] if document.image else []
-    pictures = dict.fromkeys([*lead, *(one["src"] for one in pictures_in(body_html))])
-    alts = {one["src"]: one.get("alt", "") for one in pictures_in(body_html)}
-    tags = tuple(one_line(tag, 80) for tag in document.tags or () if tag)[:50]
-    categories = [one_line(category, 80) for category in document.categories or () if category]
+    where = url or guid
+    patterns = _patterns(ignore, where)
+    tree = parse_html(body, content_type, where)
+    facts = page_facts(tree, url=url, zone=zone, language=language)
+    if not facts.headline:
+        raise SourceError("no story was found in this page", where=where)
+    address = clean(facts.url) or url
+    story = _story(tree, facts, address, patterns)
+    warning = ""
+    if not story.text:
+        if not (facts.is_story and facts.standfirst):
+            raise SourceError("no story was found in this page", where=where)
+        warning = "the page holds no text of the story"
+    standfirst = "" if _begins(story.text, facts.standfirst) else facts.standfirst
     return IncomingArticle(
         source=source,
-        url=where,
+        url=address,
         guid=guid,
-        headline=headline,
-        standfirst=one_line(document.description or "", 600),
-        authors=tuple(one_line(name, 120) for name in (document.author or "").split("; ") if name.strip())[:20],
-        section=categories[0] if categories else section,
-        tags=tuple(dict.fromkeys([*categories, *tags])),
-        language=stated if _LANGUAGE.fullmatch(stated) else language,
-        published_at=_time(document.date or ""),
-        images=tuple(
-            Picture(picture, alt=one_line(alts.get(picture, ""), 300))
-            for picture in pictures
-            if picture.startswith(("http://", "https://"))
-        )[:10],
-        body_html=body_html,
-        body_text=paragraphs(body_html)[:100_000],
+        headline=facts.headline,
+        standfirst=standfirst,
+        authors=facts.authors,
+        dateline=facts.dateline or dateline_of(story.text.partition("\n")[0]),
+        section=facts.section or section,
+        tags=facts.tags,
+        language=facts.language or language,
+        published_at=facts.published_at,
+        updated_at=facts.updated_at,
+        images=story.pictures,
+        body_html=story.html,
+        body_text=story.text[:_MAX_BODY_TEXT],
+        access=facts.access or Access.FREE,
+        teaser=teaser_of(standfirst, story.text, teaser_words),
+        warning=warning,
     )
 
 
-def _address(canonical: str, url: str) -> str:
-    """Where the page says it is, unless that is no web address or the home page."""
-    named = canonical_url(canonical)
-    return clean(canonical) if named and not is_home_page(named) else url
+def _story(tree: HtmlElement, facts: PageFacts, address: str, ignore: list[re.Pattern[str]]) -> StoryBody:
+    """The body without the lead picture over it, and all pictures of the story."""
+    closed = closed_parts(facts.structured)
+
+    def kept(element: HtmlElement) -> bool:
+        return bool(closed) and bool(closed & {element.get("id"), *(element.get("class") or "").split()})
+
+    known = Known(
+        headline=facts.headline,
+        standfirst=facts.standfirst,
+        authors=facts.authors,
+        section=facts.section,
+        dateline=facts.dateline,
+        language=facts.language,
+        structured_body=str(facts.structured.story.get("articleBody") or "")[:_MAX_BODY_TEXT],
+    )
+    social = facts.social_pictures
+    known = known.with_captions(story_pictures(facts.structured, social, (), facts.base))
+    base = facts.base or address
+    found = story_body(tree, base=base, url=address, known=known, ignore=ignore, kept=kept)
+    pictures = story_pictures(facts.structured, social, found.pictures, base)
+    html = found.html
+    lead = _LEADING_FIGURE.match(html)
+    if lead and pictures and found.pictures and _same(found.pictures[0].url, lead[1], pictures[0].url):
+        html = html[lead.end() :].lstrip()
+    return StoryBody(html, found.text, pictures)
 
 
-def _without_headline(html: str, headline: str) -> str:
-    match = _LEADING_HEADLINE.match(html)
-    return html[match.end() :].lstrip() if match and one_line(paragraphs(match[1]), 300) == headline else html
+def _same(first: str, shown: str, lead: str) -> bool:
+    """Whether the figure that opens the body is the lead picture, perhaps in another size."""
+    return same_photograph(shown.replace("&amp;", "&"), lead) and same_photograph(first, lead)
 
 
-def _time(text: str) -> datetime | None:
+def _begins(text: str, standfirst: str) -> bool:
+    """Whether a description is only how the body begins, as systems make one where nobody wrote it."""
+    key = plain_key(_ENDS_CUT.sub("", standfirst))
+    return len(key) > 20 and plain_key(text[: 3 * len(standfirst) + 200]).startswith(key)
+
+
+def _patterns(ignore: Iterable[str], where: str) -> list[re.Pattern[str]]:
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        return [re.compile(pattern) for pattern in ignore]
+    except re.error as error:
+        raise SourceError(f"an ignore pattern is no regular expression ({error})", where=where) from None

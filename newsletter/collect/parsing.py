@@ -64,6 +64,12 @@ class Parser:
         finally:
             self._give_back(worker)
 
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The process ids of the workers there are."""
+        with self._changing:
+            return tuple(worker.pid for worker in self._workers)
+
     def close(self) -> None:
         """End all workers at once; whoever waits for one gets a SourceError."""
         with self._changing:
@@ -109,6 +115,11 @@ class _Worker:
             )
         self._pipe = Connection(ours.detach())
         self._lives = _LIVES
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     @property
     def usable(self) -> bool:

@@ -7,7 +7,6 @@ from html import unescape
 
 # Controls (PostgreSQL refuses NUL), lone surrogates (no UTF-8 for them), and overrides that reorder what follows.
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\ufeff\ufffe\uffff]")
-_SPACES = re.compile(r"\s+")
 _PICTURES = re.compile(r"<figure\b.*?</figure>", re.DOTALL)
 _BREAKS = re.compile(r"<br\b[^>]*>")
 _BLOCK_ENDS = re.compile(r"</(?:p|h[1-6]|li|blockquote|pre|tr|table|ul|ol|div)>|<hr\b[^>]*>")
@@ -22,7 +21,7 @@ def clean(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """``text`` on one line of at most ``limit`` characters, cut at a word and marked where cut."""
-    line = _SPACES.sub(" ", clean(text)).strip()
+    line = " ".join(clean(text).split())
     if len(line) <= limit:
         return line
     cut = line[: limit - 1]
@@ -33,9 +32,9 @@ def one_line(text: str, limit: int) -> str:
 def paragraphs(html: str) -> str:
     """Sanitised HTML as plain paragraphs with an empty line between them; pictures and their captions left out."""
     text = _PICTURES.sub("", html)
-    text = _BREAKS.sub("\n", _SPACES.sub(" ", text))
+    text = _BREAKS.sub("\n", " ".join(text.split()))
     text = unescape(_TAGS.sub("", _BLOCK_ENDS.sub("\n\n", text)))
-    lines = (_SPACES.sub(" ", line).strip() for line in clean(text).split("\n"))
+    lines = (" ".join(line.split()) for line in clean(text).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 

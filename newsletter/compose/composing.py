@@ -17,7 +17,8 @@ from newsletter.compose.selecting import Selection, nothing_taken, select_storie
 from newsletter.config.models import Newsletter
 from newsletter.errors import StoreError
 from newsletter.model import Article, Decision, EditionSection, OccurrenceState, Reason, Stream
-from newsletter.store import Store, article_uses, articles, editions, occurrences
+from newsletter.store import Store, article_merges, article_uses, articles, editions, occurrences
+from newsletter.store.article_merges import Appearance
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
 
@@ -117,8 +118,8 @@ def compose_preview(
     now: datetime,
 ) -> Proposal:
     """What ``compose`` would make of the articles there are now, with nothing written. Blocking. Raises StoreError."""
-    candidates, passed_over = store.read(_read, newsletter_name, newsletter, stream, cohort, now)
-    selection = select_stories(candidates, newsletter, now)
+    candidates, passed_over, appearances = store.read(_read, newsletter_name, newsletter, stream, cohort, now)
+    selection = select_stories(candidates, newsletter, now, appearances)
     known = {article.id: article for article in candidates}
     others = tuple(Decision(article, reason) for article, reason in passed_over.items() if article not in known)
     return Proposal(selection, known, too_few(selection, newsletter), others)
@@ -126,7 +127,7 @@ def compose_preview(
 
 def _read(
     connection: Connection, newsletter_name: str, newsletter: Newsletter, stream: Stream, cohort: str, now: datetime
-) -> tuple[list[Article], dict[int, Reason]]:
+) -> tuple[list[Article], dict[int, Reason], dict[int, tuple[Appearance, ...]]]:
     oldest = now - newsletter.articles.max_age
     candidates = articles.unused_articles(
         connection,
@@ -147,7 +148,7 @@ def _read(
         told_before=last - newsletter.articles.max_age,
         limit=_MOST_PASSED_OVER,
     )
-    return candidates, passed_over
+    return candidates, passed_over, article_merges.appearances(connection, [article.id for article in candidates])
 
 
 def _write_reasons(

@@ -1,7 +1,8 @@
 """Candidates -> an edition's pool, by section, and one reason for each candidate. Pure.
 
 No window on ``published_at`` decides anything (Invariant 4): the ledger says what is unused, so a late, back-dated or
-carried-over story is a candidate like any other until it is older than ``max_age`` since we first saw it.
+carried-over story is a candidate like any other until it is older than ``max_age`` since we first saw it; a story that
+waited for its hour, since that hour.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
+from types import MappingProxyType
 
 from newsletter.config.models import Match, Newsletter
 from newsletter.model import Article, Decision, EditionSection, Reason
+from newsletter.store.article_merges import Appearance
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,16 @@ class Selection:
         return tuple(article for section in self.sections for article in section.article_ids)
 
 
-def select_stories(candidates: Sequence[Article], newsletter: Newsletter, now: datetime) -> Selection:
+def select_stories(
+    candidates: Sequence[Article],
+    newsletter: Newsletter,
+    now: datetime,
+    appearances: Mapping[int, Sequence[Appearance]] = MappingProxyType({}),
+) -> Selection:
     """Choose and order the stories of one edition.
 
-    Each candidate goes to the first section, in the newsletter's order, that matches it. In a section the newest
+    Each candidate goes to the first section, in the newsletter's order, that matches it, or matches it where else it
+    stands (``appearances``, by article id: the same story in another source or section). In a section the newest
     (``published_at``, then ``first_seen_at``, then id) come first, up to the section's ``max``. Where the sections
     together exceed ``articles.max``, places are dealt in rounds: every section's first story, in the newsletter's
     order, then every section's second, and so on, so that no section takes a further story while another, listed
@@ -44,7 +53,7 @@ def select_stories(candidates: Sequence[Article], newsletter: Newsletter, now: d
         for article in known.values()
         if (reason := why_not(article, newsletter, now)) is not Reason.NONE
     }
-    ranked = _ranked(newsletter, (article for article in known.values() if article.id not in refused))
+    ranked = _ranked(newsletter, (one for one in known.values() if one.id not in refused), appearances)
     chosen = {article.id for article in _dealt(newsletter, ranked)}
     left_over = Reason.CARRIED_OVER if newsletter.articles.overflow == "carry" else Reason.DROPPED_OVERFLOW
     sections: list[EditionSection] = []
@@ -70,7 +79,7 @@ def why_not(article: Article, newsletter: Newsletter, now: datetime) -> Reason:
         return Reason.RETRACTED
     if not article.eligible:
         return Reason.BACKFILL
-    if now - article.first_seen_at > newsletter.articles.max_age:
+    if now - max(article.first_seen_at, article.published_at) > newsletter.articles.max_age:
         return Reason.TOO_OLD
     if article.published_at > now:
         return Reason.NOT_YET
@@ -98,12 +107,17 @@ def nothing_taken(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     )
 
 
-def section_of(article: Article, newsletter: Newsletter) -> str | None:
-    """The name of the first section that matches the article, None where none does."""
-    return next((section.name for section in newsletter.sections if matches(section.match, article)), None)
+def section_of(article: Article, newsletter: Newsletter, appearances: Sequence[Appearance] = ()) -> str | None:
+    """The name of the first section that matches the article itself, else one of its appearances; None: none does."""
+    stands: tuple[Article | Appearance, ...] = (article, *appearances)
+    for one in stands:
+        for section in newsletter.sections:
+            if matches(section.match, one):
+                return section.name
+    return None
 
 
-def matches(match: Match, article: Article) -> bool:
+def matches(match: Match, article: Article | Appearance) -> bool:
     """Whether everything that ``match`` names holds of the article; of a list, any one. Case is ignored."""
     return (
         _any_of(match.section, [article.section])
@@ -123,10 +137,12 @@ def _folded(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
-def _ranked(newsletter: Newsletter, articles: Iterable[Article]) -> Mapping[str, list[Article]]:
+def _ranked(
+    newsletter: Newsletter, articles: Iterable[Article], appearances: Mapping[int, Sequence[Appearance]]
+) -> Mapping[str, list[Article]]:
     ranked: dict[str, list[Article]] = {name: [] for name in newsletter.section_names}
     for article in articles:
-        name = section_of(article, newsletter)
+        name = section_of(article, newsletter, appearances.get(article.id, ()))
         if name is not None:
             ranked[name].append(article)
     for listed in ranked.values():

@@ -153,7 +153,9 @@ class Images(Strict):
 
     mode: Literal["copy", "link"] = "copy"
     pattern: str | None = Field(
-        None, description='With mode: link, the address of a picture at a width: "{url}?width={width}"'
+        None,
+        description='With mode: link, the address of a picture at a width: "{url}?width={width}", or with its URL '
+        '(percent-encoded) or path elsewhere: "https://images.example/{width}/{path}"',
     )
 
     @model_validator(mode="after")
@@ -164,6 +166,10 @@ class Images(Strict):
             "{width}" not in self.pattern or not {"{url}", "{path}"} & _braced(self.pattern)
         ):
             raise ValueError("pattern needs {width}, and {url} or {path}")
+        if self.pattern is not None and not self.pattern.startswith(("https://", "http://", "{url}")):
+            raise ValueError("pattern begins with https://, or with {url}")
+        if self.pattern is not None and (unknown := _braced(self.pattern) - {"{url}", "{path}", "{width}"}):
+            raise ValueError(f"pattern has {min(unknown)}; there are {{url}}, {{path}} and {{width}}")
         return self
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from newsletter.config.models import Newsletter, Site
+from newsletter.config.models import Images, Newsletter, Site
 from newsletter.errors import TemplateError
 from newsletter.model import Access, Article, Edition, Picture, RenderedKey, Role
 from newsletter.render import facts, slots
@@ -49,18 +49,25 @@ def render_pieces(
     templates: Templates,
     *,
     logo: Picture | None = None,
+    images: Mapping[str, Images] | None = None,
 ) -> dict[str, bytes]:
     """The pieces of ``edition`` for one rendered key, by name; equal input gives equal bytes.
 
     Takes 50 to 500 ms: call it off the event loop. ``articles`` holds at least those of the edition; ``logo`` is our
-    own copy of the theme's, as under ``media/``. Raises TemplateError at ``file:line``.
+    own copy of the theme's, as under ``media/``; ``images`` is what each source says of pictures, by its name. Raises
+    TemplateError at ``file:line``.
     """
     web_base = web_base.rstrip("/")
     language = key.language or newsletter.language or site.language
     reads = plans.get(key.plan, [Access.FREE])
     stories = {
         article: facts.story_view(
-            articles[article], language=language, reads=reads, web_base=web_base, fallback_url=str(site.url)
+            articles[article],
+            language=language,
+            reads=reads,
+            web_base=web_base,
+            fallback_url=str(site.url),
+            images=(images or {}).get(articles[article].source),
         )
         for article in edition.article_ids
     }

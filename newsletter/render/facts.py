@@ -15,17 +15,24 @@ from urllib.parse import urlsplit
 from babel.lists import format_list
 from markupsafe import Markup
 
-from newsletter.config.models import Newsletter, Site
+from newsletter.config.models import Images, Newsletter, Site
 from newsletter.model import Access, Article, Edition, Picture
 from newsletter.render import colour
 from newsletter.render.encoding import clean
 from newsletter.render.filters import minutes
+from newsletter.render.image_service import linked
 from newsletter.render.words import direction_of, locale_of
+
+# The widths in pixels at which the shipped designs show a story's picture: at the top, and beside a story.
+LEAD_SHOWN = 592
+SMALL_SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """A picture of ours by its absolute URL; ``width`` and ``height`` are its pixels (0: not known)."""
+    """A picture by its absolute URL: our copy, or a link at the publisher's image service (then ``pattern``, and
+    ``source`` is its own address there). ``width`` and ``height`` are its pixels (0: not known); ``small`` is our small
+    copy, '' where there is none."""
 
     url: str
     alt: str
@@ -33,6 +40,15 @@ class PictureView:
     credit: str
     width: int
     height: int
+    small: str = ""
+    source: str = ""
+    pattern: str = ""
+
+    def at(self, width: int, height: int = 0) -> str:
+        """Its URL where it is shown ``width`` x ``height`` pixels large: twice as many, and no more than needed."""
+        if self.pattern:
+            return linked(self.pattern, self.source, 2 * width)
+        return self.small if self.small and 0 < max(width, height) <= SMALL_SHOWN else self.url
 
     def fit(self, width: int, height: int) -> tuple[int, int]:
         """The largest size within ``width`` x ``height`` that keeps the proportions; height 0 where not known."""
@@ -125,29 +141,47 @@ class KeyView:
     plan: str
 
 
-def picture_view(picture: Picture, web_base: str) -> PictureView | None:
-    """None while we have no copy of it: a mail never shows a broken picture, nor somebody else's server."""
-    if not picture.media:
+def picture_view(picture: Picture, web_base: str, pattern: str = "") -> PictureView | None:
+    """``picture`` from our own web address, or from the image service whose ``pattern`` is given.
+
+    None while we have no copy of it: a mail never shows a broken picture, nor somebody else's server.
+    """
+    media = f"{web_base.rstrip('/')}/media/"
+    url = linked(pattern, picture.url, 2 * LEAD_SHOWN) if pattern else picture.media and media + picture.media
+    if not url:
         return None
     return PictureView(
-        f"{web_base.rstrip('/')}/media/{picture.media}",
+        url,
         clean(picture.alt or picture.caption),
         clean(picture.caption),
         clean(picture.credit),
         picture.width,
         picture.height,
+        small=media + picture.small if picture.small else "",
+        source=picture.url,
+        pattern=pattern,
     )
 
 
 def story_view(
-    article: Article, *, language: str, reads: Collection[Access], web_base: str, fallback_url: str
+    article: Article,
+    *,
+    language: str,
+    reads: Collection[Access],
+    web_base: str,
+    fallback_url: str,
+    images: Images | None = None,
 ) -> Story:
-    """``article`` for readers who may read ``reads`` in full."""
+    """``article`` for readers who may read ``reads`` in full; ``images`` is what its source says of pictures.
+
+    Its picture is the first that can be shown.
+    """
     readable = article.access in reads
     foreign = article.language if article.language.split("-")[0] not in ("", language.split("-")[0]) else ""
     direction = direction_of(article.language) if foreign else ""
     authors = tuple(_line(author) for author in article.authors)
-    pictures = (picture_view(picture, web_base) for picture in article.images[:1])
+    pattern = (images.pattern or "") if images is not None and images.mode == "link" else ""
+    pictures = (picture_view(picture, web_base, pattern) for picture in article.images)
     return Story(
         id=article.id,
         headline=_line(article.headline),
@@ -166,7 +200,7 @@ def story_view(
         direction=direction if direction != direction_of(language) else "",
         tags=tuple(_line(tag) for tag in article.tags),
         correction=str(article.revision_kind) == "correction",
-        picture=next(pictures, None),
+        picture=next(filter(None, pictures), None),
         # Sanitised where it was collected (nh3), which is the one place that decides what a feed may say in HTML.
         body=Markup(clean(article.body_html)) if readable else Markup(""),  # noqa: S704
         text=clean(article.body_text) if readable else "",

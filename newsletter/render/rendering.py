@@ -47,4 +47,5 @@ def render_edition(
         web_base(configuration),
         templates,
         logo=logo,
+        images={name: source.images for name, source in schedules.sources.items()},
     )

@@ -5,7 +5,7 @@ It composes, renders and queues; a sender (here or in ``newsletter run``) does t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -97,9 +97,17 @@ async def require_relay(configuration: Configuration, newsletter_name: str) -> N
     await connection.quit()
 
 
-def begin(work: Work, plan: Plan, addresses: Sequence[str], now: datetime) -> OccurrenceRow:
+def begin(
+    work: Work,
+    plan: Plan,
+    addresses: Sequence[str],
+    now: datetime,
+    *,
+    freshen: Callable[[OccurrenceRow], object] = lambda _row: None,
+) -> OccurrenceRow:
     """Compose, render, and queue the deliveries: everyone's, or those of ``addresses``. Blocking.
 
+    ``freshen`` is called once it is composed, to bring its stories up to date (see ``freshness``).
     Raises OccurrenceHeld when something speaks against it, NothingToSend, AlreadySent and UsageError.
     """
     store, row = work.store, plan.row
@@ -117,6 +125,10 @@ def begin(work: Work, plan: Plan, addresses: Sequence[str], now: datetime) -> Oc
     if row.state is _S.HELD:
         raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy="Mend it, then release it and send again")
     if row.state in (_S.SKIPPED, _S.CANCELLED):
+        raise NothingToSend(f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}")
+    freshen(row)
+    row = work.freeze(row, now)
+    if row.state in (_S.SKIPPED, _S.HELD):
         raise NothingToSend(f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}")
     if addresses:
         _queue_named(work, row, addresses, now)

@@ -21,14 +21,19 @@ from newsletter.deliver.configured import configured_sender
 from newsletter.deliver.sending import Clock, Sender
 from newsletter.errors import NewsletterError, SenderLockLost, StoreError
 from newsletter.net import Fetcher
+from newsletter.schedule.collections import Collections
+from newsletter.schedule.freshness import Freshening
 from newsletter.schedule.logo import publish_logo
+from newsletter.schedule.planning import too_late
+from newsletter.schedule.pruning import kept_since, prune_articles
 from newsletter.schedule.work import Work
-from newsletter.store import Store, heartbeats, senders, sources
+from newsletter.store import Store, heartbeats, occurrences, senders, sources
 
 log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
 BEAT_EVERY = timedelta(seconds=10)
+_PRUNE_EVERY = timedelta(hours=1)
 _FIRST_COLLECTION = timedelta(seconds=60)
 _LOCK_SECONDS = 1.0
 _TROUBLE_SECONDS = 2.0
@@ -44,9 +49,11 @@ async def run(
     """
     logo = await asyncio.to_thread(publish_logo, configuration)
     running = _Running(configuration, store, clock, stop, Work(configuration, store, logo=logo))
-    async with Fetcher(contact=str(configuration.schedules.site.url)) as fetcher:
+    contact = str(configuration.schedules.site.url)
+    # What is asked just before sending cannot wait for good manners' pauses.
+    async with Fetcher(contact=contact) as fetcher, Fetcher(contact=contact, jitter=timedelta()) as at_once:
         with Parser() as parser:
-            await running.until_stopped(fetcher, parser, tick)
+            await running.until_stopped(fetcher, at_once, parser, tick)
 
 
 async def collect_due(
@@ -66,6 +73,7 @@ async def collect_due(
         media_folder=configuration.media_folder,
         now=now,
         root=configuration.folder,
+        zone=configuration.schedules.site.timezone,
     )
 
 
@@ -75,17 +83,19 @@ class _Running:
     ) -> None:
         self._configuration, self._store, self._clock, self._stop, self._work = configuration, store, clock, stop, work
         self._sender: Sender | None = None
+        self._pruned_at: datetime | None = None
         self._beats: dict[str, tuple[datetime | None, str]] = {}
 
-    async def until_stopped(self, fetcher: Fetcher, parser: Parser, tick: timedelta) -> None:
+    async def until_stopped(self, fetcher: Fetcher, at_once: Fetcher, parser: Parser, tick: timedelta) -> None:
+        collections = Collections(self._configuration, self._store, fetcher, parser, self._clock)
+        freshening = Freshening(self._configuration, self._store, at_once, parser)
+
         async def collect() -> None:
-            for result in await collect_due(self._configuration, self._store, fetcher, parser, self._clock()):
-                if result.error:
-                    log.warning("source failed", source=result.source, error=result.error)
-                elif result.new or result.changed:
-                    log.info("collected", source=result.source, new=result.new, changed=result.changed)
+            await collections.start_due()
+            await self._prune()
 
         async def advance() -> None:
+            await self._freshen(freshening)
             queued = await asyncio.to_thread(self._work.advance, self._clock(), self._stop.is_set)
             if queued and self._sender is not None:
                 self._sender.wake()
@@ -94,6 +104,7 @@ class _Running:
         try:
             async with asyncio.timeout(_FIRST_COLLECTION.total_seconds()):
                 await self._beaten("collector", tick, collect)
+                await collections.idle()
         except TimeoutError:
             log.warning("the first collection takes long; going on beside it")
         scheduler = AsyncIOScheduler(timezone=UTC, executors={"default": AsyncIOExecutor()})
@@ -104,14 +115,40 @@ class _Running:
                 self._beaten, args=(name, tick, job), id=name, next_run_time=now, misfire_grace_time=None, **every
             )
         sending = asyncio.create_task(self._send())
+        watching = asyncio.create_task(collections.watch_folders())
         scheduler.start()
         log.info("running", newsletters=len(self._configuration.schedules.newsletters), store=self._store.url.database)
         try:
             await self._stop.wait()
         finally:
             scheduler.remove_all_jobs()
+            watching.cancel()
+            await collections.close()
+            await asyncio.gather(watching, return_exceptions=True)
             await sending
             scheduler.shutdown(wait=False)
+
+    async def _freshen(self, freshening: Freshening) -> None:
+        """Ask for the stories of what is about to go out again; a failure costs the freshness, not the edition."""
+        now = self._clock()
+        for row in await self._store.read_async(occurrences.due_to_send, now):
+            if too_late(row, self._configuration.newsletter(row.newsletter), now):
+                continue
+            try:
+                await freshening.freshen(row, now)
+            except NewsletterError as error:
+                log.error("stories could not be asked for again", edition=str(row.name), error=str(error))
+
+    async def _prune(self) -> None:
+        """Once an hour: empty the bodies of articles that are older than their source's `keep`."""
+        now = self._clock()
+        if self._pruned_at is not None and timedelta(0) <= now - self._pruned_at < _PRUNE_EVERY:
+            return
+        self._pruned_at = now
+        before = kept_since(self._configuration.schedules.sources, now)
+        pruned = await asyncio.to_thread(prune_articles, self._store, before, now)
+        if pruned:
+            log.info("pruned", articles=pruned)
 
     async def _beaten(self, name: str, tick: timedelta, job: Callable[[], Awaitable[None]]) -> None:
         """Run one tick of a job and leave a heartbeat, with its error if it failed; it is tried again next time."""

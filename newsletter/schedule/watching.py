@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from newsletter.collect import habits
 from newsletter.config.models import Source
 from newsletter.config.reading import Configuration
 from newsletter.model import DeliveryState, EditionName, OccurrenceState, Reason, Stream
@@ -25,6 +26,8 @@ SILENT_AFTER = timedelta(minutes=2)
 OVERDUE_AFTER = timedelta(minutes=5)
 _RECENT = timedelta(days=1)
 _TURNS_AHEAD = 20
+# A source that has been quiet for longer than this is meant to be.
+_QUIET_FROM = timedelta(days=90)
 _S = OccurrenceState
 _BEFORE_SENDING = (_S.PLANNED, _S.COMPOSED, _S.APPROVED)
 _ENDED = (_S.SENT, _S.SKIPPED, _S.CANCELLED)
@@ -43,13 +46,20 @@ class NewsletterStatus:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """One configured source; times are UTC, None where there was none yet."""
+    """One configured source; times are UTC, None where there was none yet.
+
+    ``usual_seconds`` is its habit, None where it has none yet; ``quiet_seconds`` is how long nothing new has come,
+    where that is far beyond it.
+    """
 
     name: str
     last_success_at: datetime | None
     next_due_at: datetime | None
     failures: int
     error: str
+    last_new_at: datetime | None = None
+    usual_seconds: float | None = None
+    quiet_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,7 @@ def status_of(configuration: Configuration, store: Store, now: datetime) -> Stat
     """Read it all. Blocking."""
     schedules = configuration.schedules
     known = {row.name: row for row in store.read(sources.list_sources)}
+    last_new = store.read(sources.last_arrivals, now - _QUIET_FROM)
     newsletters = tuple(_newsletter(configuration, store, name, now) for name in schedules.newsletters)
     progress: dict[EditionName, dict[DeliveryState, int]] = {}
     for row in store.read(occurrences.sending):
@@ -80,7 +91,10 @@ def status_of(configuration: Configuration, store: Store, now: datetime) -> Stat
         now=now,
         newsletters=newsletters,
         heartbeats=tuple(store.read(heartbeats.listing)),
-        sources=tuple(_source(name, source, known.get(name)) for name, source in schedules.sources.items()),
+        sources=tuple(
+            _source(store, name, source, known.get(name), last_new.get(name), now)
+            for name, source in schedules.sources.items()
+        ),
         in_doubt=store.read(deliveries.in_doubt_counts),
         progress=progress,
         missed=tuple(row for row in recent if row.reason is Reason.MISSED),
@@ -112,10 +126,30 @@ def _next(configuration: Configuration, store: Store, name: str, now: datetime) 
     return None
 
 
-def _source(name: str, source: Source, row: SourceRow | None) -> SourceStatus:
-    if row is None:
-        return SourceStatus(name, None, None, 0, "")
-    return SourceStatus(name, row.last_success_at, row.next_due_at, row.failures, row.last_error)
+def _source(
+    store: Store, name: str, source: Source, row: SourceRow | None, last_new: datetime | None, now: datetime
+) -> SourceStatus:
+    last_success = row.last_success_at if row is not None else None
+    usual: timedelta | None = None
+    quiet: timedelta | None = None
+    if last_new is not None:
+        seen = store.read(sources.arrivals, name, last_new - habits.WINDOW)
+        usual = habits.habit(seen)
+        # We know of its silence only until we last looked; what is pushed needs no looking.
+        known_at = now if source.push else last_success
+        if usual is not None and known_at is not None and not (row is not None and row.retired_at is not None):
+            is_quiet = habits.is_quiet(last_new, usual, known_at, habits.usual_pause(seen))
+            quiet = known_at - last_new if is_quiet else None
+    return SourceStatus(
+        name,
+        last_success,
+        row.next_due_at if row is not None else None,
+        row.failures if row is not None else 0,
+        row.last_error if row is not None else "",
+        last_new,
+        usual.total_seconds() if usual is not None else None,
+        quiet.total_seconds() if quiet is not None else None,
+    )
 
 
 def problems(status: Status) -> list[str]:
@@ -167,6 +201,18 @@ def _sources(status: Status) -> Iterator[str]:
             yield f"source {source.name} failed {times}: {source.error}"
         elif running and source.next_due_at is not None and status.now > source.next_due_at + OVERDUE_AFTER:
             yield f"source {source.name} was due at {_utc(source.next_due_at)} and has not been collected"
+        elif source.quiet_seconds is not None and source.usual_seconds is not None:
+            quiet, usual = _span(source.quiet_seconds), _span(source.usual_seconds)
+            yield f"source {source.name}: nothing new for {quiet}; usually every {usual}"
+
+
+def _span(seconds: float) -> str:
+    """A length of time in the unit that suits it: 40 min, 9 h, 3 days."""
+    minutes = max(round(seconds / 60), 1)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    return f"{hours} h" if hours < 72 else f"{round(hours / 24)} days"
 
 
 def _utc(at: datetime) -> str:

@@ -18,11 +18,11 @@ from newsletter.compose.composing import compose
 from newsletter.compose.keys import has_stories, rendered_keys
 from newsletter.config.reading import Configuration
 from newsletter.errors import NewsletterError, StoreError
-from newsletter.model import OccurrenceState, Picture, Reason
+from newsletter.model import Article, OccurrenceState, Picture, Reason
 from newsletter.render.rendering import render_edition, templates_of
 from newsletter.schedule.checking import findings_of
 from newsletter.schedule.planning import plan_ahead, too_late
-from newsletter.store import Store, articles, deliveries, editions, fan_out, occurrences, pieces
+from newsletter.store import Store, articles, deliveries, edition_changes, editions, fan_out, occurrences, pieces
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
 
@@ -108,8 +108,38 @@ class Work:
             return row
         if too_late(row, self.configuration.newsletter(row.newsletter), now):
             return self._skip_missed(row, now)
+        row = self.freeze(row, now)
+        if row.state is not _S.APPROVED:
+            return row
         if self.store.write(occurrences.transition, row.id, _S.SENDING, from_={_S.APPROVED}, now=now):
             log.info("sending begins", edition=str(row.name))
+        return self._again(row)
+
+    def freeze(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
+        """What changed since composing: retracted stories and those whose hour has not come are taken out, corrected
+        ones rendered again. An occurrence of which nothing is left is skipped.
+        """
+        left, taken_out = 0, 0
+        sends_nothing = self.configuration.newsletter(row.newsletter).when_empty == "send"
+        for edition in self.store.read(editions.for_occurrence, row.id):
+            known = self.store.read(articles.get_many, edition.edition.article_ids)
+            dropped = {article.id: reason for article in known.values() if (reason := _why_not_now(article, now))}
+            revised = self.store.read(edition_changes.revised_since, known.keys() - dropped.keys(), edition.composed_at)
+            left += len(known) - len(dropped)
+            taken_out += len(dropped)
+            if not dropped and not revised:
+                continue
+            changed = self.store.write(edition_changes.revise, edition.id, dropped, now)
+            log.info("edition changed", edition=str(row.name), dropped=len(dropped), revised=len(revised))
+            if not changed.sections and not sends_nothing:
+                continue
+            self.render(changed)
+            for finding in findings_of(self.configuration, self.store, changed):
+                return self._hold(row, Reason.GATE, f"{finding.what}. {finding.remedy}", now)
+        if taken_out and not left and not sends_nothing:
+            self.store.write(
+                occurrences.skip, row.id, reason=Reason.EMPTY, detail="its stories were withdrawn", now=now
+            )
         return self._again(row)
 
     def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -164,3 +194,12 @@ class Work:
 
     def _again(self, row: OccurrenceRow) -> OccurrenceRow:
         return self.store.read(occurrences.get, row.id) or row
+
+
+def _why_not_now(article: Article, now: datetime) -> Reason:
+    """Why this story, though it was composed, does not go out at ``now``; NONE where it does."""
+    if article.retracted_at is not None:
+        return Reason.RETRACTED
+    if article.merged_into is not None:
+        return Reason.ALREADY_SENT
+    return Reason.NOT_YET if article.published_at > now else Reason.NONE

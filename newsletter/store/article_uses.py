@@ -7,7 +7,7 @@ cohort. It is reserved in the transaction that makes the edition, and released w
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, true, update
@@ -16,10 +16,16 @@ from newsletter.model import DeliveryState, Reason, Stream
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import article_uses, articles, deliveries, editions, selections
 
+# A use that holds for every stream or cohort: what an old tool has sent (``handing_over``).
+EVERY = "*"
+# An article waits this long at most for its hour (``collect.dating``), a day to be sure.
+LONGEST_EMBARGO = timedelta(days=31)
+
 
 def reserve(connection: Connection, edition_id: int, article_ids: Collection[int]) -> frozenset[int]:
     """Reserve these articles for an edition; the ids of those that it now holds (another edition has the rest)."""
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
+    article_ids = set(article_ids) - _handed_over(connection, edition.newsletter, article_ids)
     if article_ids:
         # In order of id, so that two transactions reserving the same articles wait for, not deadlock, each other.
         connection.execute(
@@ -37,6 +43,16 @@ def reserve(connection: Connection, edition_id: int, article_ids: Collection[int
         )
     held = select(article_uses.c.article_id).where(article_uses.c.edition_id == edition_id)
     return frozenset(connection.execute(held).scalars())
+
+
+def _handed_over(connection: Connection, newsletter: str, article_ids: Collection[int]) -> frozenset[int]:
+    """Those that every stream and cohort of a newsletter has had: they may have been marked since they were chosen."""
+    statement = select(article_uses.c.article_id).where(
+        article_uses.c.newsletter == newsletter,
+        article_uses.c.stream == EVERY,
+        article_uses.c.article_id.in_(sorted(set(article_ids))),
+    )
+    return frozenset(connection.execute(statement).scalars()) if article_ids else frozenset()
 
 
 def mark_sent(connection: Connection, which: ColumnElement[bool]) -> int:
@@ -90,20 +106,22 @@ def passed_over(
 ) -> dict[int, Reason]:
     """Articles that are no candidates for these readers, and why: used, retracted, remembered only, or too old.
 
-    Those first seen from ``too_old_before`` on, and of the older ones those that no edition has told of: unused and
-    first seen from ``told_before`` on. The newest by id, at most ``limit``.
+    Those first seen (or, of what waited for its hour, published) from ``too_old_before`` on, and of the older ones
+    those that no edition has told of: unused and first seen from ``told_before`` on. What was merged into another
+    article is left out. The newest by id, at most ``limit``.
     """
     unused = article_uses.c.article_id.is_(None)
     free = and_(unused, articles.c.eligible == true(), articles.c.retracted_at.is_(None))
-    young = articles.c.first_seen_at >= too_old_before
+    young = or_(articles.c.first_seen_at >= too_old_before, articles.c.published_at >= too_old_before)
+    oldest = min(told_before, too_old_before)
     statement = (
         select(articles.c.id, articles.c.retracted_at, articles.c.eligible, article_uses.c.sent, selections.c.reason)
         .outerjoin(
             article_uses,
             and_(
                 article_uses.c.newsletter == newsletter,
-                article_uses.c.stream == stream.value,
-                article_uses.c.cohort == cohort,
+                article_uses.c.stream.in_((stream.value, EVERY)),
+                article_uses.c.cohort.in_((cohort, EVERY)),
                 article_uses.c.article_id == articles.c.id,
             ),
         )
@@ -116,7 +134,13 @@ def passed_over(
                 selections.c.article_id == articles.c.id,
             ),
         )
-        .where(articles.c.first_seen_at >= min(told_before, too_old_before), or_(young & ~free, ~young & free))
+        .where(
+            articles.c.first_seen_at >= oldest - LONGEST_EMBARGO,
+            or_(articles.c.first_seen_at >= oldest, articles.c.published_at >= oldest),
+            articles.c.source != "",
+            articles.c.merged_into.is_(None),
+            or_(young & ~free, ~young & free),
+        )
         .order_by(articles.c.id.desc())
         .limit(limit)
     )

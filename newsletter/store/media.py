@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, true, update
 
+from newsletter.model import Picture
 from newsletter.store.conflicts import insert_ignoring_conflicts
-from newsletter.store.tables import media
+from newsletter.store.tables import articles, media
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,48 @@ def by_name(connection: Connection, name: str) -> Medium | None:
     """The copy kept under this name."""
     row = connection.execute(select(media).where(media.c.name == name)).one_or_none()
     return None if row is None else _medium(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Unillustrated:
+    """An article none of whose pictures we have a copy of."""
+
+    article_id: int
+    source: str
+    images: tuple[Picture, ...]
+
+
+def without_copies(connection: Connection, *, since: datetime, after_id: int = 0) -> list[Unillustrated]:
+    """The articles that may be sent, first seen ``since`` then (UTC), that have pictures and no copy of any, by id."""
+    statement = (
+        select(articles.c.id, articles.c.source, articles.c.images)
+        .where(
+            articles.c.first_seen_at >= since,
+            articles.c.id > after_id,
+            articles.c.eligible == true(),
+            articles.c.retracted_at.is_(None),
+            articles.c.merged_into.is_(None),
+        )
+        .order_by(articles.c.id)
+    )
+    found = (
+        Unillustrated(row.id, row.source, tuple(Picture(**image) for image in row.images))
+        for row in connection.execute(statement)
+        if row.images
+    )
+    return [one for one in found if not any(image.media for image in one.images)]
+
+
+def give_copies(connection: Connection, article_id: int, images: Sequence[Picture]) -> bool:
+    """Let an article show these copies. False where its pictures are others by now."""
+    row = connection.execute(
+        select(articles.c.images).where(articles.c.id == article_id).with_for_update()
+    ).one_or_none()
+    if row is None or [image["url"] for image in row.images] != [image.url for image in images]:
+        return False
+    values = [asdict(image) for image in images]
+    connection.execute(update(articles).where(articles.c.id == article_id).values(images=values))
+    return True
 
 
 def _medium(row: Row[Any]) -> Medium:

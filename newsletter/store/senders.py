@@ -120,6 +120,8 @@ class _AdvisoryLock:
         self._store = store
         self._thread = ThreadPoolExecutor(1, "sender-lock")
         self._connection = store.engine.connect()
+        # Of a detached connection that was lost, SQLAlchemy only forgets the session; we close it.
+        self._session = self._connection.connection.dbapi_connection
         self._connection.detach()  # never back to the pool: the lock lives and dies with this session
         with self._connection.begin():
             self.sender = _register(self._connection, now)
@@ -154,4 +156,6 @@ class _AdvisoryLock:
                 with self._connection.begin():
                     _sign_off(self._connection, self.sender, now)
             self._connection.close()
+        if self._session is not None:
+            self._session.close()
         self._thread.shutdown(wait=True)

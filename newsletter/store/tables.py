@@ -169,7 +169,6 @@ articles = Table(
     _words("access", "free"),
     Column("revision", Integer, nullable=False, server_default="1"),
     _words("revision_kind", "first"),
-    _words("fingerprint"),
     Column("eligible", Boolean, nullable=False, server_default=text("true")),
     _time("retracted_at", nullable=True),
     _words("retracted_why"),
@@ -183,7 +182,6 @@ articles = Table(
     _words("page_etag"),
     _words("page_last_modified"),
     Index("ix_articles_first_seen_at", "first_seen_at"),
-    Index("ix_articles_fingerprint", "fingerprint"),
     Index("ix_articles_source_published_at", "source", "published_at"),
 )
 

@@ -11,10 +11,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from newsletter import __version__
+from newsletter.collect.parsing import Parser
 from newsletter.config.reading import Configuration
 from newsletter.errors import NewsletterError
 from newsletter.store import Store
-from newsletter.web import files, preferences, unsubscribing
+from newsletter.web import api, files, preferences, problems, unsubscribing
 from newsletter.web.files import BrowserCopy
 from newsletter.web.pages import Pages
 from newsletter.web.protection import Protection, keep_tokens_out_of_the_access_log, protect
@@ -31,10 +32,11 @@ def create_app(
     store: Store,
     *,
     clock: Callable[[], datetime],
+    parser: Parser,
     browser_copy: BrowserCopy | None = None,
 ) -> FastAPI:
-    """The public pages of one site. ``clock`` returns the UTC time; ``browser_copy`` makes a reader's copy of an
-    edition (without it those links are not found).
+    """The public pages and the API of one site. ``clock`` returns the UTC time; ``parser`` reads what is pushed;
+    ``browser_copy`` makes a reader's copy of an edition (without it those links are not found).
 
     Run it with uvicorn; its access log is filtered here so that it holds no token.
     """
@@ -42,11 +44,15 @@ def create_app(
     app = FastAPI(title="newsletter", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in (unsubscribing.routes(pages), preferences.routes(pages), files.routes(pages, browser_copy)):
         app.include_router(router)
-    app.add_middleware(Protection, https=pages.https)
+    app.include_router(api.routes(pages, parser))
+    api.describe(app)
+    app.add_middleware(Protection, https=pages.https, limits=api.LIMITS)
     keep_tokens_out_of_the_access_log()
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
+        if problems.concerns(request):
+            return problems.answer(error)
         if error.status_code == 404:
             return pages.not_found()
         heading, sentence = _REFUSALS.get(error.status_code, ("That did not work", "Nothing was changed."))
@@ -60,17 +66,19 @@ def create_app(
 
     @app.exception_handler(NewsletterError)
     async def unavailable(request: Request, error: NewsletterError) -> Response:
-        response = _try_again(503)
+        response = _try_again(request, 503)
         response.headers["Retry-After"] = "60"
         return response
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        response = _try_again(500)
+        response = _try_again(request, 500)
         protect(response.headers, https=pages.https)  # this answer is made outside the middleware
         return response
 
-    def _try_again(status: int) -> Response:
+    def _try_again(request: Request, status: int) -> Response:
+        if problems.concerns(request):
+            return problems.said(status, "the fault is ours; please try again in a minute")
         return pages.notice(
             "We could not do that just now",
             "The fault is ours. Please try again in a minute.",

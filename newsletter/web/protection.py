@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -28,25 +29,28 @@ def edition_policy(origin: str) -> str:
 
 
 class Protection:
-    """ASGI middleware. ``https`` says that the public address is https, so that browsers may insist on it."""
+    """ASGI middleware. ``https`` says that the public address is https, so that browsers may insist on it; ``limits``
+    names the paths that take a larger body than MAX_BODY, with its bytes."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, limits: Mapping[str, int]) -> None:
         self._app = app
         self._https = https
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "")
-        too_large = announced.isascii() and announced.isdigit() and int(announced[:20]) > MAX_BODY
+        most = self._limits.get(scope["path"], MAX_BODY)
+        too_large = announced.isascii() and announced.isdigit() and int(announced[:20]) > most
         received = 0
 
         async def receive_limited() -> Message:
             nonlocal received
             message = {"type": ""} if too_large else await receive()
             received += len(message.get("body", b""))
-            if too_large or received > MAX_BODY:
+            if too_large or received > most:
                 raise HTTPException(413, headers={"Connection": "close"})
             return message
 

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.model import DeliveryState, OccurrenceState
-from newsletter.store import heartbeats, occurrences
+from newsletter.store import Store, articles, heartbeats, occurrences, sources
+from newsletter.store.articles import Identity, IdentityKind, Remembrance
 from newsletter.store.occurrences import OccurrenceRow
-from tests.builders import NOW, add_occurrence, add_subscribers
+from newsletter.store.sources import Fetch, Outcome, SourceRow
+from tests.builders import NOW, add_occurrence, add_subscribers, an_incoming_article
 from tests.support.console import Folder
 from tests.support.ledger import add_delivery
 
@@ -155,3 +157,43 @@ def test_an_overdue_occurrence_is_a_problem(folder: Folder) -> None:
     with folder.store() as store:
         add_occurrence(store, state=OccurrenceState.COMPOSED)
     folder.run("--now", "2026-11-23T07:00Z", "status").refused(1, "was due at 2026-11-23 06:00:00 UTC", "only composed")
+
+
+def arrivals_every_40_minutes(store: Store, last: datetime) -> None:
+    for number in range(30):
+        one = an_incoming_article(source="inbox", url=f"https://news.example/{number}", guid=str(number))
+        known_by = Identity(IdentityKind.URL, f"{number:064}")
+        arrived = last - timedelta(minutes=40 * number)
+        store.write(articles.remember, [Remembrance(one, (known_by,))], now=arrived)
+
+
+def collected_at(store: Store, at: datetime) -> None:
+    """Have it that nothing new was found then."""
+    row = SourceRow("inbox", "folder", "inbox", last_success_at=at, next_due_at=at + timedelta(hours=1))
+    store.write(sources.record, row, Fetch("inbox", at, Outcome.UNCHANGED, 5))
+
+
+def test_status_warns_of_a_source_that_is_quiet_beyond_its_habit(folder: Folder) -> None:
+    beat(folder, "scheduler", "sender")
+    with folder.store() as store:
+        arrivals_every_40_minutes(store, NOW - timedelta(minutes=39))
+        collected_at(store, NOW)
+    assert folder.run("--now", "2026-11-23T06:00:10Z", "status").code == 0
+    with folder.store() as store:
+        collected_at(store, NOW + timedelta(hours=8))
+    beat(folder, "scheduler", "sender", at=NOW + timedelta(hours=8))
+    at_two = ("--now", "2026-11-23T14:00:10Z", "status")
+    folder.run(*at_two).refused(1, "source inbox: nothing new for 9 h; usually every 40 min")
+    (source,) = [one for one in folder.run(*at_two, "--json").json["sources"] if one["name"] == "inbox"]
+    assert (source["usual_seconds"], source["quiet_seconds"]) == (2400.0, 8 * 3600 + 39 * 60)
+    assert source["last_new_at"] == "2026-11-23T05:21:00Z"
+
+
+def test_a_source_that_nobody_looked_at_is_not_called_quiet(folder: Folder) -> None:
+    beat(folder, "scheduler", "sender", at=NOW + timedelta(hours=8))
+    with folder.store() as store:
+        arrivals_every_40_minutes(store, NOW)
+        collected_at(store, NOW)
+    found = folder.run("--now", "2026-11-23T14:00:10Z", "status")
+    assert "nothing new" not in found.err
+    assert "has not been collected" in found.err

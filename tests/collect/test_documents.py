@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.collect.folder import list_folder, read_document
+from newsletter.collect.folder import changed, list_folder, read_document
 from newsletter.collect.pages import read_page
 from newsletter.errors import SourceError
 from newsletter.model import Access, IncomingArticle
@@ -86,6 +86,7 @@ def test_a_text_file_has_its_headline_on_the_first_line() -> None:
         language="en",
         body_html="<p>Water &lt;rose&gt; and rose.</p><p>Nobody was hurt.</p>",
         body_text="Water <rose> and rose.\n\nNobody was hurt.",
+        teaser="Water <rose> and rose. Nobody was hurt.",
     )
 
 
@@ -128,7 +129,7 @@ def test_an_old_editors_encoding_is_read() -> None:
     ("name", "text", "words"),
     [
         ("a.txt", "  \n", "the file is empty"),
-        ("a.pdf", "%PDF", "a .pdf file cannot be read. Use .html, .txt or .md"),
+        ("a.pdf", "%PDF", "a .pdf file cannot be read. Use .html, .txt, .md or .eml"),
         ("a.txt", "a\x00b", "the file is not text"),
         ("a.md", "---\nheadline: [\n---\nBody", "the front matter is not YAML"),
         ("a.md", "---\njust words\n---\nBody", "the front matter does not name values"),
@@ -158,3 +159,87 @@ def test_a_folder_lists_what_can_be_read_newest_first(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"there is no such folder. Run mkdir"):
         list_folder(tmp_path / "inbox")
+
+
+def test_a_folder_tells_which_of_its_files_changed(tmp_path: Path) -> None:
+    for age, name in enumerate(["new.txt", "old.md", "sub/deep.eml"]):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("words")
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    first = list_folder(tmp_path)
+    assert set(first.marks) == {"new.txt", "old.md", "sub/deep.eml"}
+    assert changed(first, {}) == first.files
+    assert changed(first, first.marks) == ()
+    (tmp_path / "sub/deep.eml").write_text("more words")
+    (tmp_path / "fresh.html").write_text("words")
+    again = list_folder(tmp_path)
+    assert {path.name for path in changed(again, first.marks)} == {"deep.eml", "fresh.html"}
+
+
+def test_times_of_front_matter_are_told_by_the_sources_clocks() -> None:
+    text = b"---\nheadline: A\npublished_at: 2021-07-01 09:00\n---\nBody."
+    article = read_document(text, name="a.md", source="desk", zone="Europe/Berlin")
+    assert article.published_at == datetime(2021, 7, 1, 7, 0, tzinfo=UTC)
+
+
+def test_a_picture_without_an_address_is_refused() -> None:
+    with pytest.raises(SourceError, match=r"'lead' is no picture's address. Write images"):
+        document("---\nheadline: A\nimages: [{url: lead, caption: B}]\n---\nBody", "a.md")
+
+
+LETTER = "From: Meera Pillai <m@desk.example>\nSubject: {}\nDate: {}\nContent-Type: text/plain; charset={}\n\n{}"
+
+
+def letter(text: str, subject: str = "Dam opens", date: str = "Tue, 23 Apr 2019 22:13:00 +0530") -> IncomingArticle:
+    return document(LETTER.format(subject, date, "utf-8", text), "a.eml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (LETTER.format("Dam opens", "", "utf-8", ""), "the message has no text"),
+        (LETTER.format("Dam opens", "", "utf-8", "> quoted alone\n-- \nMeera"), "the message has no text"),
+        (LETTER.format("", "", "utf-8", "Water rose overnight."), "the message has no subject"),
+        ("just words and no header", "the message has no"),
+    ],
+)
+def test_a_message_without_subject_or_text_is_refused(text: str, words: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        document(text, "a.eml")
+    assert str(caught.value).startswith(f"a.eml: {words}")
+
+
+def test_an_unknown_charset_or_date_does_not_lose_a_letter() -> None:
+    article = document(LETTER.format("Dam opens", "yesterday", "x-unknown", "Water rose."), "a.eml")
+    assert (article.body_text, article.published_at) == ("Water rose.", None)
+
+
+def test_what_stands_below_a_reply_is_not_the_letters() -> None:
+    article = letter(
+        "Water rose overnight.\n\nOn Mon, 22 Apr 2019 at 10:00, Desk <d@paper.example> wrote:\n> Any news?\n"
+    )
+    assert article.body_text == "Water rose overnight."
+    assert letter("Water rose.\n\n-----Original Message-----\nFrom: Desk\n\nAny news?").body_text == "Water rose."
+
+
+def test_what_a_letter_passes_on_is_the_article_unless_much_stands_above_it() -> None:
+    passed_on = (
+        "\n\nBegin forwarded message:\n\nFrom: Jo Lund <j@x.example>\nSubject: Bridge shut\n\nThe bridge is shut."
+    )
+    assert (letter("FYI" + passed_on).headline, letter("FYI" + passed_on).authors) == ("Bridge shut", ("Jo Lund",))
+    own = "The dam was opened at dawn, and nobody had been told. " * 6
+    assert letter(own + passed_on).headline == "Dam opens"
+    assert "bridge" not in letter(own + passed_on).body_text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: LETTER.format(text, text, text, text).encode()))
+def test_no_message_does_worse_than_be_refused_by_its_reader(body: bytes) -> None:
+    try:
+        article = read_document(body, name="a.eml", source="desk")
+    except SourceError:
+        return
+    assert article.headline
+    assert article.body_text
+    assert "<script" not in article.body_html

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import random
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from newsletter.collect.pictures import shrink, write_once
+from newsletter.collect.pictures import MAX_SIZE, SMALL_SIZE, names_of, shrink, write_once
 from newsletter.errors import SourceError
 
 
@@ -39,8 +41,9 @@ def test_a_picture_is_at_most_twice_as_wide_as_shown(width: int, height: int, ke
     [("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGBA"), ("PNG", "P"), ("WEBP", "RGB"), ("GIF", "P"), ("PNG", "1")],
 )
 def test_every_kind_becomes_a_progressive_jpeg(kind: str, mode: str) -> None:
-    jpeg = opened(shrink(picture(kind=kind, mode="L" if mode == "1" else mode)).jpeg)
-    assert (jpeg.format, jpeg.mode, jpeg.info["progressive"]) == ("JPEG", "RGB", 1)
+    shrunk = shrink(picture(kind=kind, mode="L" if mode == "1" else mode))
+    for jpeg in (opened(shrunk.jpeg), opened(shrunk.small)):
+        assert (jpeg.format, jpeg.mode, jpeg.info["progressive"]) == ("JPEG", "RGB", 1)
 
 
 def test_what_is_transparent_becomes_white() -> None:
@@ -54,8 +57,41 @@ def test_a_picture_on_its_side_is_put_upright_and_says_nothing_of_its_camera() -
     exif[0x010F] = "Camera of Jane Doe"
     shrunk = shrink(picture(800, 400, exif=exif))
     assert (shrunk.width, shrunk.height) == (400, 800)
-    assert dict(opened(shrunk.jpeg).getexif()) == {}
-    assert b"Jane Doe" not in shrunk.jpeg
+    assert opened(shrunk.small).size == (160, 320)
+    for jpeg in (shrunk.jpeg, shrunk.small):
+        assert dict(opened(jpeg).getexif()) == {}
+        assert b"Jane Doe" not in jpeg
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "small"),
+    [(4000, 2000, (320, 160)), (640, 480, (320, 240)), (900, 1200, (240, 320)), (200, 150, (200, 150))],
+)
+def test_the_small_copy_is_twice_as_large_as_beside_a_story(width: int, height: int, small: tuple[int, int]) -> None:
+    assert opened(shrink(picture(width, height)).small).size == small
+
+
+def noise(width: int, height: int) -> bytes:
+    """What packs worst."""
+    out = io.BytesIO()
+    Image.frombytes("RGB", (width, height), random.Random(1).randbytes(3 * width * height)).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_copy_is_never_heavy_whatever_it_shows() -> None:
+    shrunk = shrink(noise(1000, 2000))
+    assert 50_000 < len(shrunk.jpeg) <= MAX_SIZE
+    assert len(shrunk.small) <= SMALL_SIZE
+    assert opened(shrunk.jpeg).size == (shrunk.width, shrunk.height)
+    assert shrunk.height == pytest.approx(2 * shrunk.width, abs=2)
+
+
+def test_what_lies_under_a_name_never_changes() -> None:
+    whole = shrink(picture())
+    other = replace(whole, small=shrink(picture(200, 150)).small)
+    assert len({*names_of(whole), *names_of(other)}) == 4
+    name, small = names_of(whole)
+    assert small == name.removesuffix(".jpg") + "-320.jpg"
 
 
 def png_claiming(width: int, height: int) -> bytes:
@@ -93,7 +129,7 @@ def test_damaged_pictures_do_no_worse_than_be_refused(damage: bytes, where: int,
         shrunk = shrink(whole[:where] + damage + whole[where + len(damage) :])
     except SourceError:
         return
-    assert opened(shrunk.jpeg).format == "JPEG"
+    assert opened(shrunk.jpeg).format == opened(shrunk.small).format == "JPEG"
 
 
 def test_a_file_is_written_whole_and_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from newsletter.compose.selecting import Selection, nothing_taken, select_stories, too_few
 from newsletter.config.models import Newsletter
 from newsletter.model import Article, Decision, EditionSection, Reason
+from newsletter.store.article_merges import Appearance
 from tests.builders import NOW
 from tests.support.newsroom import a_newsletter, an_article
 
@@ -43,9 +44,29 @@ def test_a_late_back_dated_story_is_in() -> None:
 
 def test_age_counts_from_when_we_first_saw_it_to_the_very_second() -> None:
     newsletter = a_newsletter(articles={"max_age": "3d"})
-    just_in = an_article(1, first_seen_at=NOW - timedelta(days=3))
-    just_out = an_article(2, first_seen_at=NOW - timedelta(days=3, microseconds=1), published_at=NOW)
+    edge = NOW - timedelta(days=3)
+    just_in = an_article(1, first_seen_at=edge, published_at=edge - timedelta(days=1))
+    too_late = edge - timedelta(microseconds=1)
+    just_out = an_article(2, first_seen_at=too_late, published_at=too_late)
     assert reasons(select_stories([just_in, just_out], newsletter, NOW)) == {1: Reason.CHOSEN, 2: Reason.TOO_OLD}
+
+
+def test_a_story_that_waited_for_its_hour_is_as_old_as_that_hour() -> None:
+    newsletter = a_newsletter(articles={"max_age": "3d"})
+    embargoed = an_article(1, first_seen_at=NOW - timedelta(days=20), published_at=NOW)
+    long_over = an_article(2, first_seen_at=NOW - timedelta(days=20), published_at=NOW - timedelta(days=4))
+    found = reasons(select_stories([embargoed, long_over], newsletter, NOW))
+    assert found == {1: Reason.CHOSEN, 2: Reason.TOO_OLD}
+    early = reasons(select_stories([embargoed], newsletter, NOW - timedelta(seconds=1)))
+    assert early == {1: Reason.NOT_YET}
+
+
+def test_a_story_stands_where_any_of_its_appearances_does() -> None:
+    from_an_agency = an_article(1, source="agency", section="Wire")
+    selection = select_stories([from_an_agency], a_newsletter(), NOW)
+    assert reasons(selection) == {1: Reason.NO_SECTION}
+    elsewhere = {1: (Appearance("front", "World", ()),)}
+    assert pool(select_stories([from_an_agency], a_newsletter(), NOW, elsewhere)) == {"World": (1,)}
 
 
 def test_what_may_not_be_sent_says_why() -> None:

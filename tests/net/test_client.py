@@ -10,7 +10,10 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from random import Random
+from time import perf_counter
 
+import brotli
 import pytest
 import trustme
 from aiohttp import web
@@ -19,6 +22,7 @@ from newsletter.errors import FetchError
 from newsletter.net import Fetched, Fetcher, guard
 from newsletter.net.client import without_credentials
 from tests.net.publisher import (
+    Handler,
     Publisher,
     answering,
     never_ending,
@@ -39,7 +43,7 @@ async def publisher() -> AsyncIterator[Publisher]:
 
 @pytest.fixture
 async def fetcher() -> AsyncIterator[Fetcher]:
-    async with Fetcher(contact="https://news.example") as opened:
+    async with Fetcher(contact="https://news.example", jitter=timedelta()) as opened:
         yield opened
 
 
@@ -47,11 +51,15 @@ async def fetched(fetcher: Fetcher, url: str, *, seconds: float = 10, max_bytes:
     return await fetcher.fetch(url, max_bytes=max_bytes, within=timedelta(seconds=seconds), allow_private=True)
 
 
-async def refusal(fetcher: Fetcher, url: str, *, seconds: float = 10, max_bytes: int = MEGABYTE) -> str:
+async def error(fetcher: Fetcher, url: str, *, seconds: float = 10, max_bytes: int = MEGABYTE) -> FetchError:
     with pytest.raises(FetchError) as caught:
         await fetched(fetcher, url, seconds=seconds, max_bytes=max_bytes)
     assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return caught.value
+
+
+async def refusal(fetcher: Fetcher, url: str, *, seconds: float = 10, max_bytes: int = MEGABYTE) -> str:
+    return str(await error(fetcher, url, seconds=seconds, max_bytes=max_bytes))
 
 
 async def test_a_page_comes_with_its_validators(fetcher: Fetcher, publisher: Publisher) -> None:
@@ -191,8 +199,13 @@ async def test_50_megabytes_without_a_length_are_refused_on_the_way(fetcher: Fet
 
 
 @pytest.mark.parametrize("limit", [MEGABYTE, 500 * MEGABYTE])
-async def test_a_gzip_bomb_is_refused_before_it_is_unpacked(fetcher: Fetcher, publisher: Publisher, limit: int) -> None:
-    publisher.pages["/feed"] = answering(body=gzip.compress(bytes(100 * MEGABYTE)), Content_Encoding="gzip")
+@pytest.mark.parametrize("coding", ["gzip", "br"])
+async def test_a_bomb_is_refused_before_it_is_unpacked(
+    fetcher: Fetcher, publisher: Publisher, coding: str, limit: int
+) -> None:
+    nothing = bytes(100 * MEGABYTE)
+    bomb = gzip.compress(nothing, mtime=0) if coding == "gzip" else brotli.compress(nothing, quality=3)
+    publisher.pages["/feed"] = answering(body=bomb, Content_Encoding=coding)
     line = await refusal(fetcher, publisher.url(), max_bytes=limit)
     assert "larger than 1,000,000 bytes" in line or "unpacks to more than 200 times its size" in line
 
@@ -224,10 +237,11 @@ async def test_the_deadline_covers_all_redirects_together(fetcher: Fetcher, publ
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(b"hello ") + gzip.compress(b"world")),
-        ("x-gzip", gzip.compress(b"hello world") + bytes(100)),
+        ("gzip", gzip.compress(b"hello ", mtime=0) + gzip.compress(b"world")),
+        ("x-gzip", gzip.compress(b"hello world", mtime=0) + bytes(100)),
         ("deflate", zlib.compress(b"hello world")),
         ("deflate", zlib.compress(b"hello world")[2:-4]),
+        ("br", brotli.compress(b"hello world")),
         ("identity", b"hello world"),
     ],
 )
@@ -241,8 +255,10 @@ async def test_content_codings_are_undone(fetcher: Fetcher, publisher: Publisher
     [
         ("gzip", b"not gzip at all", "gzip encoding is broken"),
         ("deflate", b"\xff\xff\xff\xff", "encoding is broken"),
-        ("gzip", gzip.compress(b"hello world" * 50)[:-12], "ends too early"),
-        ("br", b"\x0b\x02", "encoded as 'br', which was not asked for"),
+        ("gzip", gzip.compress(b"hello world" * 50, mtime=0)[:-12], "ends too early"),
+        ("br", b"not brotli at all", "br encoding is broken"),
+        ("br", brotli.compress(b"hello world" * 50)[:-3], "ends too early"),
+        ("zstd", b"\x28\xb5", "encoded as 'zstd', which was not asked for"),
         ("gzip, gzip", b"", "which was not asked for"),
     ],
 )
@@ -333,3 +349,110 @@ async def test_a_page_is_reachable_without_its_body_being_read(fetcher: Fetcher,
     await fetcher.reachable(publisher.url("/health"), within=timedelta(seconds=5), allow_private=True)
     with pytest.raises(FetchError, match="answered 404"):
         await fetcher.reachable(publisher.url("/picture"), allow_private=True)
+
+
+async def test_an_error_carries_what_the_server_said(fetcher: Fetcher, publisher: Publisher) -> None:
+    publisher.pages |= {
+        "/gone": answering(410, b"it is gone"),
+        "/busy": answering(429, gzip.compress(b"slow down", mtime=0), Content_Encoding="gzip", Retry_After="120"),
+        "/odd": answering(503, b"not gzip", Content_Encoding="gzip", Retry_After="sometime"),
+    }
+    found = [await error(fetcher, publisher.url(path)) for path in ("/gone", "/missing", "/busy", "/odd")]
+    assert [(one.status, one.retry_after, one.body) for one in found] == [
+        (410, None, b"it is gone"),
+        (404, None, b""),
+        (429, 120.0, b"slow down"),
+        (503, None, b""),
+    ]
+
+
+async def test_an_error_with_a_date_to_come_back_at(fetcher: Fetcher, publisher: Publisher) -> None:
+    publisher.pages["/feed"] = answering(
+        503, Date="Mon, 23 Nov 2026 06:00:00 GMT", Retry_After="Mon, 23 Nov 2026 06:10:00 GMT"
+    )
+    assert (await error(fetcher, publisher.url())).retry_after == 600.0
+
+
+async def test_without_an_answer_there_is_no_status(fetcher: Fetcher, publisher: Publisher) -> None:
+    found = await error(fetcher, "http://127.0.0.1:9/")
+    assert (found.status, found.retry_after, found.body) == (0, None, b"")
+    publisher.pages["/feed"] = redirecting("/feed")
+    assert (await error(fetcher, publisher.url())).status == 302
+
+
+async def test_what_came_of_a_broken_answer_is_kept_with_its_error(fetcher: Fetcher, publisher: Publisher) -> None:
+    publisher.pages["/feed"] = pieces(2 * MEGABYTE)
+    found = await error(fetcher, publisher.url())
+    assert (found.status, found.body) == (200, b" " * 65_536)
+
+
+async def test_an_error_page_without_end_is_cut_off(fetcher: Fetcher, publisher: Publisher) -> None:
+    def failing(pause: float) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse(status=500)
+            await response.prepare(request)
+            while True:
+                await response.write(b"e" * 10_000)
+                await asyncio.sleep(pause)
+
+        return handle
+
+    publisher.pages |= {"/fast": failing(0), "/slow": failing(30)}
+    assert (await error(fetcher, publisher.url("/fast"))).body == b"e" * 65_536
+    slow = await error(fetcher, publisher.url("/slow"), seconds=0.4)
+    assert (slow.status, slow.body) == (500, b"e" * 10_000)
+
+
+async def test_what_an_answer_says_of_time_comes_with_it(fetcher: Fetcher, publisher: Publisher) -> None:
+    async def handle(request: web.Request) -> web.Response:
+        known = request.headers.get("If-None-Match") == '"1"'
+        headers = {"Cache-Control": "max-age=600", "Retry-After": "60", "ETag": '"1"'}
+        return web.Response(status=304 if known else 200, headers=headers)
+
+    publisher.pages["/feed"] = handle
+    for etag in ("", '"1"'):
+        answer = await fetcher.fetch(publisher.url(), etag=etag, allow_private=True)
+        assert (answer.fresh_for, answer.retry_after, answer.etag) == (600.0, 60.0, '"1"')
+        assert answer.not_modified is bool(etag)
+
+
+async def test_a_page_may_be_asked_for_as_a_page(fetcher: Fetcher, publisher: Publisher) -> None:
+    publisher.pages["/story"] = b"x"
+    await fetcher.fetch(publisher.url("/story"), accept="text/html", allow_private=True)
+    await fetched(fetcher, publisher.url("/story"))
+    assert publisher.asked[0].headers["Accept"] == "text/html"
+    assert "rss" in publisher.asked[1].headers["Accept"]
+    assert publisher.asked[0].headers["Accept-Encoding"] == "gzip, deflate, br"
+
+
+async def test_a_304_needs_a_condition_and_an_accept_header_is_none(fetcher: Fetcher, publisher: Publisher) -> None:
+    publisher.pages["/feed"] = answering(304)
+    with pytest.raises(FetchError, match="answered 304"):
+        await fetcher.fetch(publisher.url(), accept="text/html", allow_private=True)
+
+
+async def test_the_beginning_of_an_answer_is_enough(fetcher: Fetcher, publisher: Publisher) -> None:
+    publisher.pages |= {"/long": never_ending(), "/short": b"short"}
+    assert (await fetcher.fetch_beginning(publisher.url("/long"), 2500, allow_private=True)).body == b"x" * 2500
+    assert (await fetcher.fetch_beginning(publisher.url("/short"), 2500, allow_private=True)).body == b"short"
+
+
+class Halfway(Random):
+    """Chance that always falls in the middle."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return (a + b) / 2
+
+
+async def test_each_request_to_a_host_but_the_first_waits_a_little(publisher: Publisher) -> None:
+    publisher.pages["/feed"] = b"x"
+    async with Fetcher(jitter=timedelta(seconds=0.4), random=Halfway()) as fetcher:
+        began = perf_counter()
+        await fetched(fetcher, publisher.url())
+        first = perf_counter() - began
+        await fetched(fetcher, publisher.url(), seconds=0.15)  # the wait is no part of the time allowed
+        second = perf_counter() - began - first
+        # Nor is it when a redirect leads on to the same host: three requests, each but the first after 0.2 s.
+        publisher.pages |= {"/old": redirecting("/older"), "/older": redirecting("/feed")}
+        assert (await fetched(fetcher, publisher.url("/old"), seconds=0.15)).body == b"x"
+    assert first < 0.2 <= second

@@ -17,6 +17,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     (folder / "media").mkdir()
     (folder / "media" / "abc.jpg").write_bytes(b"\xff\xd8picture")
     (folder / "outside.jpg").write_bytes(b"not yours")
+    (folder / "media" / "abc-320.jpg").write_bytes(b"\xff\xd8small")
     (folder / "media" / "notes.txt").write_text("not a picture")
     with bench(a_site(folder)) as served:
         yield served
@@ -96,6 +97,7 @@ def test_a_preview_made_too_long_ago_says_so(running: Bench) -> None:
 
 def test_pictures_come_from_the_media_folder_alone(running: Bench) -> None:
     assert running.ask("/media/abc.jpg", known=False).status == 200
+    assert running.ask("/media/abc-320.jpg", known=False).status == 200
     for path in ("/media/../outside.jpg", "/media/%2e%2e%2foutside.jpg", "/media/notes.txt", "/media/none.jpg"):
         assert running.ask(path).status in (403, 404)
 

@@ -11,7 +11,7 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
-from newsletter.config.models import Newsletter, Site
+from newsletter.config.models import Images, Newsletter, Site
 from newsletter.model import (
     Access,
     Article,
@@ -100,6 +100,7 @@ def pieces(
     key: RenderedKey = RenderedKey("en", "free"),
     folders: Sequence[Path] = (),
     logo: Picture | None = None,
+    images: Mapping[str, Images] | None = None,
 ) -> dict[str, bytes]:
     """The pieces of an edition of ``{section: article ids}``."""
     sections = sections if sections is not None else {"National": [1, 2, 3, 4], "World": [5, 6]}
@@ -116,6 +117,7 @@ def pieces(
         WEB,
         Templates(folders),
         logo=logo,
+        images=images,
     )
 
 

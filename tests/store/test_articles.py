@@ -23,8 +23,8 @@ def known_by(*values: str) -> tuple[Identity, ...]:
     return tuple(Identity(kinds[value[0]], value) for value in values)
 
 
-def one(*values: str, fingerprint: str = "", eligible: bool = True, **changes: Any) -> Remembrance:
-    return Remembrance(an_incoming_article(**changes), known_by(*(values or ("u1", "g1"))), fingerprint, eligible)
+def one(*values: str, sketch: tuple[int, ...] = (), eligible: bool = True, **changes: Any) -> Remembrance:
+    return Remembrance(an_incoming_article(**changes), known_by(*(values or ("u1", "g1"))), sketch, eligible)
 
 
 def remember(store: Store, *batch: Remembrance, now: datetime = NOW) -> Remembered:
@@ -126,7 +126,8 @@ def test_our_copy_of_a_picture_outlives_the_next_collection(store: Store) -> Non
     [
         (None, NOW),
         (datetime(1970, 1, 1, tzinfo=UTC), NOW),
-        (NOW + timedelta(days=2), NOW),
+        (NOW + timedelta(days=31), NOW),
+        (NOW + timedelta(days=2), NOW + timedelta(days=2)),
         (NOW + timedelta(hours=12), NOW + timedelta(hours=12)),
         (datetime(1995, 1, 1, tzinfo=UTC), datetime(1995, 1, 1, tzinfo=UTC)),
     ],
@@ -142,16 +143,17 @@ def test_a_new_date_alone_is_not_a_change(store: Store) -> None:
 
 
 def test_the_match_decides_and_is_shown_what_shares_the_words(store: Store) -> None:
-    remember(store, one("u1", fingerprint="f"))
+    remember(store, one("u1", sketch=(1, -(2**63), 3)))
     shown: list[IdentityKind] = []
 
     def match(_one: Remembrance, known: Any, _now: datetime) -> Known | None:
         shown.extend(each.by for each in known)
         return None
 
-    added = store.write(articles.remember, [one("u1", fingerprint="f")], now=NOW, match=match)
+    added = store.write(articles.remember, [one("u2", sketch=(1, -(2**63), 9))], now=NOW, match=match)
+    store.write(articles.remember, [one("u3", sketch=(1, 7, 9))], now=NOW, match=match)
     assert len(added.new) == 1
-    assert shown == [IdentityKind.URL, IdentityKind.WORDS]
+    assert shown == [IdentityKind.WORDS, IdentityKind.WORDS]
 
 
 def test_two_collections_at_once_add_a_story_once(store: Store) -> None:
@@ -192,7 +194,8 @@ def test_what_may_be_sent_is_eligible_unused_and_newest_first(store: Store) -> N
         one("u3", published_at=NOW - timedelta(hours=1)),
         one("u4", eligible=False),
     ).new
-    (ancient,) = remember(store, one("u5"), now=NOW - timedelta(days=9)).new
+    long_ago = NOW - timedelta(days=9)
+    (ancient,) = remember(store, one("u5", published_at=long_ago), now=long_ago).new
     (retracted,) = remember(store, one("u6")).new
     store.write(_retract, retracted)
 
@@ -223,6 +226,68 @@ def test_a_change_of_a_few_words_is_a_correction_however_short_the_story() -> No
     after = replace(before, body_text="Four were hurt.")
     assert articles.kind_of_change(before, after) is RevisionKind.CORRECTION
     assert articles.kind_of_change(before, replace(before, section="Other")) is None
+
+
+def test_spaces_and_the_shapes_of_quotation_marks_are_no_revision(store: Store) -> None:
+    remember(store, one(body_text='He said: "It\'s over" - and left...', headline="It's over"))
+    typeset = "He said:\u00a0\u201cIt\u2019s over\u201d \u2013\n\nand  left\u2026"
+    assert len(remember(store, one(body_text=typeset, headline="It\u2019s over")).changed) == 1
+    assert (stored(store)[0].revision, stored(store)[0].body_text) == (1, typeset)
+    remember(store, one(body_text=typeset.replace("left", "stayed"), headline="It\u2019s over"))
+    assert stored(store)[0].revision == 2
+
+
+def test_a_body_that_comes_later_is_no_update_and_one_that_is_lost_stays(store: Store) -> None:
+    full = "Many more words arrived about the flood. " * 10
+    remember(store, one(body_text="", body_html=""))
+    remember(store, one(body_text=full, body_html="<p>f</p>"))
+    assert (stored(store)[0].revision, stored(store)[0].body_text) == (1, full)
+    assert remember(store, one(body_text="", body_html="")).unchanged
+    assert stored(store)[0].body_text == full
+
+
+def test_an_embargoed_article_waits_and_its_hour_may_be_moved(store: Store) -> None:
+    hour = NOW + timedelta(days=5)
+    (waiting,) = remember(store, one(published_at=hour, updated_at=None)).new
+    remember(store, one(published_at=hour + timedelta(days=1), updated_at=None), now=LATER)
+    assert stored(store)[0].published_at == hour + timedelta(days=1)
+    remember(store, one(published_at=LATER, updated_at=None), now=LATER)
+    article = stored(store)[0]
+    assert (article.id, article.published_at, article.revision) == (waiting, LATER, 1)
+    assert remember(store, one(published_at=NOW, updated_at=None), now=LATER).unchanged == (waiting,)
+
+
+def test_what_waited_for_its_hour_may_be_sent_after_it(store: Store) -> None:
+    hour = NOW + timedelta(days=20)
+    (waiting,) = remember(store, one(published_at=hour)).new
+    assert _unused(store, hour - timedelta(days=3)) == [waiting]
+    assert _unused(store, hour + timedelta(seconds=1)) == []
+
+
+def test_a_retracted_article_is_in_no_edition_until_it_is_back(store: Store) -> None:
+    (article,) = remember(store, one()).new
+    assert store.write(articles.retract, article, "410 Gone", LATER)
+    assert not store.write(articles.retract, article, "again", LATER)
+    assert _unused(store, NOW) == []
+    assert remember(store, one(), now=LATER).unchanged == (article,)
+    assert store.write(articles.reinstate, article, LATER)
+    assert not store.write(articles.reinstate, article, LATER)
+    assert _unused(store, NOW) == [article]
+    kinds = [revision.kind for revision in store.read(articles.revisions, article)]
+    assert kinds == [RevisionKind.FIRST, RevisionKind.RETRACTION, RevisionKind.CORRECTION]
+    assert not store.write(articles.retract, 99_999, "unknown", LATER)
+
+
+def _unused(store: Store, first_seen_after: datetime) -> list[int]:
+    found = store.read(
+        articles.unused_articles,
+        newsletter="daily",
+        stream="each",
+        cohort="",
+        first_seen_after=first_seen_after,
+        limit=10,
+    )
+    return [article.id for article in found]
 
 
 def _retract(connection: Connection, article_id: int) -> None:

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from newsletter.store import Store, media, sources
 from newsletter.store.media import Medium
-from newsletter.store.sources import SourceRow
+from newsletter.store.sources import Fetch, Outcome, SourceRow
 from tests.builders import NOW
 
 FRONT = SourceRow("front", "feed", "https://news.example/rss", etag='"1"', last_attempt_at=NOW, failures=2)
+FETCH = Fetch("front", NOW, Outcome.FAILED, 120)
 
 
 def test_a_source_is_unknown_before_its_first_attempt(store: Store) -> None:
@@ -18,16 +19,16 @@ def test_a_source_is_unknown_before_its_first_attempt(store: Store) -> None:
 
 
 def test_the_last_attempt_replaces_what_was_known(store: Store) -> None:
-    store.write(sources.record, FRONT)
+    store.write(sources.record, FRONT, FETCH)
     assert store.read(sources.get, "front") == FRONT
     after = replace(FRONT, failures=0, last_success_at=NOW + timedelta(hours=1), last_error="x", moved_to="https://b/")
-    store.write(sources.record, after)
+    store.write(sources.record, after, FETCH)
     assert store.read(sources.get, "front") == after
 
 
 def test_sources_are_listed_by_name(store: Store) -> None:
     for name in ("world", "desk", "front"):
-        store.write(sources.record, replace(FRONT, name=name))
+        store.write(sources.record, replace(FRONT, name=name), FETCH)
     assert [row.name for row in store.read(sources.list_sources)] == ["desk", "front", "world"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from newsletter.collect.identity import to_remember
 from newsletter.config import site_key
-from newsletter.store import Store, articles
+from newsletter.store import Store, articles, occurrences
 from tests.builders import add_subscribers, an_incoming_article
 
 _SCHEDULES = """\
@@ -59,6 +59,11 @@ class SiteFolder:
     def open(self) -> Store:
         """The site's store."""
         return Store.open(self.store_url)
+
+    def has_rows(self) -> bool:
+        """Whether any occurrence is planned yet."""
+        with self.open() as store:
+            return bool(store.read(occurrences.listing))
 
     def fill(self, *, readers: int = 0, stories: int = 3, seen_at: datetime | None = None) -> None:
         """Put subscribers of ``daily`` and stories into the store."""

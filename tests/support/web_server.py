@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
+from newsletter.collect.parsing import Parser
 from newsletter.config.reading import Configuration, load
 from newsletter.config.site_key import SiteKeys
 from newsletter.store import Store
@@ -24,7 +27,7 @@ site: {{name: The Daily Example, url: "https://news.example", postal_address: "1
        timezone: Asia/Kolkata, language: en, theme: {{accent: "#7a1f1f"}}}}
 web: {{url: "{url}"}}
 relays: {{main: {{host: 127.0.0.1, port: 2525, tls: none}}}}
-sources: {{desk: {{folder: inbox, section: World}}}}
+sources: {sources}
 newsletters:
   daily:
     title: The Daily Example
@@ -41,12 +44,15 @@ newsletters:
 """
 
 
-def a_site(folder: Path, url: str = "http://127.0.0.1:8025") -> Configuration:
+DESK = "{desk: {folder: inbox, section: World}}"
+
+
+def a_site(folder: Path, url: str = "http://127.0.0.1:8025", sources: str = DESK) -> Configuration:
     """A configuration with the newsletters ``daily`` (three sections) and ``weekly`` (one) in ``folder``."""
     (folder / "inbox").mkdir(exist_ok=True)
     (folder / "media").mkdir(exist_ok=True)
     file = folder / "schedules.yaml"
-    file.write_text(SITE.format(url=url), encoding="utf-8")
+    file.write_text(SITE.format(url=url, sources=sources), encoding="utf-8")
     return load(file, {}, keys=SiteKeys.of_one(b"k" * 32))
 
 
@@ -57,9 +63,18 @@ async def served(
     *,
     clock: Callable[[], datetime] = lambda: NOW,
     browser_copy: BrowserCopy | None = None,
+    parser: Parser | None = None,
 ) -> AsyncIterator[str]:
     """The address of the running server, without a trailing slash."""
-    app = create_app(configuration, store, clock=clock, browser_copy=browser_copy)
+    with contextlib.ExitStack() as closing:
+        reading = parser or closing.enter_context(Parser(1))  # it starts its process when something is pushed
+        app = create_app(configuration, store, clock=clock, parser=reading, browser_copy=browser_copy)
+        async with _listening(app) as base:
+            yield base
+
+
+@asynccontextmanager
+async def _listening(app: FastAPI) -> AsyncIterator[str]:
     # With the protocol named, asyncio sets TCP_NODELAY on what is accepted; without, each answer waits 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from newsletter.collect.parsing import Parser
 from newsletter.config.reading import Configuration
 from newsletter.members.links import Links
 from newsletter.model import Occurrence, Subscriber, SubscriptionState
 from newsletter.store import Store, subscribers, subscriptions
-from tests.builders import add_subscribers
+from tests.builders import NOW, add_subscribers
 from tests.support.web_server import a_site, served
+from tests.web.api_site import SOURCES, Api
 
 
 @dataclass
@@ -59,3 +61,21 @@ async def visit(store: Store, tmp_path: Path) -> AsyncIterator[Visit]:
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client,
     ):
         yield Visit(base, store, configuration, ann, client)
+
+
+@pytest.fixture(scope="session")
+def parser() -> Iterator[Parser]:
+    """One parser for all of these tests: its process takes half a second to start."""
+    with Parser(1) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def api(store: Store, tmp_path: Path, parser: Parser) -> AsyncIterator[Api]:
+    clock = [NOW]
+    site = a_site(tmp_path, sources=SOURCES)
+    async with (
+        served(site, store, clock=lambda: clock[0], parser=parser) as base,
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client,
+    ):
+        yield Api(base, store, client, clock)

@@ -28,6 +28,9 @@ def upgrade() -> None:
         sa.Column("page_last_modified", sa.Text(), server_default="", nullable=False),
     ):
         op.add_column("articles", column)
+    # Articles are recognised by their shingles now.
+    op.drop_index("ix_articles_fingerprint", "articles")
+    op.drop_column("articles", "fingerprint")
     op.create_index("ix_articles_source_published_at", "articles", ["source", "published_at"])
     op.create_table(
         "fetches",

@@ -1,0 +1,224 @@
+"""The lines above a story's text -> headline, standfirst, when, where, by whom, and where the text begins. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from newsletter.collect.bylines import authors_of
+from newsletter.collect.captions import captions_among, is_caption, is_credit
+from newsletter.collect.dump_bylines import is_person, is_role, read_byline
+from newsletter.collect.dump_headline import SECTIONS, dated, find_headline, is_members_mark, repeats
+from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, is_numbered, words_in
+from newsletter.collect.published_line import DateLine, guessed_letters, places_of
+from newsletter.collect.site_voice import (
+    heads_comments,
+    heads_other_stories,
+    is_advertisement_mark,
+    is_button,
+    is_label,
+    is_pointer,
+    is_prose,
+    voice_of,
+)
+
+_BELOW = 22  # lines below it that may still be of the header
+_MOST_BETWEEN = 3  # narrative lines between headline and date: a standfirst, perhaps a caption
+_TITLE_TAIL = re.compile(r"\s+[|–—-]\s+[^|–—]{2,40}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the lines above a story say; ``begins`` is the position of its first paragraph;
+    ``guessed`` are letters of its times that might mean another zone."""
+
+    headline: str
+    begins: int
+    standfirst: str = ""
+    authors: tuple[str, ...] = ()
+    dateline: str = ""
+    section: str = ""
+    published_at: datetime | None = None
+    updated_at: datetime | None = None
+    members: bool = False
+    guessed: str = ""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What has been read of a header so far."""
+
+    authors: list[str] = field(default_factory=list)
+    maybe: list[str] = field(default_factory=list)  # names of people or places
+    places: list[str] = field(default_factory=list)
+    published: datetime | None = None
+    updated: datetime | None = None
+    members: bool = False
+    section: str = ""
+    guessed: str = ""
+
+
+def read_header(paragraphs: Sequence[Paragraph], *, zone: str, language: str = "") -> Header:
+    """The header of a page's text. The first line is the headline unless it is plainly the site's, or a section's."""
+    position, section = find_headline(paragraphs, zone=zone, language=language)
+    headline = paragraphs[position].text
+    for other in paragraphs[position + 1 : position + 6]:
+        tail = _TITLE_TAIL.search(headline)
+        if tail and other.text.casefold() == headline[: tail.start()].casefold():
+            headline = other.text
+    found = _Found(section=section, members=any(is_members_mark(one.text) for one in paragraphs[:position]))
+    dates = {
+        at: line
+        for at in range(position + 1, min(len(paragraphs), position + 1 + _BELOW))
+        if (line := dated(paragraphs[at], zone, language)) is not None
+    }
+    last = _last_of_header(paragraphs, position, dates)
+    captions = captions_among(
+        [one.text for one in paragraphs[position + 1 : position + 1 + _BELOW]], within_story=False
+    )
+    captions = {one + position + 1 for one in captions}
+    standfirst: list[str] = []
+    at = position + 1
+    while at < len(paragraphs):
+        one = paragraphs[at]
+        if at > last and at > position + _BELOW:
+            break
+        if at in dates and at > last and not dates[at].labelled:
+            break  # a heading of the text: chronicles date their entries
+        if at in dates:
+            _take_date(found, dates[at])
+            found.guessed = found.guessed or guessed_letters(one.text, zone)
+        elif at in captions or is_credit(one.text) or repeats(one.text, headline):
+            pass
+        elif one.text.casefold() in SECTIONS:
+            found.section = found.section or one.text
+        elif (byline := read_byline(one.text, sure=_beside(at, last, dates))) is not None:
+            known = any(is_person(name) and not is_role(name) for name in found.authors)
+            found.authors.extend(name for name in byline.names if not (known and is_role(name)))
+            found.places.extend(byline.places)
+        elif _is_aside(one, found):
+            pass
+        elif at > last:
+            if standfirst or not _stands_first(paragraphs, at, captions):
+                if (
+                    is_prose(one.text)
+                    or one.verse
+                    or one.bullet
+                    or is_numbered(one.text)
+                    or not _is_scrap(paragraphs, at, last)
+                ):
+                    break
+            else:
+                standfirst.append(one.text)
+        elif is_caption(one.text):
+            pass
+        elif words_in(one.text) >= 5 or ends_sentence(one.text):
+            standfirst.append(one.text)
+        at += 1
+    header = Header(
+        headline, at, " ".join(standfirst[:2]), section=found.section, members=found.members, guessed=found.guessed
+    )
+    return _completed(header, found)
+
+
+def _last_of_header(paragraphs: Sequence[Paragraph], headline: int, dates: dict[int, DateLine]) -> int:
+    """Position of the last line that says when or by whom before the text begins; the headline's where none does."""
+    last, between = headline, 0
+    first: DateLine | None = None
+    for at in range(headline + 1, min(len(paragraphs), headline + 1 + _BELOW)):
+        text = paragraphs[at].text
+        if at in dates:
+            # Once there is a date, only a labelled one may follow a paragraph: live blogs date their entries.
+            if first is None or dates[at].labelled or dates[at].published == first.published:
+                last, first, between = at, first or dates[at], 0
+            else:
+                break
+        elif read_byline(text, sure=False) is not None:
+            last, between = at, between if first is None else 0
+        elif is_prose(text) and not _is_aside(paragraphs[at], None) and not is_caption(text):
+            between += 1
+            if between > (_MOST_BETWEEN if first is None else 1):
+                break
+    return last
+
+
+def _beside(at: int, last: int, dates: dict[int, DateLine]) -> bool:
+    """Whether a line stands within two of a date, where a bare name is a byline."""
+    return any(abs(at - one) <= 3 for one in dates if one <= last)
+
+
+def _is_aside(one: Paragraph, found: _Found | None) -> bool:
+    """Whether a line of the header is the site's: buttons, reading times, access marks, addresses."""
+    text = one.text
+    if is_members_mark(text):
+        if found is not None:
+            found.members = True
+        return True
+    none = frozenset[str]()
+    if is_advertisement_mark(text) or is_pointer(text) or heads_comments(text, none) or heads_other_stories(text, none):
+        return True
+    if is_button(text, none) or voice_of(text).strength() >= (3 if is_prose(text) else 2):
+        return True
+    return words_in(text) <= 8 and bool(re.search(r"\S+@\S+|(?:^|\s)@\w+|^\W*\d[\d,.]*\s?\w{0,12}$|\b\d+[ -]min", text))
+
+
+def _stands_first(paragraphs: Sequence[Paragraph], at: int, captions: set[int]) -> bool:
+    """Whether a line below the last date or byline is a standfirst: no sentence's end, narrative after it."""
+    text = paragraphs[at].text
+    if (
+        at + 1 >= len(paragraphs)
+        or at in captions
+        or paragraphs[at].verse
+        or paragraphs[at].bullet
+        or is_numbered(text)
+    ):
+        return False
+    after = paragraphs[at + 1]
+    long_enough = words_in(text) >= 6
+    return (
+        long_enough
+        and not ends_sentence(text)
+        and not text.endswith((":", ",", "—", "："))
+        and is_prose(after.text)
+        and words_in(text) <= 60
+    )
+
+
+def _is_scrap(paragraphs: Sequence[Paragraph], at: int, last: int) -> bool:
+    """Whether a short line just below the header is left over from it: a role, a place, a caption."""
+    text = paragraphs[at].text
+    after = paragraphs[at + 1].text if at + 1 < len(paragraphs) else ""
+    return at - last <= 6 and is_label(text) and is_prose(after) and last > 0 and not text.endswith("?")
+
+
+def _take_date(found: _Found, line: DateLine) -> None:
+    found.published = found.published or line.published
+    found.updated = found.updated or line.updated
+    for words, otherwise in ((line.names, found.maybe), (line.places, found.places)):
+        for word in words:
+            byline = read_byline(word, sure=False)
+            if byline is None:
+                otherwise.append(word)
+            else:
+                found.authors.extend(byline.names)
+                found.places.extend(byline.places)
+
+
+def _completed(header: Header, found: _Found) -> Header:
+    """``header`` with names told apart from places, and times put in order."""
+    authors, places = list(found.authors), list(found.places)
+    for name in found.maybe:
+        if is_person(name) and not authors:
+            authors.append(name)
+        elif not is_person(name) or name.isupper() or "/" in name:
+            places.append(name)
+    published, updated = found.published or found.updated, found.updated
+    return replace(
+        header,
+        authors=authors_of(authors, ()),
+        dateline=places_of(places[0]) if places else "",
+        published_at=published,
+        updated_at=updated,
+    )
