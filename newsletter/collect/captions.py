@@ -20,7 +20,7 @@ _WORD = (
     r"nachweis)?|imagen|imagem|immagine|afbeelding|фото(?:графия)?|kuva|zdjęcie|fotoğraf|"
     r"फ[़]?ोटो(?: क्रेडिट| साभार)?|तस्वीर|الصورة|صورة|تصوير|تصویر|写真(?:提供)?|撮影|画像|图片(?:来源)?|图|사진)"
 )
-_AT_START = re.compile(rf"[(\[]?\s?{_WORD}\s?(?:[:：|©=/]| by )", re.IGNORECASE)
+_AT_START = re.compile(rf"[(\[]?\s?{_WORD}\s?(?:[:：|©=/…]|\.\.\.| by )", re.IGNORECASE)
 _AT_END = re.compile(
     rf"(?:[.|)।。”\"]|\s[-–—]|\s{{2}})\s?[(\[]?\s?(?i:{_WORD})\s?(?:[:：©]|\s[|]\s?|\sby\s).{{2,90}}$"
     rf"|[(\[]\s?(?:AP Photo|Photo by|Courtesy|Handout|Provided by|Contributed|Foto|"
@@ -31,7 +31,8 @@ _AT_END = re.compile(
 )
 _ONLY_NAMES = re.compile(
     rf"(?:[^\W\d_][\w.'’-]{{0,24}} ){{0,4}}[^\W\d_][\w.'’-]{{0,24}}\s?/\s?{_AGENCY}(?:\s?/\s?[\w ]{{2,30}})?\.?$|"
-    rf"(?:AP|File|AFP|PTI) [Pp]hoto(?:/.{{2,60}})?$"
+    rf"(?:AP|File|AFP|PTI) [Pp]hoto(?:/.{{2,60}})?$|"
+    rf"(?:Getty Images|GETTY IMAGES|Shutterstock|Alamy|iStock|Unsplash|picture alliance|imago)(?: ?/ ?[\w ]{{2,40}})?$"
 )
 _FILE = re.compile(r"(?:\.|,)\s(?:File|FILE|File photo|file photo|Archivo|Archiv|Arquivo|Archives)\.?$")
 

@@ -25,6 +25,7 @@ from newsletter.collect.site_voice import (
 )
 
 _BELOW = 22  # lines below it that may still be of the header
+_MOST_BUTTONS = 12
 _MOST_BETWEEN = 3  # narrative lines between headline and date: a standfirst, perhaps a caption
 _TITLE_TAIL = re.compile(r"\s+[|–—-]\s+[^|–—]{2,40}$")
 
@@ -96,6 +97,9 @@ def read_header(paragraphs: Sequence[Paragraph], *, zone: str, language: str = "
             found.section = found.section or one.text
         elif (byline := read_byline(one.text, sure=_beside(at, last, dates))) is not None:
             known = any(is_person(name) and not is_role(name) for name in found.authors)
+            if known and one.text.isupper() and _among_buttons(paragraphs, at):
+                at += 1
+                continue
             found.authors.extend(name for name in byline.names if not (known and is_role(name)))
             found.places.extend(byline.places)
         elif _is_aside(one, found):
@@ -149,6 +153,10 @@ def _beside(at: int, last: int, dates: dict[int, DateLine]) -> bool:
     return any(abs(at - one) <= 3 for one in dates if one <= last)
 
 
+def _among_buttons(paragraphs: Sequence[Paragraph], at: int) -> bool:
+    return any(is_button(one.text, frozenset()) for one in (*paragraphs[at - 1 : at], *paragraphs[at + 1 : at + 2]))
+
+
 def _is_aside(one: Paragraph, found: _Found | None) -> bool:
     """Whether a line of the header is the site's: buttons, reading times, access marks, addresses."""
     text = one.text
@@ -161,7 +169,7 @@ def _is_aside(one: Paragraph, found: _Found | None) -> bool:
         return True
     if is_button(text, none) or voice_of(text).strength() >= (3 if is_prose(text) else 2):
         return True
-    return words_in(text) <= 8 and bool(re.search(r"\S+@\S+|(?:^|\s)@\w+|^\W*\d[\d,.]*\s?\w{0,12}$|\b\d+[ -]min", text))
+    return words_in(text) <= 8 and bool(re.search(r"\S+@\S+|(?:^|\s)@\w+|^\W*\d[\d,.]*\s?\w{0,12}$|\b\d+[ -]min", text, re.I))
 
 
 def _stands_first(paragraphs: Sequence[Paragraph], at: int, captions: set[int]) -> bool:
@@ -190,7 +198,19 @@ def _is_scrap(paragraphs: Sequence[Paragraph], at: int, last: int) -> bool:
     """Whether a short line just below the header is left over from it: a role, a place, a caption."""
     text = paragraphs[at].text
     after = paragraphs[at + 1].text if at + 1 < len(paragraphs) else ""
-    return at - last <= 6 and is_label(text) and is_prose(after) and last > 0 and not text.endswith("?")
+    if not is_label(text) or text.endswith("?") or last <= 0:
+        return False
+    if at - last <= 6 and is_prose(after):
+        return True
+    # One of several buttons: the site's own stand among them, and the story follows.
+    run = [one.text for one in paragraphs[max(0, at - 4) : at]]
+    for one in paragraphs[at + 1 : at + _MOST_BUTTONS]:
+        if is_prose(one.text) or one.verse:
+            break
+        run.append(one.text)
+    else:
+        return False
+    return words_in(text) <= 5 and any(is_button(one, frozenset()) for one in run)
 
 
 def _take_date(found: _Found, line: DateLine) -> None:

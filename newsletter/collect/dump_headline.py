@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from newsletter.collect.dump_bylines import read_byline
+from newsletter.collect.dump_bylines import is_person, read_byline
+from newsletter.collect.dump_menu import lines_above
 from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, words_in
 from newsletter.collect.published_line import DateLine, read_date_line
 from newsletter.collect.site_voice import is_advertisement_mark, is_button, is_prose, voice_of
 
 _ABOVE = 14  # lines that may stand over the headline
-_LONGEST_HEADLINE = 16
+_LONGEST_HEADLINE = 24
 _HOME = frozenset({
     "home", "home page", "news", "accueil", "início", "inicio", "startseite", "होम", "الرئيسية", "ホーム", "トップ",
     "главная", "anasayfa", "ana sayfa", "beranda", "صفحہ اول", "首页", "홈", "প্রচ্ছদ", "הבית",
@@ -52,15 +53,19 @@ _MEMBERS = re.compile(
 
 def find_headline(paragraphs: Sequence[Paragraph], *, zone: str, language: str) -> tuple[int, str]:
     """Where the headline stands, and the section that a breadcrumb or a kicker over it names."""
-    section, site_above = "", False
-    for position, one in enumerate(paragraphs[:_ABOVE]):
-        rest = paragraphs[position + 1 : position + 4]
+    begins = lines_above(paragraphs, zone=zone, language=language, members=_MEMBERS)
+    named = [one.text for one in paragraphs[:begins] if one.text.casefold() in SECTIONS]
+    section, site_above = named[-1] if len(named) == 1 else "", False  # several are a menu
+    for position, one in enumerate(paragraphs[begins : begins + _ABOVE], begins):
+        rest = paragraphs[position + 1 : position + 6]
         if not rest:
             break
+        if one.text.casefold() in _HOME:
+            continue
         trail = [part for part in _SEPARATORS.split(one.text) if part]
         if len(trail) > 1 and all(words_in(part) <= 3 for part in trail[:-1]) and _is_trail(trail, one.text, rest):
             named = [part for part in trail if part.casefold() not in _HOME and words_in(part) <= 4]
-            own = [part for part in named if not any(repeats(part, two.text) for two in rest)]
+            own = [part for part in named if not any(repeats(part, two.text) for two in rest[:3])]
             section = own[-1] if own else section
         elif len(words := one.text.casefold().split()) > 1 and words[0] in _HOME and SECTIONS.issuperset(words[1:]):
             section = one.text.split()[-1]
@@ -76,7 +81,7 @@ def find_headline(paragraphs: Sequence[Paragraph], *, zone: str, language: str) 
             section = one.text if one.text.casefold() in SECTIONS or not _is_kicker(one.text) else section
         else:
             return position, section
-    return 0, ""
+    return begins, ""
 
 
 def is_members_mark(text: str) -> bool:
@@ -116,7 +121,7 @@ def _is_over_headline(text: str, rest: Sequence[Paragraph], zone: str, language:
     known = text.casefold() in SECTIONS
     if not known and not _is_headline(rest[0].text):
         return False
-    if is_prose(rest[0].text) or dated(rest[0], zone, language) or read_byline(rest[0].text, sure=False):
+    if ends_sentence(rest[0].text) or dated(rest[0], zone, language) or read_byline(rest[0].text, sure=False):
         return False
     return known or _is_kicker(text) or _is_over(text, rest, zone, language)
 
@@ -132,10 +137,10 @@ def _is_over(text: str, rest: Sequence[Paragraph], zone: str, language: str) -> 
     """Whether a word or two stand over a headline that date or byline follow: a section, in any language."""
     if words_in(text) > 2 or len(rest) < 2 or any(one.isdigit() for one in text) or text.endswith(("?", "!", ".")):
         return False
-    below = [
-        dated(one, zone, language) is not None or read_byline(one.text, sure=False) is not None for one in rest[:3]
-    ]
-    return not below[0] and words_in(rest[0].text) <= _LONGEST_HEADLINE and any(below[1:])
+    below = [dated(one, zone, language) is not None or read_byline(one.text, sure=False) is not None for one in rest]
+    if below[0] or words_in(rest[0].text) > _LONGEST_HEADLINE:
+        return False
+    return any(below[1:3]) or (is_person(rest[1].text) and any(below[1:]))
 
 
 def _is_kicker(text: str) -> bool:

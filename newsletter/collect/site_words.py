@@ -103,7 +103,7 @@ _CASED: Mapping[str, str] = {
         r"поделит|подписывайтесь|paylaş|takip ed|bagikan|ikuti (?:kami|kanal)|chia sẻ|theo dõi"
     ),
     "app": (
-        r"(?:download|get|install|our|mobile) (?:the |our |\w+ )?apps?\b|app store|google play|play store|"
+        r"(?:download|get|install|our|mobile) (?:[\w’\']+ ){0,2}apps?\b|app store|google play|play store|"
         r"télécharge[rz]|"
         r"app (?:herunter|laden)|unsere app|(?:descarg\w+|nuestra|la) app|baixe\b|nosso (?:app|aplicativo)|"
         r"aplicativo d|scarica|"
@@ -125,7 +125,7 @@ _CASED: Mapping[str, str] = {
         r"latest) (?:from|on|in|by|about|for you|stories|news|articles|coverage|like)\b|"
         r"editors?['’]? (?:picks?|choice)|you (?:may|might) (?:also )?(?:like|be interested|have missed)|up next|"
         r"don['’]t miss|in case you missed|popular (?:now|stories|in|on)|"
-        r"must[- ]reads?|(?:today|week)['’]s (?:paper|top|headlines|best)|explore more|see (?:also|more)|"
+        r"must[- ]reads?|(?:today|week)['’]s (?:paper|top|headlines|best)|explore more|see (?:also|more|all)\b|"
         r"what to read|more stories|around the web|"
         r"previous (?:article|story|post)|next (?:article|story|post)|^topics?\b|^tags?\b|^filed under|"
         r"in this (?:section|package)|"
@@ -148,7 +148,8 @@ _CASED: Mapping[str, str] = {
         r"war dieser artikel|report (?:an? )?(?:error|typo|problem|correction)|"
         r"(?:news|story) tips?|send (?:us|your|tips)|write to us|back to top|go to (?:top|home)|skip to|^menu$|"
         r"^search$|^close$|^home$|e-?paper|"
-        r"listen to (?:this|the) (?:article|story|post)|this article (?:is|was) (?:generated|read) by|toggle|"
+        r"^(?:ir|saltar) al contenido|zum inhalt|(?:aller|passer) au contenu|vai al contenuto|(?:ir|pular) para o conteúdo|"
+        r"naar (?:de )?inhoud|till innehåll|listen to (?:this|the) (?:article|story|post)|this article (?:is|was) (?:generated|read) by|toggle|"
         r"^subscribe|switch to|"
         r"(?:read|view) (?:it )?in|epaper|printed edition|ways to read|want to (?:know|read|see) more|we (?:want|"
         r"would love|would like) to hear|"
@@ -295,6 +296,7 @@ POINTER = re.compile(
 )
 # The same on a line of its own, over such titles.
 POINTERS_HEAD = re.compile(
+    r"(?:also|must|related|recommended) (?:read|watch|listen)s? ?[:：]?\s?$|"
     r"[▶►➤→>»*•\-–\[( ]{0,4}(?:read|see|watch|listen|lire|à lire|voir|lesen|lea|lee|leer|leia|veja|saiba|leggi|"
     r"guarda|lees|läs|les|læs|zobacz|czytaj|przeczytaj|читайте|смотрите|baca|simak|oku|xem|đọc|"
     r"यह भी|ये भी|इसे भी|اقرأ|شاهد|یہ بھی|مزید|あわせて読み)(?: ?(?:also|more|next|too|aussi|encore|auch|mehr|"
