@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from random import Random
 
 from aiohttp import web
 
@@ -22,10 +23,13 @@ BAD = ("slow", "failing", "moved", "never ending")
 STORIES = 20
 _SLOW_SECONDS = 2.0
 _OUT = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
-_SENTENCE = (
-    "The {place} council heard on day {day} that bridge {number} of source {source} will be closed for {hours} hours, "
-    "and that nobody who lives beyond it was asked. "
-)
+_WORDS = [
+    "river", "council", "bridge", "market", "school", "winter", "doctor", "harvest", "window", "letter", "garden",
+    "engine", "harbour", "village", "teacher", "minister", "library", "festival", "hospital", "station", "farmer",
+    "journey", "evening", "mountain", "painter", "captain", "kitchen", "winner", "orchard", "voter", "lantern",
+    "railway", "forest", "museum", "budget", "coast", "tenant", "copper", "island", "singer", "verdict", "border",
+    "theatre", "bakery", "signal",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,15 @@ def feed_of(source: int, stories: int = STORIES) -> bytes:
     """A feed of about 45 KB whose stories no other source has."""
     items = []
     for number in range(stories):
-        body = "".join(
-            "<p>"
-            + _SENTENCE.format(place=f"Ranipur{source}", day=day, number=number, source=source, hours=day * 3) * 2
-            + "</p>"
-            for day in range(1, 8)
-        )
+        # Words of their own for each story: a paper does not print one story five hundred times.
+        chance = Random(f"{source}/{number}")
+        body = "".join(f"<p>{' '.join(chance.choices(_WORDS, k=45)).capitalize()}.</p>" for _ in range(7))
         out = format_datetime(_OUT - timedelta(minutes=number))
         items.append(
-            f"<item><title>Bridge {number} in Ranipur{source} is closed</title>"
+            f"<item><title>{' '.join(chance.choices(_WORDS, k=8)).capitalize()}</title>"
             f"<link>https://paper{source}.example/story/{number}</link><guid>s{source}-{number}</guid>"
             f"<pubDate>{out}</pubDate><category>National</category>"
-            f"<description>Bridge {number} of {source} stays shut until the council has met again.</description>"
+            f"<description>{' '.join(chance.choices(_WORDS, k=16)).capitalize()}.</description>"
             f"<content:encoded><![CDATA[{body}]]></content:encoded></item>"
         )
     return (
