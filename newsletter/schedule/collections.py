@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -49,9 +50,16 @@ class Collections:
             raise failed
         rows = await self._store.read_async(sources.list_sources)
         wanted = self._configuration.schedules.sources
-        for name in due_sources(rows, wanted, self._clock()):
+        now, before = self._clock(), {row.name: row.last_attempt_at for row in rows}
+        for name in due_sources(rows, wanted, now):
+            if name in self._under_way or not await self._claimed(name, wanted[name], before.get(name), now):
+                continue
             self._start(name, partial(self._collect, name, wanted[name]))
         self._start(_PICTURES, self._illustrate)
+
+    async def _claimed(self, name: str, source: Source, before: datetime | None, now: datetime) -> bool:
+        """Whether this attempt is ours: two processes on one store ask each source once."""
+        return await self._store.write_async(sources.claim, name, source.kind, source.location, before=before, now=now)
 
     def _start(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Begin this in a task of its own, unless it is under way."""

@@ -113,6 +113,19 @@ def request_poll(connection: Connection, name: str, kind: str, location: str, no
     return _source(connection.execute(select(sources).where(sources.c.name == name)).one())
 
 
+def claim(
+    connection: Connection, name: str, kind: str, location: str, *, before: datetime | None, now: datetime
+) -> bool:
+    """Take the next attempt at a source, last attempted at ``before``; False where another process has taken it."""
+    unchanged = sources.c.last_attempt_at.is_(None) if before is None else sources.c.last_attempt_at == before
+    taken = connection.execute(update(sources).where(sources.c.name == name, unchanged).values(last_attempt_at=now))
+    if taken.rowcount or before is not None:
+        return taken.rowcount > 0
+    row = {"name": name, "kind": kind, "location": location, "last_attempt_at": now}
+    first = insert_ignoring_conflicts(connection, sources).values(row).returning(sources.c.name)
+    return connection.execute(first).one_or_none() is not None
+
+
 def error_body(connection: Connection, name: str) -> bytes:
     """The bytes (at most 64 KiB) that a source's last error was about; b"" where there was none, or none were had."""
     return connection.execute(select(sources.c.error_body).where(sources.c.name == name)).scalar() or b""

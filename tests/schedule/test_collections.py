@@ -112,3 +112,16 @@ async def test_closing_ends_what_is_under_way(collections: Collections) -> None:
     await collections.start_due()
     await asyncio.wait_for(collections.close(), 10)
     await asyncio.wait_for(collections.idle(), 1)
+
+
+async def test_two_processes_on_one_store_ask_each_source_once(
+    collections: Collections, publisher: Publisher, store: Store, store_url: str, parser: Parser, tmp_path: Path
+) -> None:
+    with Store.open(store_url) as other_store:
+        async with Fetcher(jitter=timedelta()) as fetcher:
+            other = Collections(load(tmp_path / "schedules.yaml", {}), other_store, fetcher, parser, clock)
+            await asyncio.gather(collections.start_due(), other.start_due())
+            await until(lambda: len(store.read(articles.list_articles, source="front")) == 1)
+            asked = [request.path for request in publisher.asked]
+            assert (asked.count("/feed"), asked.count("/endless")) == (1, 1)
+            await other.close()
