@@ -109,7 +109,7 @@ def show(
         if name not in _ELSEWHERE and value not in ("", (), None):
             typer.echo(f"{name.replace('_', ' ')}: {cell(value)}")
     for image in article.images:
-        typer.echo(f"image: {image.url} {image.caption}".rstrip())
+        typer.echo(" ".join(filter(None, ("image:", image.url, image.caption))))
     for one in revisions:
         typer.echo(f"revision {one['revision']}: {cell(one['kind'])}, seen {cell(one['seen_at'])}")
     for one in merges:

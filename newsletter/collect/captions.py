@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
+from newsletter.collect.boilerplate import normalised
 from newsletter.collect.dump_paragraphs import ends_sentence, words_in
+from newsletter.model import Picture
 
 _MOST_WORDS = 70
 _AGENCY = (
@@ -23,17 +26,28 @@ _WORD = (
 _AT_START = re.compile(rf"[(\[]?\s?{_WORD}\s?(?:[:：|©=/…]|\.\.\.| by )", re.IGNORECASE)
 _AT_END = re.compile(
     rf"(?:[.|)।。”\"]|\s[-–—]|\s{{2}})\s?[(\[]?\s?(?i:{_WORD})\s?(?:[:：©]|\s[|]\s?|\sby\s).{{2,90}}$"
-    rf"|[(\[]\s?(?:AP Photo|Photo by|Courtesy|Handout|Provided by|Contributed|Foto|"
+    rf"|[(\[]\s?(?:AP Photo|Photo by|[Pp]hoto |foto |Courtesy|Handout|Provided by|Contributed|Foto|"
     rf"{_AGENCY}\s?[/)]).{{0,80}}[)\]]\.?$"
     rf"|[(\[][^()\[\]]{{2,60}}\s?(?:/|via|for|\|)\s?(?:{_AGENCY}|[A-Z][^()\[\]]{{2,50}})[)\]]\.?$"
     rf"|(?:\||/|via|VIA|©)\s?{_AGENCY}(?:\s?(?:/|via|VIA)\s?{_AGENCY})*\.?$"
-    rf"|©\s?[^.]{{2,80}}$",
+    rf"|©\s?[^.]{{2,80}}$"
+    rf"|[.!?”»\"]\s(?:Beeld|Foto|Photo|Bild)s? (?:[^\W\d_a-z][\w'’.-]+ ?){{1,4}}$",
 )
 _ONLY_NAMES = re.compile(
     rf"(?:[^\W\d_][\w.'’-]{{0,24}} ){{0,4}}[^\W\d_][\w.'’-]{{0,24}}\s?/\s?{_AGENCY}(?:\s?/\s?[\w ]{{2,30}})?\.?$|"
     rf"(?:AP|File|AFP|PTI) [Pp]hoto(?:/.{{2,60}})?$|"
     rf"(?:Getty Images|GETTY IMAGES|Shutterstock|Alamy|iStock|Unsplash|picture alliance|imago)(?: ?/ ?[\w ]{{2,40}})?$"
 )
+# A credit in capitals after the last sentence: "… on Thursday. PABLO LASAOSA".
+_AFTER_SENTENCE = re.compile(r"[.!?”»\"] (?=([^\W\d_a-z][^.!?]{5,70})$)")
+_SHORTEST = 4
+_LABEL = 6  # words of a button between the two copies of a caption
+_MOST_PICTURES = 10
+_WHOSE = re.compile(
+    rf"^\W*(?:{_WORD}\s?(?:[:：|©=/…]|\.\.\.|\sby\s)\W*)?(?P<whose>.*?)[\s)\]|]*$",
+    re.IGNORECASE,
+)
+_IN_BRACKETS = re.compile(r"[(\[][^()\[\]/]{2,60}(?:/| via | for )[^()\[\]]{2,60}[)\]]\.?$")
 _FILE = re.compile(r"(?:\.|,)\s(?:File|FILE|File photo|file photo|Archivo|Archiv|Arquivo|Archives)\.?$")
 
 
@@ -41,7 +55,13 @@ def is_credit(text: str) -> bool:
     """Whether ``text`` only says whose a picture is: "Photo Credit: AP", "Jane Doe/Getty Images"."""
     if words_in(text) > 14 or len(text) > 120:
         return False
-    return bool(_AT_START.match(text) or _ONLY_NAMES.match(text))
+    if label := _AT_START.match(text):
+        long = [word for word in text[label.end() :].split() if len(word) > 3]
+        return sum(word[:1].islower() for word in long) * 2 <= len(long)  # names, not the title of a gallery
+    in_capitals = (
+        text.isupper() and text.count("/") == 1 and 2 <= words_in(text) <= 6 and not any(map(str.isdigit, text))
+    )
+    return in_capitals or bool(_ONLY_NAMES.match(text) or _IN_BRACKETS.match(text))
 
 
 def is_caption(text: str) -> bool:
@@ -50,7 +70,72 @@ def is_caption(text: str) -> bool:
         return False
     if _AT_START.match(text) and words_in(text) <= 45:
         return True
-    return bool(_AT_END.search(text[-160:]) or _FILE.search(text[-24:]))
+    return bool(_AT_END.search(text[-160:]) or _FILE.search(text[-24:]) or _in_capitals(text) >= 0)
+
+
+def _in_capitals(text: str) -> int:
+    """Where a credit in capitals begins after the last sentence of ``text``, -1 if none does."""
+    for match in _AFTER_SENTENCE.finditer(text, max(0, len(text) - 90)):
+        tail = match[1]
+        letters = sum(one.isalpha() for one in tail)
+        if tail.isupper() and 2 <= words_in(tail) <= 9 and letters * 10 >= 7 * len(tail) and not ends_sentence(tail):
+            return match.end()
+    return -1
+
+
+def pictures_of(texts: Sequence[str], positions: Collection[int]) -> tuple[Picture, ...]:
+    """What ``captions_among`` found, in order, as pictures without an address: each caption once, at most ten.
+
+    Short lines that stood twice, or between the two copies of a caption, are buttons and no captions.
+    """
+    found: list[Picture] = []
+    for at in sorted(positions):
+        line = texts[at]
+        if words_in(line) < _SHORTEST and not is_caption(line) and not is_credit(line):
+            continue
+        if 0 < at < len(texts) - 1 and words_in(line) <= _LABEL and _same_twice(texts[at - 1], texts[at + 1]):
+            continue
+        one = _picture(line)
+        if not one.caption:  # a line that only says whose the picture above is
+            if found and one.credit and not found[-1].credit:
+                found[-1] = replace(found[-1], credit=one.credit)
+            continue
+        known = next((at for at, other in enumerate(found) if _same_caption(one.caption, other.caption)), None)
+        if known is None:
+            found.append(one)
+        else:
+            other = found[known]
+            shorter = min((one.caption, other.caption), key=len) if one.credit != other.credit else other.caption
+            found[known] = replace(other, caption=shorter, credit=other.credit or one.credit)
+    return tuple(found[:_MOST_PICTURES])
+
+
+def _picture(line: str) -> Picture:
+    if is_credit(line) and (whole := _WHOSE.match(line)):
+        return Picture(url="", credit=_tidy(whole["whose"]))
+    at = -1
+    if not _AT_START.match(line):
+        start = max(0, len(line) - 160)
+        match = _AT_END.search(line[start:])
+        at = start + match.start() if match else _in_capitals(line)
+        if match and line[at] in '.。।!?”»"':
+            at += 1
+    if at < 0:
+        caption = line
+        if label := _AT_START.match(line):
+            caption = line[label.end() :]
+        return Picture(url="", caption=_tidy(caption))
+    whose = _WHOSE.match(line[at:])
+    return Picture(url="", caption=_tidy(line[:at]), credit=_tidy(whose["whose"]) if whose else "")
+
+
+def _tidy(text: str) -> str:
+    return text.strip(" |–—-([").strip()[:600]
+
+
+def _same_caption(one: str, other: str) -> bool:
+    one, other = normalised(one), normalised(other)
+    return one == other or (min(len(one), len(other)) >= 12 and (one.startswith(other) or other.startswith(one)))
 
 
 def captions_among(texts: Sequence[str], *, within_story: bool) -> set[int]:
@@ -65,12 +150,18 @@ def captions_among(texts: Sequence[str], *, within_story: bool) -> set[int]:
             found.add(position)
             before = texts[position - 1] if position else ""
             # What stands over a lone credit is the caption, where it is short enough to be one.
-            if position - 1 not in found and before and _could_be_caption(before, within_story):
+            # One in brackets belongs to what stands before it, whether that is a sentence or not.
+            own = within_story and not _IN_BRACKETS.match(text)
+            if position - 1 not in found and before and _could_be_caption(before, own):
                 found.add(position - 1)
         elif is_caption(text):
             found.add(position)
         if after and words_in(text) <= _MOST_WORDS and len(text) >= 2 and _same_twice(text, after):
             found.update((position, position + 1))
+        beyond = texts[position + 2] if position + 2 < len(texts) else ""
+        between = 0 < words_in(after) <= _LABEL and not ends_sentence(after)
+        if between and _SHORTEST <= words_in(text) <= _MOST_WORDS and _same_twice(text, beyond):
+            found.update((position, position + 1, position + 2))  # with a button between: "View image"
     return found
 
 
@@ -89,4 +180,4 @@ def _could_be_caption(text: str, within_story: bool) -> bool:
     words = words_in(text)
     if not ends_sentence(text):
         return words <= 40
-    return not within_story and words <= 24 and text.count(". ") == 0
+    return not within_story and words <= 24 and text.count(". ") == 0 and text[-1:] not in '”»"'

@@ -12,12 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from newsletter.collect.dump_page import authors_box
 from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, is_numbered, words_in
 from newsletter.collect.dump_shapes import ADDRESS, STORY, Shape, is_loose, recurring_topics, shapes_of
-from newsletter.collect.site_voice import LIKELY, is_label, is_prose, topics_of, voice_of
+from newsletter.collect.site_voice import LIKELY, READER, addresses_reader, is_label, is_prose, topics_of, voice_of
 from newsletter.collect.site_words import OF_SITE
 
 _FARTHEST = 400  # paragraphs in which a story may go on after the site's words
+_FEW_WORDS = 5
+_SURELY_SHARED, _MOST_LOOKED = 2, 6
+_LONGEST_NAME = 3
+_SENTENCE = 18
 _ISOLATED = 4  # between narrative paragraphs, the site must be plainer still
 _OPENING_QUOTES = '“«„"‘「—'
 _TELLING_WORD = re.compile(r"[^\W\d_]{5,}|[\u3040-\u30ff\u3400-\u9fff]{2}")
@@ -33,11 +38,15 @@ _BYLINE_END = re.compile(
 )
 
 
+_TITLES = {Shape.LABEL, Shape.ITEM, Shape.MARK, Shape.SITE}
 _ENDS = {Shape.COMMENTS, Shape.OTHERS, Shape.SITE}
 
 
-def story_of(paragraphs: Sequence[Paragraph], *, about: Sequence[str], zone: str = "UTC") -> list[Paragraph]:
+def story_of(
+    paragraphs: Sequence[Paragraph], *, about: Sequence[str], authors: Sequence[str] = (), zone: str = "UTC"
+) -> list[Paragraph]:
     """The paragraphs that belong to the story; ``about`` are its headline and standfirst."""
+    paragraphs = paragraphs[: authors_box(paragraphs, authors)]
     topics = topics_of(about) | recurring_topics(paragraphs)
     shapes = shapes_of(paragraphs, topics, zone)
     if is_loose(paragraphs, shapes):
@@ -81,11 +90,13 @@ def _resumes(
         after = paragraphs[position + 1].text
         if shapes[position + 1] in STORY and words_in(after) >= 4 and not voice_of(after).strength(topics):
             return True
+    if shapes[position] is Shape.COMMENTS:
+        return _goes_on_below_rules(paragraphs, shapes, position, topics, about)
     others = False
     for at in range(position, min(len(shapes), position + _FARTHEST)):
         shape = shapes[at]
         if shape is Shape.COMMENTS:
-            return False
+            return _goes_on_below_rules(paragraphs, shapes, at, topics, about)
         others = others or shape is Shape.OTHERS
         if shape not in STORY or voice_of(paragraphs[at].text).strength(topics) >= LIKELY:
             continue
@@ -108,6 +119,29 @@ def _resumes(
         ):
             return words_in(paragraphs[at].text) >= 8
     return False
+
+
+def _goes_on_below_rules(
+    paragraphs: Sequence[Paragraph],
+    shapes: Sequence[Shape],
+    position: int,
+    topics: frozenset[str],
+    about: Sequence[str],
+) -> bool:
+    """Whether the story goes on below a heading of comments and the site's rules for them, without any comment.
+
+    A comment has a name or a date over it; the story's next paragraphs stand one below the other.
+    """
+    at = position + 1
+    while at < len(shapes) and shapes[at] in {Shape.SITE, Shape.COMMENTS}:
+        at += 1
+    heads = at < len(shapes) and shapes[at] is Shape.LABEL and words_in(paragraphs[at].text) > _LONGEST_NAME
+    at += heads
+    if at == position + 1 + heads or _run(paragraphs, shapes, at, topics) < 1 + heads:
+        return False
+    below = [one for one in range(at, min(at + _MOST_LOOKED, len(shapes))) if shapes[one] in STORY]
+    shared = sum(_shared_words(paragraphs, shapes, position, one, about) for one in below)
+    return shared >= 1 and (len(below) > 1 or shared >= _SURELY_SHARED)
 
 
 def _run(paragraphs: Sequence[Paragraph], shapes: Sequence[Shape], at: int, topics: frozenset[str]) -> int:
@@ -153,11 +187,15 @@ def _within(paragraphs: Sequence[Paragraph], shapes: Sequence[Shape], topics: fr
         shape = shapes[position]
         if shape is Shape.OTHERS:  # with the titles under it
             position += 1
-            while position < len(shapes) and shapes[position] in {Shape.LABEL, Shape.ITEM, Shape.MARK, Shape.SITE}:
+            while position < len(shapes) and (
+                shapes[position] in _TITLES or _is_title_asking(paragraphs, shapes, position)
+            ):
                 position += 1
             continue
         if shape in STORY or (shape is Shape.LABEL and not _among_site(shapes, position)):
-            if shape is not Shape.PROSE or not _site_nearby(paragraphs, shapes, position, topics):
+            if shape is not Shape.PROSE or not (
+                _site_nearby(paragraphs, shapes, position, topics) or _in_box(paragraphs, shapes, position, topics)
+            ):
                 kept.append(position)
         elif (shape is Shape.ITEM and position not in of_site) or (
             shape is Shape.SITE and _is_isolated(paragraphs, shapes, position, topics)
@@ -172,6 +210,32 @@ def _among_site(shapes: Sequence[Shape], position: int) -> bool:
     before = shapes[position - 1] if position else None
     after = shapes[position + 1] if position + 1 < len(shapes) else None
     return Shape.SITE in {before, after} and not (before in STORY and after in STORY)
+
+
+def _is_title_asking(paragraphs: Sequence[Paragraph], shapes: Sequence[Shape], position: int) -> bool:
+    """Whether a question stands among titles of other stories, as one of them."""
+    text = paragraphs[position].text
+    among = shapes[position - 1] in _TITLES and position + 1 < len(shapes) and shapes[position + 1] in _TITLES
+    return among and text.endswith("?") and words_in(text) <= 14
+
+
+def _in_box(paragraphs: Sequence[Paragraph], shapes: Sequence[Shape], position: int, topics: frozenset[str]) -> bool:
+    """Whether a line stands in one of the site's boxes: long and no sentence between its words, or a sentence below
+    them to the reader, or a short question over them."""
+    text = paragraphs[position].text
+    if text.rstrip().endswith((":", "：")) or not 0 < position < len(shapes) - 1:
+        return False
+    before, after = shapes[position - 1], shapes[position + 1]
+    if text.endswith("?") and words_in(text) <= _FEW_WORDS:  # "Enjoying this story?"
+        return after is Shape.SITE
+    if ends_sentence(text):
+        at = position - 1
+        while at > 0 and shapes[at] is Shape.LABEL:
+            at -= 1
+        return (
+            shapes[at] is Shape.SITE and addresses_reader(text) and READER not in topics and words_in(text) <= _SENTENCE
+        )
+    return before is Shape.SITE and after is Shape.SITE
 
 
 def _site_nearby(
@@ -238,7 +302,7 @@ def _without_tail(
     paragraphs: Sequence[Paragraph], shapes: Sequence[Shape], kept: list[int], topics: frozenset[str]
 ) -> list[int]:
     """``kept`` up to the last paragraph that is the story's: labels and doubtful sentences after it go."""
-    told = max((n for n in kept if shapes[n] in STORY), default=0)
+    told = max((n for n in kept if shapes[n] in STORY and not paragraphs[n].text.endswith((":", "："))), default=0)
     signed = [n for n in kept if n < told and shapes[n] is Shape.LABEL and _is_signature(paragraphs[n].text)]
     kept = list(kept)
     while kept:
@@ -277,7 +341,7 @@ def _is_motto(text: str) -> bool:
 
 def _is_signature(text: str) -> bool:
     words = text.split()
-    if text.isupper() or text.endswith((":", "：")):
+    if text.isupper() or ":" in text or "：" in text:
         return False
     return len(words) <= 7 and not any(word[:1].islower() for word in words if len(word) > 3) and not is_numbered(text)
 

@@ -12,7 +12,7 @@ from newsletter.collect.captions import captions_among, is_caption, is_credit
 from newsletter.collect.dump_bylines import is_person, is_role, read_byline
 from newsletter.collect.dump_headline import SECTIONS, dated, find_headline, is_members_mark, repeats
 from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, is_numbered, words_in
-from newsletter.collect.published_line import DateLine, guessed_letters, places_of
+from newsletter.collect.published_line import DateLine, guessed_letters, is_date_label, places_of
 from newsletter.collect.site_voice import (
     heads_comments,
     heads_other_stories,
@@ -25,8 +25,10 @@ from newsletter.collect.site_voice import (
 )
 
 _BELOW = 22  # lines below it that may still be of the header
+_LONGEST_LABEL = 24
 _MOST_BUTTONS = 12
 _MOST_BETWEEN = 3  # narrative lines between headline and date: a standfirst, perhaps a caption
+_AGENCY_LETTERS = re.compile(r"[A-Z]{2,4}")
 _TITLE_TAIL = re.compile(r"\s+[|–—-]\s+[^|–—]{2,40}$")
 
 
@@ -45,6 +47,7 @@ class Header:
     updated_at: datetime | None = None
     members: bool = False
     guessed: str = ""
+    captions: tuple[int, ...] = ()  # where they stand
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class _Found:
     members: bool = False
     section: str = ""
     guessed: str = ""
+    captions: list[int] = field(default_factory=list)
 
 
 def read_header(paragraphs: Sequence[Paragraph], *, zone: str, language: str = "") -> Header:
@@ -91,8 +95,10 @@ def read_header(paragraphs: Sequence[Paragraph], *, zone: str, language: str = "
         if at in dates:
             _take_date(found, dates[at])
             found.guessed = found.guessed or guessed_letters(one.text, zone)
-        elif at in captions or is_credit(one.text) or repeats(one.text, headline):
+        elif repeats(one.text, headline):
             pass
+        elif at in captions or is_credit(one.text):
+            found.captions.append(at)
         elif one.text.casefold() in SECTIONS:
             found.section = found.section or one.text
         elif (byline := read_byline(one.text, sure=_beside(at, last, dates))) is not None:
@@ -117,14 +123,29 @@ def read_header(paragraphs: Sequence[Paragraph], *, zone: str, language: str = "
             else:
                 standfirst.append(one.text)
         elif is_caption(one.text):
-            pass
-        elif words_in(one.text) >= 5 or ends_sentence(one.text):
+            found.captions.append(at)
+        elif (words_in(one.text) >= 5 and (not standfirst or words_in(one.text) > 6)) or ends_sentence(one.text):
             standfirst.append(one.text)
         at += 1
     header = Header(
         headline, at, " ".join(standfirst[:2]), section=found.section, members=found.members, guessed=found.guessed
     )
     return _completed(header, found)
+
+
+def dates_joined(paragraphs: Sequence[Paragraph], zone: str, language: str) -> list[Paragraph]:
+    """``paragraphs`` with a date put behind the word that stood on the line above it: "UPDATED", "Published"."""
+    found: list[Paragraph] = []
+    for one in paragraphs:
+        label = found[-1].text if found else ""
+        if 0 < len(label) <= _LONGEST_LABEL and words_in(label) <= 2 and is_date_label(label):
+            line = dated(one, zone, language)
+            if line is not None and not line.labelled:
+                text = f"{label} {one.text}"
+                found[-1] = replace(one, text=text, lines=(text,))
+                continue
+        found.append(one)
+    return found
 
 
 def _last_of_header(paragraphs: Sequence[Paragraph], headline: int, dates: dict[int, DateLine]) -> int:
@@ -169,7 +190,9 @@ def _is_aside(one: Paragraph, found: _Found | None) -> bool:
         return True
     if is_button(text, none) or voice_of(text).strength() >= (3 if is_prose(text) else 2):
         return True
-    return words_in(text) <= 8 and bool(re.search(r"\S+@\S+|(?:^|\s)@\w+|^\W*\d[\d,.]*\s?\w{0,12}$|\b\d+[ -]min", text, re.I))
+    return words_in(text) <= 8 and bool(
+        re.search(r"\S+@\S+|(?:^|\s)@\w+|^\W*\d[\d,.]*\s?\w{0,12}$|\b\d+[ -]min", text, re.IGNORECASE)
+    )
 
 
 def _stands_first(paragraphs: Sequence[Paragraph], at: int, captions: set[int]) -> bool:
@@ -229,7 +252,10 @@ def _take_date(found: _Found, line: DateLine) -> None:
 def _completed(header: Header, found: _Found) -> Header:
     """``header`` with names told apart from places, and times put in order."""
     authors, places = list(found.authors), list(found.places)
+    authors_known = bool(authors) or any(is_person(name) for name in found.maybe)
     for name in found.maybe:
+        if authors_known and _AGENCY_LETTERS.fullmatch(name):
+            continue
         if is_person(name) and not authors:
             authors.append(name)
         elif not is_person(name) or name.isupper() or "/" in name:
@@ -241,4 +267,5 @@ def _completed(header: Header, found: _Found) -> Header:
         dateline=places_of(places[0]) if places else "",
         published_at=published,
         updated_at=updated,
+        captions=tuple(found.captions),
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from newsletter.collect.captions import captions_among
 from newsletter.collect.dump_bylines import is_person, read_byline
-from newsletter.collect.dump_menu import lines_above
+from newsletter.collect.dump_menu import is_standfirst, lines_above
 from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, words_in
 from newsletter.collect.published_line import DateLine, read_date_line
 from newsletter.collect.site_voice import is_advertisement_mark, is_button, is_prose, voice_of
@@ -60,7 +61,7 @@ def find_headline(paragraphs: Sequence[Paragraph], *, zone: str, language: str) 
         rest = paragraphs[position + 1 : position + 6]
         if not rest:
             break
-        if one.text.casefold() in _HOME:
+        if one.text.casefold() in _HOME - SECTIONS:
             continue
         trail = [part for part in _SEPARATORS.split(one.text) if part]
         if len(trail) > 1 and all(words_in(part) <= 3 for part in trail[:-1]) and _is_trail(trail, one.text, rest):
@@ -73,7 +74,7 @@ def find_headline(paragraphs: Sequence[Paragraph], *, zone: str, language: str) 
             site_above = True
         elif (
             is_members_mark(one.text)
-            or (site_above and _goes_on_above(one.text))
+            or (site_above and not begins and _goes_on_above(one.text))
             or (dated(one, zone, language) is not None and words_in(one.text) <= 10 and not is_prose(rest[0].text))
         ):
             pass
@@ -137,8 +138,12 @@ def _is_over(text: str, rest: Sequence[Paragraph], zone: str, language: str) -> 
     """Whether a word or two stand over a headline that date or byline follow: a section, in any language."""
     if words_in(text) > 2 or len(rest) < 2 or any(one.isdigit() for one in text) or text.endswith(("?", "!", ".")):
         return False
+    captions = captions_among([one.text for one in rest], within_story=False) - {0}
+    rest = [one for at, one in enumerate(rest) if at not in captions]
+    if len(rest) < 2:
+        return False
     below = [dated(one, zone, language) is not None or read_byline(one.text, sure=False) is not None for one in rest]
-    if below[0] or words_in(rest[0].text) > _LONGEST_HEADLINE:
+    if below[0] or words_in(rest[0].text) > _LONGEST_HEADLINE or is_standfirst(rest[0].text, text):
         return False
     return any(below[1:3]) or (is_person(rest[1].text) and any(below[1:]))
 

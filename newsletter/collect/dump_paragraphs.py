@@ -175,7 +175,12 @@ def _goes_on(line: str, after: str, width: int, *, headline: bool) -> bool:
         if _SMALL_BYLINE.match(after):
             return False
         return (
-            lower and not ends_sentence(line) and len(line) < _WIDEST and len(after.split()) > 1 and not _is_small(line)
+            lower
+            and not ends_sentence(line)
+            and len(line) < _WIDEST
+            and (headline or len(after) >= _NARROWEST or ends_sentence(after))  # not the items of a menu
+            and len(after.split()) > 1
+            and not _is_small(line)
         )
     if _UNSPACED.search(line[-1:]) and _UNSPACED.search(after[:1]):
         return len(line) >= width - 2 and not (headline and len(after) >= width - 2)

@@ -28,6 +28,7 @@ from newsletter.collect.site_voice import (
 _FIRST = 3
 _LOOKED_AT = 400  # paragraphs that may show what a story is about
 _MOST_POINTERS = 3
+_FEWEST_LINKS, _LONGEST_LINK = 3, 8
 ADDRESS = re.compile(r"\S+@\S+\.\S+|(?:^|\s)@\w{3,}|https?://\S+|\bwww\.\S+")
 
 
@@ -86,6 +87,8 @@ def _shape(one: Paragraph, topics: frozenset[str], zone: str) -> Shape:
     if one.verse:
         links = any(is_button(line, topics) or heads_other_stories(line, topics) for line in one.lines)
         return Shape.SITE if links or voice_of(text).strength(topics) >= PLAIN else Shape.STANZA
+    if _is_link_row(text):
+        return Shape.SITE
     if heads_comments(text, topics):
         return Shape.COMMENTS
     if heads_other_stories(text, topics):
@@ -105,6 +108,16 @@ def _shape(one: Paragraph, topics: frozenset[str], zone: str) -> Shape:
     return Shape.PROSE if is_prose(text) else Shape.LABEL
 
 
+def _is_link_row(text: str) -> bool:
+    """Whether ``text`` is a row of links: "Contact us | Advertise | Terms"."""
+    parts = text.split(" | ")
+    return (
+        len(parts) >= _FEWEST_LINKS
+        and all(words_in(part) <= _LONGEST_LINK for part in parts)
+        and not ends_sentence(text)
+    )
+
+
 def recurring_topics(paragraphs: Sequence[Paragraph]) -> frozenset[str]:
     """Notions of sites that the first narrative paragraphs keep coming back to, in nobody's voice."""
     seen: list[str] = []
@@ -114,6 +127,8 @@ def recurring_topics(paragraphs: Sequence[Paragraph]) -> frozenset[str]:
         if is_button(one.text, none) or heads_comments(one.text, none) or heads_other_stories(one.text, none):
             break
         voice = voice_of(one.text)
+        if is_pointer(one.text) or (voice.to_reader and voice.strength() >= LIKELY):
+            continue
         if is_prose(one.text) and told < _FIRST and not voice.concepts:
             told += 1
             seen.extend([READER, READER] if addresses_reader(one.text) else [])

@@ -6,7 +6,7 @@ where the text ends and what does not belong to it; a source's ``ignore`` patter
 (``boilerplate``) are taken out before.
 
 Kept as the story's own: closing credits such as "(With inputs from agencies)", corrections, signatures of letters.
-Captions have no picture to stand under and are left out.
+Captions are kept as pictures that have no address, and so are never shown.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from collections.abc import Sequence
 from html import escape
 
 from newsletter.collect.boilerplate import normalised
+from newsletter.collect.captions import captions_among, pictures_of
 from newsletter.collect.datelines import dateline_of
 from newsletter.collect.dump_body import is_subheading, story_of
-from newsletter.collect.dump_header import Header, read_header
+from newsletter.collect.dump_header import Header, dates_joined, read_header
+from newsletter.collect.dump_page import repeated_labels
 from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, paragraphs_of, words_in
 from newsletter.collect.plain_text import one_line, paragraphs
 from newsletter.collect.teaser import teaser_of
 from newsletter.errors import SourceError
-from newsletter.model import Access, IncomingArticle
+from newsletter.model import Access, IncomingArticle, Picture
 
 _MAX_BODY_TEXT = 100_000
 _TAGS = re.compile(
@@ -33,8 +35,11 @@ _TAGS = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN_TAGS = re.compile(r"\s*(?:[,،、;|•·]|\s/\s|(?<=\w)/(?=\w))\s*")
-# A place in capitals with province and country behind it, which "datelines" leaves alone.
-_CAPITAL_PLACE = re.compile(r"([A-Z][A-Z .'-]{2,40}(?:, [A-Z][\w .'-]{2,30}){1,2}) ?[—–-] ")
+# A place in capitals with province and country behind it, which "datelines" leaves alone; the same in small letters.
+_CAPITAL_PLACE = re.compile(
+    r"((?:[A-Z][a-z]+ ?){1,3}, (?:[A-Z][a-z]+ ?){1,3})(?<! ) [—–] (?=[A-Z“‘])"
+    r"|([A-Z][A-Z .'-]{2,40}(?:, [A-Z][\w .'-]{2,30}){1,2}) ?[—–-] "
+)
 _GUESSED = "{} of its time may mean several zones, none the source's: the commonest was taken (set timezone: there)"
 
 
@@ -58,6 +63,7 @@ def read_dump(
     whole = without(paragraphs_of(text), ignore)
     if not whole:
         raise SourceError("the file has no headline", where=name, remedy="Write it on the first line")
+    whole = dates_joined(whole, zone, language)
     found, header, body = _parts(_of_this_page(whole, repeated), zone, language)
     if not body and repeated:  # a page on which everything recurs is a story all the same
         found, header, body = _parts(whole, zone, language)
@@ -76,6 +82,7 @@ def read_dump(
         language=language,
         published_at=header.published_at,
         updated_at=header.updated_at,
+        images=_pictures(found, header, body),
         body_html=body_html,
         body_text=body_text,
         access=Access.MEMBERS if header.members else Access.FREE,
@@ -85,14 +92,31 @@ def read_dump(
 
 
 def _of_this_page(found: list[Paragraph], repeated: frozenset[str]) -> list[Paragraph]:
-    return [one for number, one in enumerate(found) if number == 0 or normalised(one.text) not in repeated]
+    buttons = repeated_labels(found)
+    return [
+        one
+        for number, one in enumerate(found)
+        if number == 0 or (normalised(one.text) not in repeated and number not in buttons)
+    ]
 
 
 def _parts(found: list[Paragraph], zone: str, language: str) -> tuple[list[Paragraph], Header, list[Paragraph]]:
     """``found``, its header, and the paragraphs of its story."""
     header = read_header(found, zone=zone, language=language)
-    body = story_of(found[header.begins :], about=(header.headline, header.standfirst), zone=zone)
+    body = story_of(
+        found[header.begins :], about=(header.headline, header.standfirst), authors=header.authors, zone=zone
+    )
     return found, header, body
+
+
+def _pictures(found: Sequence[Paragraph], header: Header, body: Sequence[Paragraph]) -> tuple[Picture, ...]:
+    """The captions above the story and within it."""
+    own = {id(one) for one in body}
+    end = max((at for at, one in enumerate(found) if id(one) in own), default=header.begins - 1) + 1
+    texts = [one.text if not one.verse else "" for one in found[:end]]
+    within = captions_among(texts[header.begins :], within_story=True)
+    positions = {at + header.begins for at in within if id(found[at + header.begins]) not in own}
+    return pictures_of(texts, positions | set(header.captions))
 
 
 def without(found: list[Paragraph], ignore: Sequence[str]) -> list[Paragraph]:
@@ -119,7 +143,7 @@ def _tags(found: Sequence[Paragraph]) -> tuple[str, ...]:
 def _place_opening(paragraph: str) -> str:
     opening = paragraph[:200].replace("--", " — ", 1)
     match = _CAPITAL_PLACE.match(opening)
-    return dateline_of(opening) or (match[1] if match else "")
+    return dateline_of(opening) or ((match[1] or match[2]) if match else "")
 
 
 def as_html(body: Sequence[Paragraph]) -> str:

@@ -131,7 +131,7 @@ def _part(message: EmailMessage, kind: str) -> str:
         charset = part.get_content_charset() or "utf-8"
         try:
             text = payload.decode(charset)
-        except (LookupError, UnicodeDecodeError):
+        except (LookupError, ValueError):  # a charset that is none, or not that of these bytes
             try:
                 text = payload.decode("utf-8")
             except UnicodeDecodeError:

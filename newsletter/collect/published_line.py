@@ -44,6 +44,10 @@ _AROUND = frozenset({
     "leestijd", "views", "को", "पर", "बजे", "समय", "tarihinde", "tanggal", "stand", "في", "dia", "das", "vers", "o",
     "at:", "ist",
 })  # fmt: skip
+_WITHIN_NAMES = frozenset({
+    "de", "da", "do", "dos", "das", "del", "la", "le", "van", "von", "and", "y", "e", "et", "und", "&", "of", "al",
+    "bin", "el", "di", "in",
+})  # fmt: skip
 _READ_TIME = re.compile(
     r"\b\d{1,3}[\s-]?(?:min(?:s|ute|utes|utos|uten|uti|uut)?\b\.?|мин\w*|分钟|分)(?:[\s-]{1,2}(?:read|de lecture|"
     r"de leitura|"
@@ -120,6 +124,12 @@ class _Found:
     end: int
     moment: datetime | None
     timed: bool
+    day: str
+
+
+def is_date_label(text: str) -> bool:
+    """Whether ``text`` begins with a word that announces a date: "Published", "Updated"."""
+    return bool(_PUBLISHED.match(text) or _UPDATED.match(text))
 
 
 def guessed_letters(text: str, zone: str) -> str:
@@ -164,7 +174,7 @@ def read_date_line(line: str, zone: str, language: str = "") -> DateLine | None:
         return None
     if len(" ".join((*places, *names)).split()) > 12:
         return None
-    published, updated = _assigned(text, found)
+    published, updated = _assigned(text, found, zone)
     return DateLine(published, updated, tuple(places), tuple(names), labelled, timed)
 
 
@@ -173,7 +183,7 @@ def places_of(text: str) -> str:
     return " ".join(text.strip(" -–—|,.:()[]").split())
 
 
-def _assigned(text: str, found: list[_Found]) -> tuple[datetime | None, datetime | None]:
+def _assigned(text: str, found: list[_Found], zone: str) -> tuple[datetime | None, datetime | None]:
     """Which of the dates is of publication and which of the last change, by the label before each."""
     published = updated = later = None
     last = 0
@@ -189,9 +199,21 @@ def _assigned(text: str, found: list[_Found]) -> tuple[datetime | None, datetime
         elif one.moment != published:
             later = later or one.moment
     updated = updated or later
+    if found and updated is None and (label := _UPDATED.search(text, last)):
+        updated = _same_day(text, label.end(), found[-1], zone)
     if published is not None and updated is not None and updated < published and not _UPDATED.search(text):
         published, updated = updated, published
     return published, updated
+
+
+def _same_day(text: str, position: int, date: _Found, zone: str) -> datetime | None:
+    """The moment of "Updated 10:32 pm IST", on the day of the date before it; None where no such time follows."""
+    clock = _CLOCK.search(text, position, position + 24)
+    if clock is None or date.moment is None:
+        return None
+    named = _zone_text(_ZONE.match(text, clock.end()), zone)
+    offset, place = ("", _SEASONLESS[named]) if named in _SEASONLESS else (named.replace(zone, ""), zone)
+    return read_time(f"{date.day}{_iso_clock(clock)}{offset}", zone=place)
 
 
 def _dates(text: str, zone: str, language: str) -> Iterator[_Found]:
@@ -218,8 +240,8 @@ def _dates(text: str, zone: str, language: str) -> Iterator[_Found]:
             clock, timed = _iso_clock(match), True
             end = letters.end() if letters and named else match.end()
         offset, place = ("", _SEASONLESS[named]) if named in _SEASONLESS else (named.replace(zone, ""), zone)
-        moment = read_time(f"{year:04}-{month:02}-{day:02}{clock}{offset}", zone=place)
-        yield _Found(start, end, moment, timed)
+        written = f"{year:04}-{month:02}-{day:02}"
+        yield _Found(start, end, read_time(f"{written}{clock}{offset}", zone=place), timed, written)
         position = end
 
 
@@ -329,11 +351,11 @@ def _calendar(languages: tuple[str, ...]) -> Iterator[tuple[str, str, int, str]]
 
 def _without_labels(segment: str, language: str) -> str:
     """``segment`` without labels, weekdays and the small words around dates; '' if nothing is left."""
-    words = []
-    for number, word in enumerate(segment.strip(" ,;:()[]|-–—.،。").split()):
+    words: list[str] = []
+    for word in segment.strip(" ,;:()[]|-–—.،。").split():
         bare = word.strip(" ,;:()[].،").casefold()
         label = len(word) <= 24 and (_PUBLISHED.match(bare) or _UPDATED.match(bare) or _UPDATED.search(bare))
-        if not bare or label or _is_around(word, bare, number) or bare in _day_names((language[:2].lower(), "en")):
+        if not bare or label or _is_around(word, bare, len(words)) or bare in _day_names((language[:2].lower(), "en")):
             continue
         if (not bare.isascii() or len(bare) <= 4) and bare in _day_names(_LANGUAGES):
             continue
@@ -350,34 +372,12 @@ def _is_around(word: str, bare: str, number: int) -> bool:
 
 def _is_named(text: str) -> bool:
     """Whether every word of ``text`` could be part of a name: no lower-case word but the small ones within names."""
-    within = {
-        "de",
-        "da",
-        "do",
-        "dos",
-        "das",
-        "del",
-        "la",
-        "le",
-        "van",
-        "von",
-        "and",
-        "y",
-        "e",
-        "et",
-        "und",
-        "&",
-        "of",
-        "al",
-        "bin",
-        "el",
-        "di",
-        "in",
-    }
     words = re.split(r"[\s/]+", text)
     if len(words) > 9:
         return False
-    return all(not word[:1].islower() or word in within for word in words) and any(word[:1].isalpha() for word in words)
+    return all(not word[:1].islower() or word in _WITHIN_NAMES for word in words) and any(
+        word[:1].isalpha() for word in words
+    )
 
 
 def _starts_with_label(text: str) -> bool:

@@ -24,6 +24,9 @@ _TELLING = 700
 _SHORT = 160
 _LABEL_WORDS = 14
 _LONG_WORDS = 18
+_FEW_SENTENCES = 300
+_MOSTLY = 0.4  # of its letters: "Already a subscriber? Log in."
+_INSISTED = frozenset({"account", "membership", "newsletter", "comments", "privacy"})
 
 _QUOTED = re.compile(
     r"“[^”]{0,600}”|«[^»]{0,600}»|„[^“”]{0,600}[“”]|「[^」]{0,600}」|\"[^\"]{0,600}\"|‘[^’]{0,300}’(?!\w)"
@@ -52,6 +55,7 @@ class Voice:
     personal: bool = False
     sentence: bool = False
     to_reader: bool = False
+    insists: bool = False  # comes back to such a notion within a few sentences that address the reader
 
     def strength(self, topics: frozenset[str] = frozenset()) -> int:
         """How surely this is the site: 0 is no sign of it, 3 is plain."""
@@ -64,8 +68,8 @@ class Voice:
             return 0
         rights = "rights" in self.concepts - topics
         if self.sentence and not manner and not rights:
-            return 1  # somebody reports on such things
-        strength = telling + manner + 2 * rights
+            return LIKELY if telling > 1 and self.covered >= _MOSTLY else 1  # else somebody reports on such things
+        strength = telling + manner + 2 * rights + (self.insists and not self.personal)
         return max(0, strength - (1 if self.to_reader_of_site else 2)) if self.personal else strength
 
 
@@ -73,10 +77,11 @@ class Voice:
 def voice_of(text: str) -> Voice:
     """In what voice ``text`` is."""
     told = _QUOTED.sub(" ", text[:_TELLING])
-    concepts, covered = set(), 0
+    concepts, covered, insists = set(), 0, False
     for name, pattern in CONCEPTS.items():
         if pattern.search(told):
             concepts.add(name)
+            insists = insists or (name in _INSISTED and len(pattern.findall(told)) > 1)
             if len(told) <= _SHORT:
                 covered += sum(match.end() - match.start() for match in pattern.finditer(told))
     if not concepts:
@@ -87,7 +92,14 @@ def voice_of(text: str) -> Voice:
     sentence = ends_sentence(text)
     personal = sentence and bool(OF_PERSON.search(told))
     return Voice(
-        frozenset(concepts), min(1.0, covered / letters), manner, to_reader and of_site, personal, sentence, to_reader
+        frozenset(concepts),
+        min(1.0, covered / letters),
+        manner,
+        to_reader and of_site,
+        personal,
+        sentence,
+        to_reader,
+        insists and to_reader and len(text) <= _FEW_SENTENCES,
     )
 
 

@@ -29,6 +29,7 @@ _CASED: Mapping[str, str] = {
     "membership": (
         r"subscri(?:b|pt)|memberships?\b|members?[ -]only|for members|member benefits?|become a (?:member|supporter)|"
         r"premium\b|"
+        r"(?:additional|exclusive|subscriber) benefits|"
         r"unlock|unlimited (?:access|digital)|free (?:stor(?:y|ies)|articles?|trial)|full access|paywall|"
         r"digital access|"
         r"support (?:us|our|independent|quality|local|the|trustworthy)\b|donat(?:e|ion)\b|contribut(?:e|ion) (?:from|"
@@ -77,6 +78,7 @@ _CASED: Mapping[str, str] = {
         r"quyền riêng tư"
     ),
     "rights": (
+        r"creative commons|may be republished|"
         r"copyright (?:©|\(c\)|notice|(?:19|20)\d\d|belongs|reserved)|which is copyright|all rights reserved|"
         r"rights reserved|(?:may|must|can) ?not be (?:reproduced|republished|copied|redistributed|"
         r"published, broadcast)|"
@@ -91,6 +93,7 @@ _CASED: Mapping[str, str] = {
         r"izinsiz|hak cipta|dilarang (?:meng|mem)|bản quyền"
     ),
     "sharing": (
+        r"connect with us|"
         r"share (?:this|on|via|your|article|story|now)|^share\b|facebook|twitter|whatsapp|telegram\b|linkedin|"
         r"pinterest|reddit|instagram|"
         r"youtube|tiktok|threads\b|bluesky|copy (?:the )?link|read later|follow (?:us|me|him|her|them)|like us|"
@@ -122,7 +125,7 @@ _CASED: Mapping[str, str] = {
         r"popular|viewed|shared|commented|recent|watched)|"
         r"top (?:news|stories|picks|videos?|headlines)|trending|"
         r"latest (?:news|stories|videos?|from|in|headlines|updates)|recommended|(?:more|also|next|read|"
-        r"latest) (?:from|on|in|by|about|for you|stories|news|articles|coverage|like)\b|"
+        r"latest) (?:from|on|in|by|about|for you|stories|news|articles|coverage|like|to read)\b|keep reading|"
         r"editors?['’]? (?:picks?|choice)|you (?:may|might) (?:also )?(?:like|be interested|have missed)|up next|"
         r"don['’]t miss|in case you missed|popular (?:now|stories|in|on)|"
         r"must[- ]reads?|(?:today|week)['’]s (?:paper|top|headlines|best)|explore more|see (?:also|more|all)\b|"
@@ -148,15 +151,16 @@ _CASED: Mapping[str, str] = {
         r"war dieser artikel|report (?:an? )?(?:error|typo|problem|correction)|"
         r"(?:news|story) tips?|send (?:us|your|tips)|write to us|back to top|go to (?:top|home)|skip to|^menu$|"
         r"^search$|^close$|^home$|e-?paper|"
-        r"^(?:ir|saltar) al contenido|zum inhalt|(?:aller|passer) au contenu|vai al contenuto|(?:ir|pular) para o conteúdo|"
-        r"naar (?:de )?inhoud|till innehåll|listen to (?:this|the) (?:article|story|post)|this article (?:is|was) (?:generated|read) by|toggle|"
+        r"^(?:ir|saltar) al contenido|zum inhalt|(?:aller|passer) au contenu|vai al contenuto|"
+        r"(?:ir|pular) para o conteúdo|naar (?:de )?inhoud|till innehåll|"
+        r"listen to (?:this|the) (?:article|story|post)|this article (?:is|was) (?:generated|read) by|toggle|"
         r"^subscribe|switch to|"
         r"(?:read|view) (?:it )?in|epaper|printed edition|ways to read|want to (?:know|read|see) more|we (?:want|"
-        r"would love|would like) to hear|"
+        r"would love|would like) to hear|we['’]d (?:like|love) to hear|"
         r"contactez|signaler une|écoute[rz] (?:l|cet)|retour en haut|kontakt\b|fehler (?:gefunden|melden)|"
         r"hinweis(?:e)? an|artikel (?:hören|anhören|drucken)|nach oben|"
         r"cont[aá]ct(?:e|an|en|o)|escucha[r]? (?:este|la)|fale conosco|comunicar erro|ouça|voltar ao topo|contattaci|"
-        r"segnala|torna su|ascolta|"
+        r"segnala|torna su|ascolta(?: l['’]articolo)?|"
         r"tip (?:ons|de)|naar boven|tipsa oss|kontakta oss|заметили ошибку|нашли ошибку|ctrl|hubungi|iletişim|liên hệ"
     ),
 }  # fmt: skip

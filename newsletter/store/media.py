@@ -81,7 +81,7 @@ def without_copies(connection: Connection, *, since: datetime, after_id: int = 0
     found = (
         Unillustrated(row.id, row.source, tuple(Picture(**image) for image in row.images))
         for row in connection.execute(statement)
-        if row.images
+        if any(image["url"] for image in row.images)  # captions of a page dump have no address
     )
     return [one for one in found if not any(image.media for image in one.images)]
 

@@ -25,7 +25,9 @@ def test_a_page_dump_is_printed_as_it_is_stored(tmp_path: Path) -> None:
     assert article["published_at"] == "2019-04-23T16:43:00Z"  # IST, in a site whose zone is UTC: the commonest meaning
     assert "IST" in article["warning"]
     assert article["dateline"] == "Seoul/Moscow"
-    assert (article["images"], article["authors"], article["access"]) == ([], [], "free")
+    assert (article["authors"], article["access"]) == ([], "free")
+    caption = "A guard of honour rehearses outside the railway station in Vladivostok on Tuesday."
+    assert [(one["url"], one["caption"], one["credit"]) for one in article["images"]] == [("", caption, "AP")]
     assert article["body_text"].startswith("Russia confirmed on Tuesday")
     assert article["body_text"].endswith("No joint statement is planned.")
     assert article["teaser"] == article["standfirst"]

@@ -113,8 +113,8 @@ async def test_three_tries_are_enough(desk: Desk) -> None:
 
 
 def test_only_what_is_on_the_web_is_asked_for() -> None:
-    urls = ("data:image/png;base64,AAAA", "cid:1", "https://news.example/a.jpg")
-    assert candidates(tuple(Picture(url) for url in urls)) == urls[2:]
+    urls = ("", "data:image/png;base64,AAAA", "cid:1", "https://news.example/a.jpg")
+    assert candidates(tuple(Picture(url) for url in urls)) == urls[3:]
 
 
 async def test_a_copy_that_was_deleted_is_fetched_again(desk: Desk) -> None:

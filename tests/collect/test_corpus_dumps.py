@@ -16,11 +16,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from newsletter.collect.dumps import read_dump
-from newsletter.model import IncomingArticle
+from newsletter.model import IncomingArticle, Picture
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "dumps"
 DUMPS = sorted(CORPUS.glob("*.txt"))
-PLAIN = {"headline", "standfirst", "authors", "dateline", "section", "tags", "access", "images", "teaser", "warning"}
+PLAIN = {"headline", "standfirst", "authors", "dateline", "section", "tags", "access", "teaser", "warning"}
 
 # Ends of pages that no file of the corpus has, in the words of several kinds of sites and in several languages.
 ENDS = {
@@ -110,6 +110,8 @@ def check(article: IncomingArticle, wanted: dict[str, Any]) -> None:
             case "published_at" | "updated_at":
                 moment = value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
                 assert getattr(article, key) == moment, key
+            case "images":  # captions have no address here
+                assert list(article.images) == [Picture(**({"url": ""} | one)) for one in value]
             case "body_begins":
                 assert article.body_text.startswith(value), article.body_text
             case "body_ends":

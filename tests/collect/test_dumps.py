@@ -161,6 +161,15 @@ def test_what_stands_between_paragraphs_goes_wherever_it_stands(dropped: str) ->
     assert article.body_text.split("\n\n") == STORY
 
 
+def test_captions_are_kept_once_each_and_ten_at_most() -> None:
+    twice = ["A baker at work in Malmö.", "A baker at work in Malmö. | Photo Credit: AP", "Photo: Ann Fell"]
+    article = dump("Bread dearer again", "Published 3 May 2021 08:00", *twice, STORY[0], *twice[:2], *STORY[1:])
+    assert [(one.url, one.caption, one.credit) for one in article.images] == [("", "A baker at work in Malmö.", "AP")]
+    assert article.body_text.split("\n\n") == STORY
+    many = [f"Oven {name} on Monday. | Photo Credit: AP" for name in "ABCDEFGHIJKLM"]
+    assert len(dump("Bread dearer again", "Published 3 May 2021 08:00", *STORY[:2], *many, STORY[2]).images) == 10
+
+
 def test_paragraphs_that_the_source_ignores_are_left_out() -> None:
     own = "The Quarry Examiner has been printed in Malmö since 1888."
     assert body(own) == [*STORY, own]

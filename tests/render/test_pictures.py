@@ -81,6 +81,15 @@ def test_a_link_has_a_height_only_where_the_feed_said_one() -> None:
     assert [size(rest) for _, rest in sources(told, link=pattern)][:2] == [(592, 333), (160, 90)]
 
 
+@pytest.mark.parametrize(
+    "link", ["", "https://img.example/{url}?w={width}", "https://img.example{path}?w={width}", "{url}?w={width}"]
+)
+def test_a_caption_without_a_picture_shows_none(link: str) -> None:
+    caption = Picture("", caption="The dam on Monday.", credit="AP")
+    assert sources(caption, link=link) == []
+    assert {src for src, _ in sources(caption, BOTH)} == {f"{WEB}/media/abc.jpg", f"{WEB}/media/abc-320.jpg"}
+
+
 def test_only_the_source_that_says_so_links() -> None:
     assert sources(ELSEWHERE, link="{url}?w={width}", source="world") == []
     assert sources(BOTH, link="{url}?w={width}", source="world")[0][0] == f"{WEB}/media/abc.jpg"
