@@ -20,7 +20,7 @@ from newsletter.collect.site_words import OF_SITE
 
 _FARTHEST = 400  # paragraphs in which a story may go on after the site's words
 _FEW_WORDS = 5
-_SURELY_SHARED, _MOST_LOOKED = 2, 6
+_SURELY_SHARED, _SURELY_BELOW, _MOST_LOOKED = 2, 3, 6
 _LONGEST_NAME = 3
 _SENTENCE = 18
 _ISOLATED = 4  # between narrative paragraphs, the site must be plainer still
@@ -133,7 +133,7 @@ def _goes_on_below_rules(
     A comment has a name or a date over it; the story's next paragraphs stand one below the other.
     """
     at = position + 1
-    while at < len(shapes) and shapes[at] in {Shape.SITE, Shape.COMMENTS}:
+    while at < len(shapes) and shapes[at] in {Shape.SITE, Shape.COMMENTS, Shape.MARK}:
         at += 1
     heads = at < len(shapes) and shapes[at] is Shape.LABEL and words_in(paragraphs[at].text) > _LONGEST_NAME
     at += heads
@@ -141,7 +141,7 @@ def _goes_on_below_rules(
         return False
     below = [one for one in range(at, min(at + _MOST_LOOKED, len(shapes))) if shapes[one] in STORY]
     shared = sum(_shared_words(paragraphs, shapes, position, one, about) for one in below)
-    return shared >= 1 and (len(below) > 1 or shared >= _SURELY_SHARED)
+    return len(below) >= _SURELY_BELOW or (shared >= 1 and len(below) > 1) or shared >= _SURELY_SHARED
 
 
 def _run(paragraphs: Sequence[Paragraph], shapes: Sequence[Shape], at: int, topics: frozenset[str]) -> int:
