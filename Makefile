@@ -6,7 +6,9 @@ PYTEST_WORKERS ?= 2
 # The rooms one at a time, on SQLite; what needs PostgreSQL, a browser, Node or whole processes, and the corpora, is in
 # `make test`.
 UNITS := $(addprefix tests/,collect compose config members net render schedule store) --ignore tests/render/test_look.py \
-  $(addprefix --ignore tests/collect/test_,many_sources.py collecting.py page_sources.py sent_once.py manners.py) \
+  $(addprefix --ignore tests/collect/test_,many_sources.py collecting.py page_sources.py sent_once.py manners.py \
+    copies.py illustrating.py parsing.py pictures.py feed_properties.py) \
+  --ignore tests/store/test_articles_at_scale.py --ignore tests/schedule/test_work.py \
   $(addprefix --ignore ,$(wildcard tests/collect/test_corpus_*.py)) \
   --ignore tests/schedule/test_freshness.py --ignore tests/schedule/test_collections.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

@@ -113,8 +113,10 @@ class _Brotli:
         if self.ended:
             return  # padding after the end, as above
         try:
-            yield self._unpacker.process(data, output_buffer_limit=_STEP)
-            while not self._unpacker.can_accept_more_data():
-                yield self._unpacker.process(b"", output_buffer_limit=_STEP)
+            piece = self._unpacker.process(data, output_buffer_limit=_STEP)
+            # It may want more and still hold what did not fit into the last piece.
+            while piece or not self._unpacker.can_accept_more_data():
+                yield piece
+                piece = self._unpacker.process(b"", output_buffer_limit=_STEP)
         except brotli.error:
             raise DecodingError("its br encoding is broken") from None

@@ -66,3 +66,12 @@ def test_what_ends_too_early_is_not_taken_for_whole(coding: str) -> None:
     decoder.feed(encoded[:-20])
     with pytest.raises(DecodingError, match="ends too early"):
         decoder.finish()
+
+
+def test_brotli_that_wants_more_while_it_still_holds_some_loses_nothing() -> None:
+    plain = bytes(49 * 2006)
+    decoder = Decoder("br", 10_000_000)
+    packed = brotli.compress(plain)
+    decoded = b"".join(decoder.feed(packed[at : at + 1]) for at in range(len(packed)))
+    decoder.finish()
+    assert decoded == plain
