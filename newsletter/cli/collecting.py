@@ -64,20 +64,19 @@ def collect(
 async def _collect(
     options: Options, configuration: Configuration, store: Store, wanted: dict[str, Source]
 ) -> list[CollectResult]:
-    from newsletter.collect.collecting import collect_all
+    from newsletter.collect.collecting import collect_configured
     from newsletter.collect.parsing import Parser
     from newsletter.net import Fetcher
 
     with progress() as bar, Parser() as parser:
         task = bar.add_task("Collecting", total=len(wanted))
         async with Fetcher(contact=str(configuration.schedules.site.url)) as fetcher:
-            return await collect_all(
+            return await collect_configured(
+                configuration,
                 wanted,
                 store=store,
                 fetcher=fetcher,
                 parser=parser,
-                media_folder=configuration.media_folder,
                 now=options.clock(),
-                root=configuration.folder,
                 each=lambda _result: bar.advance(task),
             )

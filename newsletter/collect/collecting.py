@@ -23,6 +23,7 @@ from newsletter.collect.listings import gone_and_back
 from newsletter.collect.parsing import Parser
 from newsletter.collect.pictures import candidates, copy_pictures, with_copies
 from newsletter.config.models import Source
+from newsletter.config.reading import Configuration
 from newsletter.errors import FetchError, NewsletterError, SourceError, StoreError
 from newsletter.model import IncomingArticle
 from newsletter.net import Fetcher
@@ -104,6 +105,32 @@ async def collect_all(
     except ExceptionGroup as several:
         raise _first(several) from several
     return [task.result() for task in tasks]
+
+
+async def collect_configured(
+    configuration: Configuration,
+    wanted: Mapping[str, Source],
+    *,
+    store: Store,
+    fetcher: Fetcher,
+    parser: Parser,
+    now: datetime,
+    robots: Robots | None = None,
+    each: Callable[[CollectResult], None] = lambda _: None,
+) -> list[CollectResult]:
+    """``collect_all`` with the folders and the zone of this site. Raises StoreError."""
+    return await collect_all(
+        wanted,
+        store=store,
+        fetcher=fetcher,
+        parser=parser,
+        media_folder=configuration.media_folder,
+        now=now,
+        root=configuration.folder,
+        zone=configuration.schedules.site.timezone,
+        robots=robots,
+        each=each,
+    )
 
 
 async def collect_source(

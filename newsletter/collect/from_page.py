@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from newsletter.collect.feed import Reading
-from newsletter.collect.gathering import Gathered, Validators, Visit, url_key
+from newsletter.collect.gathering import MAX_ERROR_BODY, Gathered, Validators, Visit, url_key
 from newsletter.collect.reading_pages import Wanted, read_pages
 from newsletter.collect.section_page import read_links
 from newsletter.errors import SourceError
@@ -37,7 +37,7 @@ async def gather(visit: Visit) -> Gathered:
             where=fetched.url,
             remedy="Compare it with the URLs of articles there",
         )
-        error.body = fetched.body[:65_536]
+        error.body = fetched.body[:MAX_ERROR_BODY]
         raise error
     keys = {link: url_key(link) for link in links}
     known = await visit.store.read_async(article_pages.by_keys, keys.values())

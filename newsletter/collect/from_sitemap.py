@@ -8,6 +8,7 @@ one 304 a sitemap.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -130,8 +131,6 @@ def _newest(children: Sequence[ChildSitemap]) -> list[ChildSitemap]:
 
 
 def _matching(visit: Visit, entries: Iterable[SitemapEntry]) -> list[SitemapEntry]:
-    import re
-
     pattern = re.compile(visit.source.links) if visit.source.links else None
     unique = {entry.url: entry for entry in entries if pattern is None or pattern.search(entry.url)}
     return sorted(unique.values(), key=_date, reverse=True)[:MAX_ENTRIES]

@@ -32,10 +32,11 @@ class Illustrating:
         """Copy what is missing of these sources; how many articles have a picture now. Raises StoreError."""
         if self._began_at is None or not timedelta() <= now - self._began_at < TRY_AGAIN:
             self._began_at, self._after_id = now, 0
-        lacking = await self._store.read_async(media.without_copies, since=now - WINDOW, after_id=self._after_id)
+        lacking, self._after_id = await self._store.read_async(
+            media.without_copies, since=now - WINDOW, after_id=self._after_id, limit=_AT_ONCE
+        )
         by_source: defaultdict[str, list[Unillustrated]] = defaultdict(list)
-        for one in lacking[:_AT_ONCE]:
-            self._after_id = one.article_id
+        for one in lacking:
             source = wanted.get(one.source)
             if source is not None and source.images.mode == "copy":
                 by_source[one.source].append(one)

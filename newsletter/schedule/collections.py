@@ -7,14 +7,14 @@ something in it changes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import partial
 
 import structlog
 from watchfiles import awatch
 
-from newsletter.collect.collecting import CollectResult, collect_all, due_sources
+from newsletter.collect.collecting import collect_configured, due_sources
 from newsletter.collect.illustrating import Illustrating
 from newsletter.collect.parsing import Parser
 from newsletter.config.models import Source
@@ -84,15 +84,6 @@ class Collections:
         while self._under_way:
             await asyncio.wait(set(self._under_way.values()))
 
-    async def now(self, wanted: Mapping[str, Source]) -> list[CollectResult]:
-        """Collect these sources at once, whether due or not; a source that is under way is waited for instead."""
-        running = [task for name, task in self._under_way.items() if name in wanted]
-        rest = {name: source for name, source in wanted.items() if name not in self._under_way}
-        results = await self._collect_all(rest)
-        if running:
-            await asyncio.wait(running)
-        return results
-
     async def watch_folders(self) -> None:
         """Have each folder collected as soon as it changes, until cancelled."""
         root = self._configuration.folder
@@ -119,7 +110,15 @@ class Collections:
 
     async def _collect(self, name: str, source: Source) -> None:
         try:
-            [result] = await self._collect_all({name: source})
+            [result] = await collect_configured(
+                self._configuration,
+                {name: source},
+                store=self._store,
+                fetcher=self._fetcher,
+                parser=self._parser,
+                now=self._clock(),
+                robots=self._robots,
+            )
         except StoreError as error:
             self._failed = error
             return
@@ -129,17 +128,3 @@ class Collections:
             log.info("collected", source=name, new=result.new, changed=result.changed)
         for warning in result.warnings:
             log.warning("left out", source=name, warning=warning)
-
-    async def _collect_all(self, wanted: Mapping[str, Source]) -> list[CollectResult]:
-        configuration = self._configuration
-        return await collect_all(
-            wanted,
-            store=self._store,
-            fetcher=self._fetcher,
-            parser=self._parser,
-            media_folder=configuration.media_folder,
-            now=self._clock(),
-            root=configuration.folder,
-            zone=configuration.schedules.site.timezone,
-            robots=self._robots,
-        )

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import structlog
 
@@ -128,7 +127,7 @@ class Freshening:
                     store=self._store,
                     fetcher=self._fetcher,
                     parser=self._parser,
-                    media_folder=Path(self._configuration.media_folder),
+                    media_folder=self._configuration.media_folder,
                     now=visit.now,
                     root=visit.root,
                     zone=visit.zone,

@@ -14,7 +14,7 @@ import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from newsletter.collect.collecting import CollectResult, collect_all, due_sources
+from newsletter.collect.collecting import CollectResult, collect_configured, due_sources
 from newsletter.collect.parsing import Parser
 from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import configured_sender
@@ -65,16 +65,7 @@ async def collect_due(
     due = {name: wanted[name] for name in due_sources(rows, wanted, now)}
     if not due:
         return []
-    return await collect_all(
-        due,
-        store=store,
-        fetcher=fetcher,
-        parser=parser,
-        media_folder=configuration.media_folder,
-        now=now,
-        root=configuration.folder,
-        zone=configuration.schedules.site.timezone,
-    )
+    return await collect_configured(configuration, due, store=store, fetcher=fetcher, parser=parser, now=now)
 
 
 class _Running:

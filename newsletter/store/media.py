@@ -65,8 +65,13 @@ class Unillustrated:
     images: tuple[Picture, ...]
 
 
-def without_copies(connection: Connection, *, since: datetime, after_id: int = 0) -> list[Unillustrated]:
-    """The articles that may be sent, first seen ``since`` then (UTC), that have pictures and no copy of any, by id."""
+def without_copies(
+    connection: Connection, *, since: datetime, after_id: int = 0, limit: int = 40
+) -> tuple[list[Unillustrated], int]:
+    """The articles that may be sent, first seen ``since`` then (UTC), that have pictures and no copy of any, by id.
+
+    At most ``limit``; and the last id looked at, after which to go on, so that nobody looks at all of them again.
+    """
     statement = (
         select(articles.c.id, articles.c.source, articles.c.images)
         .where(
@@ -78,12 +83,15 @@ def without_copies(connection: Connection, *, since: datetime, after_id: int = 0
         )
         .order_by(articles.c.id)
     )
-    found = (
-        Unillustrated(row.id, row.source, tuple(Picture(**image) for image in row.images))
-        for row in connection.execute(statement)
-        if any(image["url"] for image in row.images)  # captions of a page dump have no address
-    )
-    return [one for one in found if not any(image.media for image in one.images)]
+    found: list[Unillustrated] = []
+    for row in connection.execute(statement):
+        if len(found) == limit:
+            break
+        after_id = row.id
+        # Captions of a page dump have no address.
+        if any(image["url"] for image in row.images) and not any(image["media"] for image in row.images):
+            found.append(Unillustrated(row.id, row.source, tuple(Picture(**image) for image in row.images)))
+    return found, after_id
 
 
 def give_copies(connection: Connection, article_id: int, images: Sequence[Picture]) -> bool:

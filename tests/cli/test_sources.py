@@ -34,3 +34,12 @@ def test_a_source_that_is_none_is_refused(folder: Folder) -> None:
 def test_the_bytes_of_an_error_that_had_none_say_so(folder: Folder) -> None:
     ran = folder.run("sources", "show", "inbox", "--last-error")
     assert (ran.code, "no bytes are kept" in ran.err) == (2, True)
+
+
+def test_times_without_a_zone_are_in_the_sites_zone_when_collected_by_hand(folder: Folder) -> None:
+    folder.edit("timezone: ", "timezone: Asia/Kolkata # ")
+    story = "Flood in Ranipur\n\nPublished - November 23, 2026 07:00 am\n\nWater rose by two metres overnight, it said."
+    (folder.path / "inbox" / "flood.txt").write_text(story)
+    folder.run("collect")
+    [article] = json.loads(folder.run("articles", "list", "--json").out)
+    assert article["published_at"] == "2026-11-23T01:30:00Z"
