@@ -13,6 +13,7 @@ import pytest
 
 from newsletter.store import Store, migrating, tables
 from tests.support.postgresql import ENVIRONMENT, PostgreSQL
+from tests.support.waiting import wait_for
 
 _server = pytest.StashKey[PostgreSQL]()
 _TEMPLATE = "newsletter_template"
@@ -140,3 +141,16 @@ def store(store_url: str) -> Iterator[Store]:
     """A fresh, migrated store of either kind."""
     with Store.open(store_url) as opened:
         yield opened
+    if not opened.is_sqlite:
+        wait_for(lambda: not _sessions(store_url), "every connection of this test to be closed", 10)
+
+
+def _sessions(url: str) -> int:
+    """How many others are connected to this PostgreSQL database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -133,15 +133,14 @@ async def _deliver(options: Options, configuration: Configuration, store: Store,
         task = bar.add_task(str(row.name), total=total)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(_watch(store, row.id, lambda done: bar.update(task, completed=done)))
-            lock = await asyncio.to_thread(senders.acquire, store, options.clock())
-            if lock is not None:
-                try:
-                    sender = configured_sender(configuration, store, lock, options.clock)
-                    await sender.run(asyncio.Event(), until_idle=True)
-                finally:
-                    watching.cancel()
-                    await asyncio.to_thread(lock.close, options.clock())
-                return
+            async with senders.holding(store, options.clock) as lock:
+                if lock is not None:
+                    try:
+                        sender = configured_sender(configuration, store, lock, options.clock)
+                        await sender.run(asyncio.Event(), until_idle=True)
+                    finally:
+                        watching.cancel()
+                    return
             typer.echo("newsletter: another process is sending; watching it", err=True)
             while True:
                 moving, earliest = await store.read_async(deliveries.open_work, row.id)

@@ -159,12 +159,9 @@ async def _send(configuration: Configuration, store: Store, name: str, number: i
         plan = await asyncio.to_thread(by_hand.plan_send, configuration, store, name, extra=False, now=clock())
         work = Work(configuration, store, logo=publish_logo(configuration))
         row = await asyncio.to_thread(by_hand.begin, work, plan, [], clock())
-        lock = senders.acquire(store, clock())
-        assert lock is not None, "nobody else sends in the demo"
-        try:
+        async with senders.holding(store, clock) as lock:
+            assert lock is not None, "nobody else sends in the demo"
             await configured_sender(configuration, store, lock, clock).run(asyncio.Event(), until_idle=True)
-        finally:
-            lock.close(clock())
         work.complete(row, clock())
     except (AlreadySent, NothingToSend) as error:
         return Line(number, name, said=_kindly(error), seconds=time.perf_counter() - began)

@@ -169,20 +169,17 @@ class _Running:
         """Be the sender whenever this process may be: on SQLite once no other process is."""
         while not self._stop.is_set():
             try:
-                lock = await asyncio.to_thread(senders.acquire, self._store, self._clock())
-                if lock is None:
-                    await self._wait(_LOCK_SECONDS)
-                    continue
-                try:
+                async with senders.holding(self._store, self._clock) as lock:
+                    if lock is None:
+                        await self._wait(_LOCK_SECONDS)
+                        continue
                     self._sender = configured_sender(self._configuration, self._store, lock, self._clock)
                     beating = asyncio.create_task(self._beat_while_sending())
                     try:
                         await self._sender.run(self._stop)
                     finally:
+                        self._sender = None
                         beating.cancel()
-                finally:
-                    self._sender = None
-                    await asyncio.to_thread(lock.close, self._clock())
             except SenderLockLost as error:
                 log.error("sender stopped; it will start again", error=str(error))
             except NewsletterError as error:

@@ -10,8 +10,9 @@ import asyncio
 import fcntl
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
@@ -28,6 +29,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LOCK_CLASS = 0x6E6C7364  # "nlsd"
+_LOST = "the connection that holds the sender's lock was lost"
 
 
 class SenderLock(Protocol):
@@ -51,6 +53,27 @@ class SenderLock(Protocol):
 def acquire(store: Store, now: datetime) -> SenderLock | None:
     """Become a sender of this store, or None when another process on SQLite is. Raises StoreError."""
     return _FileLock.acquire(store, now) if store.is_sqlite else _AdvisoryLock(store, now)
+
+
+@asynccontextmanager
+async def holding(store: Store, clock: Callable[[], datetime]) -> AsyncIterator[SenderLock | None]:
+    """Hold what ``acquire`` gives while inside. Raises StoreError.
+
+    Also whoever is cancelled while still waiting for the lock gives it back: the thread that asks cannot be cancelled.
+    """
+    acquiring = asyncio.ensure_future(asyncio.to_thread(acquire, store, clock()))
+    try:
+        lock = await asyncio.shield(acquiring)
+    except asyncio.CancelledError:
+        lock = await acquiring
+        if lock is not None:
+            await asyncio.to_thread(lock.close, clock())
+        raise
+    try:
+        yield lock
+    finally:
+        if lock is not None:
+            await asyncio.shield(asyncio.to_thread(lock.close, clock()))
 
 
 def _register(connection: Connection, now: datetime) -> int:
@@ -123,18 +146,24 @@ class _AdvisoryLock:
         # Of a detached connection that was lost, SQLAlchemy only forgets the session; we close it.
         self._session = self._connection.connection.dbapi_connection
         self._connection.detach()  # never back to the pool: the lock lives and dies with this session
-        with self._connection.begin():
-            self.sender = _register(self._connection, now)
-            self._connection.execute(select(func.pg_advisory_lock(_LOCK_CLASS, self.sender)))
+        try:
+            with self._connection.begin():
+                self.sender = _register(self._connection, now)
+                self._connection.execute(select(func.pg_advisory_lock(_LOCK_CLASS, self.sender)))
+        except BaseException:
+            self._hang_up()
+            raise
 
     async def run(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         def transaction() -> T:
+            if self._connection.invalidated:  # SQLAlchemy would connect anew, and go on without the lock
+                raise SenderLockLost(_LOST)
             try:
                 with self._connection.begin():
                     return work(self._connection, *args, **kwargs)
             except DBAPIError as error:
                 if error.connection_invalidated or self._connection.invalidated:
-                    raise SenderLockLost("the connection that holds the sender's lock was lost") from error
+                    raise SenderLockLost(_LOST) from error
                 raise store_error(error, self._store.url) from error
 
         return await asyncio.wrap_future(self._thread.submit(transaction))
@@ -151,11 +180,26 @@ class _AdvisoryLock:
         return await self.run(work)
 
     def close(self, now: datetime) -> None:
-        if not self._connection.closed:
+        # In the lock's own thread: what a cancelled caller left there is finished first.
+        if self._session is not None:
+            self._thread.submit(self._sign_off, now).result()
+
+    def _sign_off(self, now: datetime) -> None:
+        try:
             if not self._connection.invalidated:
                 with self._connection.begin():
                     _sign_off(self._connection, self.sender, now)
+        except DBAPIError as error:
+            if not error.connection_invalidated:  # a lost session has no lock to give back
+                raise store_error(error, self._store.url) from error
+        finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        session, self._session = self._session, None
+        try:
             self._connection.close()
-        if self._session is not None:
-            self._session.close()
-        self._thread.shutdown(wait=True)
+        finally:
+            if session is not None:
+                session.close()
+            self._thread.shutdown(wait=False)

@@ -397,7 +397,10 @@ async def test_a_sender_that_lost_its_lock_puts_nothing_more_on_the_wire(store: 
                 assert store.path is not None
                 store.path.with_name(store.path.name + ".sender.flock").unlink()
             else:
-                locks = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+                locks = (
+                    "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+                    "WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND d.datname = current_database()"
+                )
                 store.write(lambda connection: connection.exec_driver_sql(locks).all())
         return "usual"
 
