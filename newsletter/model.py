@@ -296,6 +296,8 @@ class Reason(StrEnum):
     RETRACTED = "retracted"
     NOT_YET = "not_yet"
     BACKFILL = "backfill"
+    BLOCKED = "blocked"
+    NEAR_DUPLICATE = "near_duplicate"
 
 
 class SuppressionScope(StrEnum):
@@ -369,20 +371,51 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class EditionSection:
-    """A section of an edition's pool: its article ids, best first."""
+    """A section of an edition's pool: its article ids, best first. ``missed``: it is what had no place elsewhere."""
 
     name: str
     article_ids: tuple[int, ...]
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Why one candidate is, or is not, in an edition. ``position`` counts from 1 within its section, 0 outside."""
+    """Why one candidate is, or is not, in an edition. ``position`` counts from 1 within its section, 0 outside.
+
+    ``detail`` says more in words: the factors of its rank, which story it doubles, who pinned it.
+    """
 
     article_id: int
     reason: Reason
     section: str = ""
     position: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """An article that an editor put into an occurrence: at ``position`` (from 1) of ``section`` ('': its own)."""
+
+    article_id: int
+    section: str = ""
+    position: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What editors changed of one occurrence: a layer over what each of its cohorts is composed of.
+
+    ``order`` names articles of a section in the order wanted, before the others; ``headlines`` are for this mail only;
+    ``subject``, ``preheader`` and ``note`` (Markdown) stand in place of the newsletter's own, None: not changed.
+    """
+
+    dropped: tuple[int, ...] = ()
+    pinned: tuple[Pin, ...] = ()
+    order: tuple[EditionSection, ...] = ()
+    headlines: tuple[tuple[int, str], ...] = ()
+    subject: str | None = None
+    preheader: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +429,7 @@ class Edition:
     due_at: datetime
     sections: tuple[EditionSection, ...]
     revision: int = 1
+    edits: Edits = field(default_factory=Edits)
 
     @property
     def name(self) -> EditionName:

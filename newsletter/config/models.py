@@ -13,9 +13,20 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from newsletter.config.layout import (
+    Approval,
+    ArticleRules,
+    Gates,
+    Match,
+    Missed,
+    Promotion,
+    Ranking,
+    Section,
+)
 from newsletter.config.mailbox import Mailbox
+from newsletter.config.strict import Strict
 from newsletter.config.values import (
     DAYS,
     AddressText,
@@ -40,18 +51,24 @@ from newsletter.model import Access
 
 __all__ = [
     "DAYS",
+    "Approval",
     "ArticleRules",
     "Day",
     "Environment",
+    "Gates",
     "Images",
     "Match",
+    "Missed",
     "Newsletter",
+    "Promotion",
+    "Ranking",
     "Relay",
     "Schedule",
     "Schedules",
     "Section",
     "Site",
     "Source",
+    "Strict",
     "Theme",
     "Web",
 ]
@@ -62,12 +79,6 @@ _KINDS: tuple[Literal["feed", "sitemap", "page", "folder", "push"], ...] = ("fee
 
 def _braced(pattern: str) -> set[str]:
     return set(re.findall(r"\{\w+\}", pattern))
-
-
-class Strict(BaseModel):
-    """Frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Theme(Strict):
@@ -223,40 +234,6 @@ class Source(Strict):
         return "" if self.push else str(getattr(self, self.kind))
 
 
-class Match(Strict):
-    """Which articles a section takes; all that is given must hold. Comparison ignores case."""
-
-    section: str | list[str] | None = None
-    source: str | list[str] | None = None
-    tag: str | list[str] | None = None
-
-
-class Section(Strict):
-    """A part of a newsletter that chooses articles."""
-
-    name: HeaderText
-    match: Match = Match()
-    max: Annotated[int, Field(ge=1, le=100)] = 5
-    cards: Annotated[int, Field(ge=0, le=100)] = Field(2, description="How many stand as cards; the rest are briefs")
-
-
-class ArticleRules(Strict):
-    """How many stories an edition holds, and which are too old."""
-
-    min: Annotated[int, Field(ge=0)] = 1
-    max: Annotated[int, Field(ge=1, le=200)] = 15
-    max_age: Duration = Field(
-        timedelta(days=3), description="Since we first saw it; older is dropped, with that reason"
-    )
-    overflow: Literal["carry", "drop"] = "carry"
-
-    @model_validator(mode="after")
-    def _min_below_max(self) -> ArticleRules:
-        if self.min > self.max:
-            raise ValueError(f"min ({self.min}) is greater than max ({self.max})")
-        return self
-
-
 class Schedule(Strict):
     """When a newsletter goes out: exactly one of ``at``, ``cron`` and ``every``; wall-clock time of ``timezone``."""
 
@@ -297,12 +274,27 @@ class Newsletter(Strict):
     reply_to: MailboxText | None = None
     design: Name = "daily"
     language: Language | None = Field(None, description="Default: the site's")
+    languages: list[Language] = Field([], description="Further languages that its readers may have it in")
     relay: str | None = Field(None, description="Which relay; default: the first")
     schedule: Schedule
     catch_up: Duration = timedelta(hours=2)
     compose_lead: Duration = timedelta(minutes=30)
+    lead: Literal["first", "best", "none"] = Field(
+        "first", description="Which story leads: the first section's first, the best ranked of all, or none"
+    )
     sections: Annotated[list[Section], Field(min_length=1)] = [Section(name="News")]
     articles: ArticleRules = ArticleRules()
+    ranking: Ranking = Ranking()
+    fallback: Match | None = Field(None, description="What a section below its min, or an edition, may take as well")
+    missed: Missed | None = None
+    note: str = Field("", max_length=4000, description="The editor's note of every edition, in Markdown")
+    promotions: list[Promotion] = []
+    related: list[Name] = Field([], description="Newsletters to offer at the end")
+    approval: Approval = Approval()
+    gates: Gates = Gates()
+    size_budget: Annotated[int, Field(ge=20_000, le=10_000_000)] = Field(
+        100_000, description="Bytes of decoded HTML; briefs beyond it give way to a link to the site"
+    )
     when_empty: Literal["skip", "send"] = "skip"
     in_doubt: Literal["resend", "keep"] = "resend"
     retry_for: LongerThanZero = timedelta(hours=8)
