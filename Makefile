@@ -13,7 +13,7 @@ UNITS := $(addprefix tests/,collect compose config members net render schedule s
   --ignore tests/schedule/test_freshness.py --ignore tests/schedule/test_collections.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check units lint soak bench lock clean
+.PHONY: help demo test check units lint soak bench words lock clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ soak: $(VENV)/.ready-dev ## The long runs at full size that `make test` samples,
 bench: $(VENV)/.ready-dev ## Measure; prints JSON
 	@$(BIN)/python -m benchmarks.delivery --json
 	@$(BIN)/python -m benchmarks.collect --json
+
+words: $(VENV)/.ready ## Bring the catalogues of the shipped words up to date with templates and code
+	@$(BIN)/pybabel -q extract -F babel.cfg -c L10N: --add-location=file --no-wrap --sort-by-file -o $(VENV)/newsletter.pot .
+	@$(BIN)/pybabel -q update -D newsletter -i $(VENV)/newsletter.pot -d templates/locale --no-wrap --no-fuzzy-matching \
+	  --ignore-obsolete --ignore-pot-creation-date
+	@echo "See templates/locale; tests/render/test_words.py names what is left to translate."
 
 lock: ## Write the lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -q \

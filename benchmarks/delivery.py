@@ -95,7 +95,14 @@ async def _one_size(configuration: Configuration, store: Store) -> int:
     store.write(lambda connection: connection.execute(reset))
     now = datetime.now(UTC) + timedelta(minutes=1)
     rows = store.write(
-        claim, 1, newsletters=["daily"], limit=1, now=now, message_id_of=lambda e, s: "<x@y>", plans=("free", "member")
+        claim,
+        1,
+        newsletters=["daily"],
+        limit=1,
+        now=now,
+        message_id_of=lambda e, s: "<x@y>",
+        plans=("free", "member"),
+        languages={},
     ).rows
     post = await Assembler(configuration, store, lambda: now)(rows[0])
     return len(post.message)

@@ -15,6 +15,7 @@ from time import perf_counter
 from trafilatura import extract_with_metadata
 
 from newsletter.collect.pages import read_page
+from newsletter.collect.source_facts import SourceFacts
 
 CORPUS = Path(__file__).parent.parent / "tests" / "corpus" / "pages"
 _URL = "https://benchmark.example/2026/story"
@@ -44,7 +45,7 @@ def _timed(work: Callable[[bytes], object], pages: Sequence[bytes]) -> float:
 
 
 def _read(page: bytes) -> object:
-    return read_page(page, url=_URL, source="benchmark")
+    return read_page(page, SourceFacts("benchmark"), url=_URL)
 
 
 def _extract(page: bytes) -> object:

@@ -21,6 +21,7 @@ from html import escape
 import feedparser
 
 from newsletter.collect.feed import read_feed
+from newsletter.collect.source_facts import SourceFacts
 
 URL = "https://news.example/feed"
 _SEED = 12
@@ -66,7 +67,7 @@ def _ratio(feeds: dict[str, bytes], rounds: int) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(rounds):
-            ours.append(_timed(lambda body: read_feed(body, url=URL, source="bench"), feeds))
+            ours.append(_timed(lambda body: read_feed(body, SourceFacts("bench"), url=URL), feeds))
             bare.append(_timed(lambda body: feedparser.parse(io.BytesIO(body)), feeds))
     return statistics.median(ours) / statistics.median(bare)
 

@@ -95,6 +95,14 @@ class StoreBusy(StoreError):
     """Another process held the database's write lock for longer than we wait."""
 
 
+class UnreadableEdits(StoreError):
+    """What editors changed of one occurrence is stored in a shape that this version does not know."""
+
+
+class EditedMeanwhile(StoreError):
+    """An editor changed the occurrence while it was composed, approved or edited here; nothing was written."""
+
+
 class SenderLockLost(StoreError):
     """This process no longer holds its sender lock, so it must not put another message on the wire."""
 

@@ -218,7 +218,8 @@ _S = OccurrenceState
 OCCURRENCE_TRANSITIONS: Mapping[OccurrenceState, frozenset[OccurrenceState]] = {
     _S.PLANNED: frozenset({_S.COMPOSED, _S.HELD, _S.CANCELLED, _S.SKIPPED}),
     _S.COMPOSED: frozenset({_S.APPROVED, _S.HELD, _S.CANCELLED, _S.SKIPPED}),
-    _S.APPROVED: frozenset({_S.SENDING, _S.HELD, _S.CANCELLED, _S.SKIPPED}),
+    # Back to composed: edited after it was approved.
+    _S.APPROVED: frozenset({_S.SENDING, _S.COMPOSED, _S.HELD, _S.CANCELLED, _S.SKIPPED}),
     _S.SENDING: frozenset({_S.SENT, _S.STOPPED, _S.HELD}),
     _S.SENT: frozenset({_S.SENDING}),
     _S.HELD: frozenset({_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.SENDING, _S.CANCELLED, _S.SKIPPED}),
@@ -259,6 +260,7 @@ class Reason(StrEnum):
     BY_HAND = "by_hand"
     TEMPLATE_ERROR = "template_error"
     GATE = "gate"
+    AWAITING_APPROVAL = "awaiting_approval"
     DELIVERY_FAILING = "delivery_failing"
     # a delivery that was not made
     UNSUBSCRIBED = "unsubscribed"

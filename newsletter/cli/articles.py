@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -134,25 +134,24 @@ async def _add(
 ) -> Article:
     from newsletter.collect.adding import add_article
     from newsletter.collect.parsing import Parser
+    from newsletter.collect.source_facts import SourceFacts, source_facts
     from newsletter.net import Fetcher
 
     given = configuration.schedules.sources.get(source)
+    zone = configuration.schedules.site.timezone
+    name = source or BY_HAND
+    facts = SourceFacts(name, zone=zone) if given is None else source_facts(name, given, zone=zone)
     with progress() as bar, Parser(1) as parser:
         bar.add_task(f"Reading {where}", total=None)
         async with Fetcher(contact=str(configuration.schedules.site.url)) as fetcher:
             return await add_article(
                 where,
-                source=source or BY_HAND,
+                replace(facts, section=section or facts.section),
                 store=store,
                 fetcher=fetcher,
                 parser=parser,
                 media_folder=configuration.media_folder,
                 now=options.clock(),
-                section=section or (given.section if given is not None else None) or "",
-                language=(given.language if given is not None else None) or "",
-                zone=(given.timezone if given is not None else None) or configuration.schedules.site.timezone,
-                ignore=given.ignore if given is not None else (),
-                teaser_words=given.teaser_words if given is not None else 40,
                 allow_private=allow_private or (given is not None and given.allow_private),
                 copy_images=given is None or given.images.mode == "copy",
             )

@@ -1,7 +1,8 @@
-"""``editions``: which there were, why a story is in one, hold and release."""
+"""``editions``: which there were, why a story is in one, hold and release. What changes one is in ``editing``."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from newsletter.cli.names import known, login_name
 from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows
 from newsletter.errors import NothingToDo, UsageError
-from newsletter.model import EditionName, OccurrenceState, Stream
+from newsletter.model import EditionName, OccurrenceState, Reason, Stream
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -22,9 +23,13 @@ _COLUMNS = ("edition", "due", "state", "words")
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    from newsletter.cli.editing import approve, edit
+
     group = typer.Typer(name="editions", help="Occurrences and their editions.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("show")(show)
+    group.command("edit")(edit)
+    group.command("approve")(approve)
     group.command("hold")(hold)
     group.command("release")(release)
     app.add_typer(group)
@@ -47,7 +52,7 @@ def list_(
         found = store.read(occurrences.listing, newsletter=newsletter, states=states, limit=limit)
     if newsletter and not found:
         configuration.newsletter(newsletter)
-    rows = [_plain(configuration, row) for row in found]
+    rows = [plain_row(configuration, row) for row in found]
     print_rows(rows, as_json=as_json, columns=_COLUMNS, empty="No editions yet.")
 
 
@@ -65,22 +70,21 @@ def show(
     configuration = options.configuration()
     name = EditionName.parse(edition)
     with options.store(configuration) as store:
-        row = _find(configuration, store, name)
+        row = find_row(configuration, store, name)
         cohorts = [one for one in store.read(editions.for_occurrence, row.id) if name.cohort in ("", one.cohort)]
         if name.cohort and not cohorts:
             raise UsageError(f"{row.name} has no edition for {name.cohort}")
-        known_articles = store.read(
-            articles.get_many, [number for one in cohorts for number in one.edition.article_ids]
-        )
+        known_articles = store.read(articles.get_many, [number for one in cohorts for number in one.article_ids])
         headlines = {number: article.headline for number, article in known_articles.items()}
         counts = store.read(deliveries.counts, row.id)
         acts = store.read(audit.listing, subject=str(row.name))
         decided = store.read(editions.why, row.id) if why else []
-    facts = _plain(configuration, row) | {
+    facts = plain_row(configuration, row) | {
         "compose_at": row.compose_at,
         "by_hand": row.by_hand,
         "partial": row.partial,
-        "editions": [_plain_edition(one, headlines) for one in cohorts],
+        "edits": row.layer,
+        "editions": [plain_edition(one, headlines) for one in cohorts],
         "deliveries": [
             {"state": state, "reason": reason, "number": number} for (state, reason), number in sorted(counts.items())
         ],
@@ -114,6 +118,10 @@ def _print(facts: dict[str, Any]) -> None:
             typer.echo(f"  {section['name']}")
             for article in section["articles"]:
                 typer.echo(f"    {article['id']}  {article['headline']}")
+    if facts["edits"]:
+        typer.echo("\nedited")
+        for name, value in facts["edits"].items():
+            typer.echo(f"  {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
     if facts["deliveries"]:
         typer.echo("\ndeliveries")
         print_rows(facts["deliveries"], as_json=False)
@@ -141,7 +149,7 @@ def hold(
     options = options_of(context)
     configuration = options.configuration()
     with options.store(configuration) as store:
-        row = _find(configuration, store, _whole(edition))
+        row = find_row(configuration, store, whole(edition))
         if not store.write(decisions.hold, row, actor=login_name(), detail=because, now=options.clock()):
             stands = store.read(occurrences.get, row.id) or row
             if stands.state is OccurrenceState.HELD:
@@ -162,7 +170,10 @@ def release(
     configuration = options.configuration()
     now = options.clock()
     with options.store(configuration) as store:
-        row = _find(configuration, store, _whole(edition))
+        row = find_row(configuration, store, whole(edition))
+        if row.state is OccurrenceState.HELD and row.reason is Reason.AWAITING_APPROVAL:
+            remedy = f"`newsletter editions approve {row.name}` approves it"
+            raise UsageError(f"{row.name} is held because {row.detail}", remedy=remedy)
         state = store.write(decisions.release, row, actor=login_name(), now=now)
     if state is None:
         raise NothingToDo(f"{row.name} is not held, but {row.state.value}")
@@ -172,18 +183,19 @@ def release(
         typer.echo(f"Its catch_up is over, so the schedule will skip it; `newsletter send {row.newsletter}` sends now.")
 
 
-def _whole(edition: str) -> EditionName:
+def whole(edition: str) -> EditionName:
     """The name of an occurrence. Raises UsageError where it names one cohort's edition."""
     name = EditionName.parse(edition)
     if name.cohort:
         raise UsageError(
-            f"'{edition}' is one cohort's edition; all of them are held and released together",
+            f"'{edition}' is one cohort's edition; what is done to it is done to all of them",
             remedy=f"Write {name.newsletter}@{name.occurrence}",
         )
     return name
 
 
-def _find(configuration: Configuration, store: Store, name: EditionName) -> OccurrenceRow:
+def find_row(configuration: Configuration, store: Store, name: EditionName) -> OccurrenceRow:
+    """The occurrence of this name. Raises UsageError."""
     from newsletter.store import occurrences
 
     row = store.read(occurrences.find, name.newsletter, Stream.EACH, name.occurrence)
@@ -196,7 +208,8 @@ def _find(configuration: Configuration, store: Store, name: EditionName) -> Occu
     return row
 
 
-def _plain(configuration: Configuration, row: OccurrenceRow) -> dict[str, Any]:
+def plain_row(configuration: Configuration, row: OccurrenceRow) -> dict[str, Any]:
+    """An occurrence as it is listed."""
     from zoneinfo import ZoneInfo
 
     from newsletter.schedule.explaining import occurrence_words
@@ -217,7 +230,8 @@ def _plain(configuration: Configuration, row: OccurrenceRow) -> dict[str, Any]:
     }
 
 
-def _plain_edition(row: EditionRow, headlines: dict[int, str]) -> dict[str, Any]:
+def plain_edition(row: EditionRow, headlines: dict[int, str]) -> dict[str, Any]:
+    """One cohort's edition as it is shown; ``headlines`` by article id."""
     return {
         "cohort": row.cohort,
         "due_at": row.due_at,

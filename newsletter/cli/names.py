@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 from collections.abc import Iterable
 
 from newsletter.errors import UsageError
@@ -28,3 +29,8 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no name for this uid, as in some containers
         return f"uid {os.getuid()}"
+
+
+def login_and_host() -> str:
+    """``anna@desk-3``: who runs this command, and where, for what several people edit."""
+    return f"{login_name()}@{socket.gethostname()}"

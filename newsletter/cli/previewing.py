@@ -122,7 +122,7 @@ def _facts(made: Preview, out: Path | None) -> dict[str, object]:
         "file": out,
         "notices": made.notices,
         "findings": [
-            {"severity": one.severity, "rule": one.rule, "what": one.what, "remedy": one.remedy}
+            {"severity": one.severity, "rule": one.rule, "where": one.where, "what": one.what, "remedy": one.remedy}
             for one in made.findings
         ],
         "stories": [

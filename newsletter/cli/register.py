@@ -13,6 +13,7 @@ def commands(app: typer.Typer) -> None:
         deliveries,
         demo,
         editions,
+        linting,
         previewing,
         running,
         sending,
@@ -21,6 +22,7 @@ def commands(app: typer.Typer) -> None:
         store,
         subscribers,
         tokens,
+        translating,
         watching,
     )
 
@@ -29,6 +31,7 @@ def commands(app: typer.Typer) -> None:
         collecting,
         sources,
         previewing,
+        linting,
         sending,
         running,
         subscribers,
@@ -37,6 +40,7 @@ def commands(app: typer.Typer) -> None:
         deliveries,
         watching,
         tokens,
+        translating,
         store,
         demo,
     ):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsletter.cli.names import login_and_host
 from newsletter.cli.options import Json, Options, console, options_of, print_json, progress, run_async
 from newsletter.errors import IncompleteSend, UsageError
 from newsletter.model import DeliveryState, Reason
@@ -81,12 +82,16 @@ def _send(
         if not typer.confirm(f"Send {plan.name} to {readers}?", default=False, err=True):
             raise typer.Abort
     run_async(by_hand.require_relay(configuration, newsletter))
+    if plan.unapproved:
+        means = "it still waits for that for everybody else" if addresses else "sending it by hand approves it"
+        typer.echo(f"newsletter: {plan.name} needs an approval; {means}", err=True)
     work = Work(configuration, store, logo=publish_logo(configuration))
     row = by_hand.begin(
         work,
         plan,
         addresses,
         options.clock(),
+        actor=login_and_host(),
         freshen=lambda row: _freshen(options, configuration, store, row) if ask_again else None,
     )
     run_async(_deliver(options, configuration, store, row))

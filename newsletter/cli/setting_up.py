@@ -90,7 +90,7 @@ def _found(options: Options) -> tuple[list[NewsletterError], list[ConfigurationE
         return list(error.faults), [], None
     findings = checking.check(configuration)
     faults: list[NewsletterError] = [*findings.faults, *_template_faults(configuration), *_store_faults(configuration)]
-    return faults, findings.warnings, configuration
+    return faults, [*findings.warnings, *_untranslated(configuration)], configuration
 
 
 def _template_faults(configuration: Configuration) -> list[TemplateError]:
@@ -105,9 +105,27 @@ def _template_faults(configuration: Configuration) -> list[TemplateError]:
             continue  # config.checking has said so, with the line
         try:
             check_newsletter(templates, name, newsletter)
+            for language in configuration.languages(name):
+                templates.words(language)
         except TemplateError as error:
             found[str(error)] = _placed(configuration, error)
     return list(found.values())
+
+
+def _untranslated(configuration: Configuration) -> list[ConfigurationError]:
+    """The languages of newsletters that have no catalogue."""
+    from newsletter.render.catalogues import has_words
+
+    return [
+        configuration.fault(
+            f"there are no words in '{language}': mails in it say \"Unsubscribe\" in English",
+            *("newsletters", name, "languages" if language in newsletter.languages else "language"),
+            remedy=f"Run `newsletter templates update {language}`, and translate",
+        )
+        for name, newsletter in configuration.schedules.newsletters.items()
+        for language in configuration.languages(name)
+        if not has_words(configuration.template_folders, language)
+    ]
 
 
 def _placed(configuration: Configuration, error: TemplateError) -> TemplateError:

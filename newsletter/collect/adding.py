@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
 from newsletter.collect import identity
-from newsletter.collect.dating import settled
+from newsletter.collect.dating import dated_by_address, settled
 from newsletter.collect.folder import read_document
 from newsletter.collect.parsing import Parser
 from newsletter.collect.pictures import candidates, copy_pictures, with_copies
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.errors import SourceError, UsageError
 from newsletter.model import Article
 from newsletter.net import Fetcher
@@ -26,37 +25,29 @@ _MAX_BYTES = 10_000_000
 
 async def add_article(
     where: str,
+    facts: SourceFacts,
     *,
-    source: str,
     store: Store,
     fetcher: Fetcher,
     parser: Parser,
     media_folder: Path,
     now: datetime,
-    section: str = "",
-    language: str = "",
-    zone: str = "UTC",
-    ignore: Sequence[str] = (),
-    teaser_words: int = 40,
     allow_private: bool = False,
     copy_images: bool = True,
     parse_timeout: timedelta = timedelta(seconds=10),
 ) -> Article:
-    """Read a file or URL as one article of ``source``, store it, and return it as stored (new, revised or as it was).
+    """Read a file or URL as one article of a source, store it, and return it as stored (new, revised or as it was).
 
-    ``zone``, ``ignore`` and ``teaser_words`` are the source's. It may be sent, also where a first collection had only
-    remembered it. Raises UsageError, FetchError, SourceError.
+    It may be sent, also where a first collection had only remembered it. Raises UsageError, FetchError, SourceError.
     """
-    facts: dict[str, Any] = {"source": source, "section": section, "language": language, "zone": zone}
-    facts |= {"ignore": tuple(ignore), "teaser_words": teaser_words}
     if where.startswith(("http://", "https://")):
         from newsletter.collect.pages import read_page
 
         fetched = await fetcher.fetch(where, max_bytes=_MAX_BYTES, allow_private=allow_private)
-        incoming = await parser.run(parse_timeout, read_page, fetched.body, url=fetched.url, **facts)
+        incoming = await parser.run(parse_timeout, read_page, fetched.body, facts, url=fetched.url)
     else:
         body = await asyncio.to_thread(_read, Path(where))
-        incoming = await parser.run(parse_timeout, read_document, body, name=Path(where).name, **facts)
+        incoming = await parser.run(parse_timeout, read_document, body, facts, name=Path(where).name)
     copies = await copy_pictures(
         [candidates(incoming.images)] if copy_images else [],
         store=store,
@@ -66,7 +57,8 @@ async def add_article(
         now=now,
         allow_private=allow_private,
     )
-    (one,) = identity.to_remember([settled(with_copies(incoming, copies), now)])
+    dated = settled(dated_by_address(with_copies(incoming, copies), facts.zone, now), now)
+    (one,) = identity.to_remember([dated])
     return await store.write_async(_store, one, now=now)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 from newsletter.collect import from_feed, from_folder, from_page, from_sitemap, identity
-from newsletter.collect.dating import settle
+from newsletter.collect.dating import dated_by_address, settle
 from newsletter.collect.gathering import MAX_ERROR_BODY, Gathered, Gatherer, Visit, url_key
 from newsletter.collect.listings import gone_and_back
 from newsletter.collect.parsing import Parser
@@ -214,9 +214,12 @@ async def _store(visit: Visit, gathered: Gathered, media_folder: Path) -> tuple[
     if gathered.reading is None:
         return Remembered(), gathered.warnings
     store, now = visit.store, visit.now
+    found = gathered.reading.articles
+    if visit.source.kind != "feed":  # what a feed lists without a date is new; a page may have been there for years
+        found = tuple(dated_by_address(article, visit.facts.zone, now) for article in found)
     batch = await asyncio.to_thread(
         identity.to_remember,
-        gathered.reading.articles,
+        found,
         homes=gathered.reading.homes,
         newest_eligible=visit.source.backfill if visit.row.first_collected_at is None else None,
     )
@@ -255,15 +258,18 @@ async def _with_pictures(
     visit: Visit, batch: Sequence[Remembrance], media_folder: Path
 ) -> tuple[tuple[Remembrance, ...], tuple[str, ...]]:
     """``batch`` with our copies of the lead pictures of what is new and may be sent, or has another picture now."""
-    leads = [candidates(one.article.images) if one.eligible else () for one in batch]
+    if visit.source.images.mode == "link":
+        return tuple(batch), ()
+    leads = [(one, urls) for one in batch if one.eligible and (urls := candidates(one.article.images))]
     wanted: list[tuple[str, ...]] = []
-    for start in range(0, len(batch), articles.CHUNK):
-        known = await visit.store.read_async(articles.known_articles, batch[start : start + articles.CHUNK])
-        for index, urls in enumerate(leads[start : start + articles.CHUNK]):
+    for start in range(0, len(leads), articles.CHUNK):
+        chunk = leads[start : start + articles.CHUNK]
+        known = await visit.store.read_async(articles.known_articles, [one for one, _ in chunk])
+        for index, (_, urls) in enumerate(chunk):
             before = known.get(index)
-            if urls and (before is None or (before.eligible and urls[0] not in {image.url for image in before.images})):
+            if before is None or (before.eligible and urls[0] not in {image.url for image in before.images}):
                 wanted.append(urls)
-    if not wanted or visit.source.images.mode == "link":
+    if not wanted:
         return tuple(batch), ()
     copies = await copy_pictures(
         wanted[:_MAX_PICTURES],

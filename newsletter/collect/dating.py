@@ -2,15 +2,19 @@
 
 A story keeps the time that its source gives it, also one to come: it waits for its hour. What cannot be (long past,
 weeks ahead, or a whole source that is ahead of us by some hours, whose clock or zone is wrong) is clamped, and the
-article's ``warning`` says so. A story without a time came when we first saw it.
+article's ``warning`` says so. A story without a time is of the day that its address names, where it stands on a page of
+its own; else it came when we first saw it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
+from newsletter.collect.stated_times import read_time
 from newsletter.model import IncomingArticle
 
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -21,6 +25,26 @@ _FEWEST_AHEAD = 3
 # Clocks differ by so much without being wrong.
 _TOLERANCE = timedelta(minutes=5)
 _DAY = timedelta(days=1)
+# A day in an address: /2026/11/24/…, /2026-11-24/… or /20261124/…, with the story's own name behind it.
+_DAY_IN_PATH = re.compile(r"/(\d{4})(?:/(\d{1,2})/(\d{1,2})|-(\d{2})-(\d{2})|(\d{2})(\d{2}))(?=/[^/])")
+
+
+def dated_by_address(article: IncomingArticle, zone: str, now: datetime) -> IncomingArticle:
+    """``article``, if it has no time, as published on the day that its URL's path names: its first moment in ``zone``.
+
+    A day still to come is an edition's, or another zone's, and no embargo: it dates nothing.
+    """
+    if article.published_at is not None:
+        return article
+    try:
+        path = urlsplit(article.url).path
+    except ValueError:
+        return article
+    for found in _DAY_IN_PATH.finditer(path):
+        day = read_time("-".join(part for part in found.groups() if part), zone=zone)
+        if day is not None and OLDEST <= day <= now:
+            return replace(article, published_at=day)
+    return article
 
 
 def settle(articles: Sequence[IncomingArticle], now: datetime) -> tuple[IncomingArticle, ...]:

@@ -23,6 +23,7 @@ from newsletter.collect.dump_header import Header, dates_joined, read_header
 from newsletter.collect.dump_page import repeated_labels
 from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, paragraphs_of, words_in
 from newsletter.collect.plain_text import one_line, paragraphs
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.collect.teaser import teaser_of
 from newsletter.errors import SourceError
 from newsletter.model import Access, IncomingArticle, Picture
@@ -45,22 +46,17 @@ _GUESSED = "{} of its time may mean several zones, none the source's: the common
 
 def read_dump(
     text: str,
+    facts: SourceFacts,
     *,
     name: str,
-    source: str,
-    section: str = "",
-    language: str = "",
-    zone: str = "UTC",
-    ignore: Sequence[str] = (),
     repeated: frozenset[str] = frozenset(),
-    teaser_words: int = 40,
 ) -> IncomingArticle:
     """The article of a page's text; ``name`` (its file's) is its guid.
 
-    ``zone`` says where its clock hangs and what letters such as IST mean. ``ignore`` are regular expressions, searched
-    for in each paragraph; ``repeated`` comes from ``repeated_paragraphs``. Raises SourceError where it has no headline.
+    ``repeated`` comes from ``repeated_paragraphs``. Raises SourceError where it has no headline.
     """
-    whole = without(paragraphs_of(text), ignore)
+    zone, language = facts.zone, facts.language
+    whole = [one for one in paragraphs_of(text) if not facts.ignores(one.text)]
     if not whole:
         raise SourceError("the file has no headline", where=name, remedy="Write it on the first line")
     whole = dates_joined(whole, zone, language)
@@ -70,14 +66,14 @@ def read_dump(
     body_html = as_html(body)
     body_text = paragraphs(body_html)[:_MAX_BODY_TEXT]
     return IncomingArticle(
-        source=source,
+        source=facts.source,
         url="",
         guid=name,
         headline=one_line(header.headline, 300),
         standfirst=one_line(header.standfirst, 600),
         authors=header.authors,
         dateline=one_line(header.dateline or (_place_opening(body[0].text) if body else ""), 120),
-        section=one_line(header.section, 80) or section,
+        section=one_line(header.section, 80) or facts.section,
         tags=_tags(found[header.begins :]),
         language=language,
         published_at=header.published_at,
@@ -87,7 +83,7 @@ def read_dump(
         body_text=body_text,
         access=Access.MEMBERS if header.members else Access.FREE,
         warning=_GUESSED.format(header.guessed) if header.guessed else "",
-        teaser=teaser_of(header.standfirst, body_text, teaser_words),
+        teaser=teaser_of(header.standfirst, body_text, facts.teaser_words),
     )
 
 
@@ -117,12 +113,6 @@ def _pictures(found: Sequence[Paragraph], header: Header, body: Sequence[Paragra
     within = captions_among(texts[header.begins :], within_story=True)
     positions = {at + header.begins for at in within if id(found[at + header.begins]) not in own}
     return pictures_of(texts, positions | set(header.captions))
-
-
-def without(found: list[Paragraph], ignore: Sequence[str]) -> list[Paragraph]:
-    """``found`` without the paragraphs in which one of these regular expressions is found."""
-    patterns = [re.compile(pattern) for pattern in ignore]
-    return [one for one in found if not any(pattern.search(one.text) for pattern in patterns)]
 
 
 def _tags(found: Sequence[Paragraph]) -> tuple[str, ...]:

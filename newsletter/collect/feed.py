@@ -21,6 +21,7 @@ from newsletter.collect.feed_entry import (
 from newsletter.collect.json_feed import looks_like_json, read_json
 from newsletter.collect.plain_text import one_line
 from newsletter.collect.reading import Reading
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.collect.xml_feed import MAX_ENTRIES, read_xml
 from newsletter.errors import SourceError
 
@@ -33,50 +34,35 @@ _HTML_START = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 
 def read_feed(
     body: bytes,
+    facts: SourceFacts,
     *,
     url: str,
     content_type: str = "",
-    source: str,
-    section: str = "",
-    language: str = "",
-    zone: str = "UTC",
-    teaser_words: int = 40,
 ) -> Reading:
     """The articles of a feed that was fetched from ``url`` with this Content-Type header.
 
-    ``section`` stands in where an entry names none, ``language`` where it names none of its own, ``zone`` where a time
-    does not say which clock it is by. An entry without any text is left out; a broken document gives what could be
-    read. Raises SourceError with where=``url`` if nothing could, or if it is not a feed.
+    An entry without any text is left out; a broken document gives what could be read. Raises SourceError with
+    where=``url`` if nothing could, or if it is not a feed.
     """
     if not body.strip():
         raise SourceError("it is empty, not a feed", where=url)
-    facts = FeedFacts(url, source, section, language, zone, teaser_words)
     if looks_like_json(body):
         found = read_json(body, url=url, content_type=content_type)
-        return _reading(found.entries, facts, home=found.home, language=found.language, authors=found.authors)
+        return _reading(found.entries, facts, url, home=found.home, language=found.language, authors=found.authors)
     feed = read_xml(body, url=url, content_type=content_type)
     if not feed.version and (not feed.entries or _looks_like_html(body)):
         raise _not_a_feed(body, url)
-    reading = _reading(feed.entries, facts, home=feed.home, language=feed.language, authors=feed.authors)
+    reading = _reading(feed.entries, facts, url, home=feed.home, language=feed.language, authors=feed.authors)
     if not reading.articles and feed.fault:
         raise SourceError(f"the feed is broken and holds no readable entry ({feed.fault})", where=url)
     return reading
 
 
 def _reading(
-    entries: Iterable[Entry], facts: FeedFacts, *, home: str, language: str, authors: tuple[str, ...]
+    entries: Iterable[Entry], facts: SourceFacts, url: str, *, home: str, language: str, authors: tuple[str, ...]
 ) -> Reading:
-    address = absolute(single(home), facts.url)
-    feed = FeedFacts(
-        facts.url,
-        facts.source,
-        facts.section,
-        facts.language or language,
-        facts.zone,
-        facts.teaser_words,
-        address,
-        authors,
-    )
+    address = absolute(single(home), url)
+    feed = FeedFacts(facts, url, facts.language or language, address, authors)
     found = tuple(article for entry in entries if (article := article_of(entry, feed)) is not None)
     return Reading(found, (address,) if address else ())
 

@@ -16,7 +16,9 @@ from urllib.parse import urljoin, urlsplit
 from newsletter.collect import feed_text
 from newsletter.collect.feed_pictures import Candidate, chosen_pictures
 from newsletter.collect.feed_text import NO_TEXT, Markup
+from newsletter.collect.ignoring import without_ignored
 from newsletter.collect.plain_text import clean, first_sentence, one_line, paragraphs
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.collect.stated_times import read_time
 from newsletter.collect.teaser import teaser_of
 from newsletter.model import IncomingArticle
@@ -44,14 +46,14 @@ _YEAR_LAST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FeedFacts:
-    """What the entries of one feed have in common. ``home`` is the site's address, '' where the feed names none."""
+    """What the entries of one feed have in common: of the source that it is, and of the feed itself.
 
+    ``home`` is the site's address, '' where the feed names none.
+    """
+
+    of_source: SourceFacts
     url: str
-    source: str
-    section: str
     language: str
-    zone: str
-    teaser_words: int
     home: str = ""
     authors: tuple[str, ...] = ()
 
@@ -94,8 +96,9 @@ def article_of(entry: Entry, feed: FeedFacts) -> IncomingArticle | None:
     # A guid is a permalink unless it says otherwise (RSS 2.0); many that are not URLs do not say otherwise.
     link = "" if named == guid and not is_web(guid) else absolute(named, feed.url)
     base = link or feed.home or feed.url
-    summary = feed_text.tidied(entry.summary, base)
-    bodies = [feed_text.tidied(body, base) for body in entry.bodies]
+    facts = feed.of_source
+    summary = without_ignored(feed_text.tidied(entry.summary, base), facts)
+    bodies = [without_ignored(feed_text.tidied(body, base), facts) for body in entry.bodies]
     body = max(bodies, key=len, default="")
     summary_text = paragraphs(summary)
     stated = feed_text.standfirst(summary_text)
@@ -111,16 +114,16 @@ def article_of(entry: Entry, feed: FeedFacts) -> IncomingArticle | None:
     standfirst = "" if stated == headline else one_line(stated, MAX_STANDFIRST)
     language = feed_text.language_tag(entry.language or feed.language)
     tags = _words(entry.tags, _MAX_TAGS)
-    published, unread = _time(entry.published, feed.zone, language)
-    updated, _ = _time(entry.updated, feed.zone, language)
+    published, unread = _time(entry.published, facts.zone, language)
+    updated, _ = _time(entry.updated, facts.zone, language)
     return IncomingArticle(
-        source=feed.source,
+        source=facts.source,
         url=link or absolute(single(entry.enclosure), feed.url) or (guid if is_web(guid) else "") or base,
         guid=_bounded(guid),
         headline=headline,
         standfirst=standfirst,
         authors=_authors(entry.authors or feed.authors),
-        section=tags[0] if tags else feed.section,
+        section=tags[0] if tags else facts.section,
         tags=_words((*tags, *entry.keywords), _MAX_TAGS),
         language=language,
         published_at=published or updated,
@@ -128,7 +131,7 @@ def article_of(entry: Entry, feed: FeedFacts) -> IncomingArticle | None:
         images=chosen_pictures(entry.pictures, (body, summary), base, headline),
         body_html=body,
         body_text=body_text[:_MAX_BODY_TEXT],
-        teaser=teaser_of(standfirst, body_text, feed.teaser_words),
+        teaser=teaser_of(standfirst, body_text, facts.teaser_words),
         warning=unread,
     )
 

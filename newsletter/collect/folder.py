@@ -9,8 +9,8 @@ published_at, updated_at, dateline, language, access, and images (each url, capt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path, PurePath
@@ -20,8 +20,10 @@ from urllib.parse import urljoin
 from newsletter.collect.boilerplate import repeated_paragraphs
 from newsletter.collect.dump_paragraphs import paragraphs_of
 from newsletter.collect.dumps import read_dump
+from newsletter.collect.ignoring import without_ignored
 from newsletter.collect.plain_text import clean, one_line, paragraphs
 from newsletter.collect.sanitising import sanitise
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.collect.stated_times import read_time
 from newsletter.collect.teaser import teaser_of
 from newsletter.errors import SourceError
@@ -43,14 +45,10 @@ _OLD_ENCODINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The readable files of a folder, newest first, and a ``mark`` that changes when any of them does.
-
-    ``marks`` holds one for each file, by its path within the folder (with "/").
-    """
+    """The readable files of a folder, newest first, and a ``mark`` that changes when any of them does."""
 
     files: tuple[Path, ...]
     mark: str
-    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_folder(folder: Path) -> Listing:
@@ -68,15 +66,7 @@ def list_folder(folder: Path) -> Listing:
         raise SourceError(f"the folder cannot be read ({error.strerror})", where=str(folder)) from None
     mark = sha256("\n".join(f"{path} {size} {changed}" for changed, size, path in found).encode(errors="replace"))
     newest = sorted(found, key=lambda one: -one[0])[:MAX_FILES]
-    marks = {path.relative_to(folder).as_posix(): f"{changed_ns}-{size}" for changed_ns, size, path in newest}
-    return Listing(tuple(path for _, _, path in newest), mark.hexdigest(), marks)
-
-
-def changed(listing: Listing, known: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files of ``listing`` whose marks are not those of ``known`` (earlier ``marks``), newest first."""
-    return tuple(
-        path for path, (name, mark) in zip(listing.files, listing.marks.items(), strict=True) if known.get(name) != mark
-    )
+    return Listing(tuple(path for _, _, path in newest), mark.hexdigest())
 
 
 def repeated_in(bodies: Iterable[bytes], *, language: str = "") -> frozenset[str]:
@@ -88,20 +78,14 @@ def repeated_in(bodies: Iterable[bytes], *, language: str = "") -> frozenset[str
 
 def read_document(
     body: bytes,
+    facts: SourceFacts,
     *,
     name: str,
-    source: str,
-    section: str = "",
-    language: str = "",
-    zone: str = "UTC",
-    ignore: Sequence[str] = (),
     repeated: frozenset[str] = frozenset(),
-    teaser_words: int = 40,
 ) -> IncomingArticle:
     """The article of a saved file; ``name`` (its path within the folder) is its guid.
 
-    ``zone`` is where times without one are told, ``ignore`` and ``repeated`` what belongs to no story (see
-    ``read_dump``). Raises SourceError.
+    ``repeated`` is what belongs to no story (see ``read_dump``). Raises SourceError.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix not in SUFFIXES:
@@ -112,88 +96,50 @@ def read_document(
     if suffix in (".html", ".htm"):
         from newsletter.collect.pages import read_page  # half a second, which feeds and .txt need not pay
 
-        return read_page(
-            body,
-            guid=name,
-            source=source,
-            section=section,
-            language=language,
-            zone=zone,
-            ignore=ignore,
-            teaser_words=teaser_words,
-        )
+        return read_page(body, facts, guid=name)
     if suffix == ".eml":
         from newsletter.collect.letters import read_letter
 
-        return read_letter(
-            body,
-            name=name,
-            source=source,
-            section=section,
-            language=language,
-            zone=zone,
-            ignore=ignore,
-            teaser_words=teaser_words,
-        )
-    text = _decoded(body, language)
+        return read_letter(body, facts, name=name)
+    text = _decoded(body, facts.language)
     if "\x00" in text[:1000]:
         raise SourceError("the file is not text", where=name)
     if suffix == ".txt":
-        return read_dump(
-            text,
-            name=name,
-            source=source,
-            section=section,
-            language=language,
-            zone=zone,
-            ignore=ignore,
-            repeated=repeated,
-            teaser_words=teaser_words,
-        )
-    return _read_markdown(
-        clean(text).replace("\r\n", "\n").replace("\r", "\n"),
-        name=name,
-        source=source,
-        section=section,
-        language=language,
-        zone=zone,
-        teaser_words=teaser_words,
-    )
+        return read_dump(text, facts, name=name, repeated=repeated)
+    return _read_markdown(clean(text).replace("\r\n", "\n").replace("\r", "\n"), facts, name=name)
 
 
-def _read_markdown(
-    text: str, *, name: str, source: str, section: str, language: str, zone: str, teaser_words: int
-) -> IncomingArticle:
-    facts, text = _front_matter(text, name)
+def _read_markdown(text: str, facts: SourceFacts, *, name: str) -> IncomingArticle:
+    stated, text = _front_matter(text, name)
     lines = text.strip().split("\n")
-    headline = _words(facts, "headline", "title")
+    headline = _words(stated, "headline", "title")
     if not headline:
         headline = _HEADING.sub("", lines[0])
         text = "\n".join(lines[1:])
     if not headline.strip():
         raise SourceError("the file has no headline", where=name, remedy="Write it on the first line")
-    url = _words(facts, "url", "link")
-    body_html = _from_markdown(text, url)
+    url = _words(stated, "url", "link")
+    body_html = without_ignored(_from_markdown(text, url), facts)
     body_text = paragraphs(body_html)[:100_000]
-    standfirst = one_line(_words(facts, "standfirst", "description"), 600)
+    standfirst = one_line(_words(stated, "standfirst", "description"), 600)
     return IncomingArticle(
-        source=source,
+        source=facts.source,
         url=url if url.startswith(("http://", "https://")) else "",
         guid=name,
         headline=one_line(headline, 300),
         standfirst=standfirst,
-        authors=tuple(one_line(author, 120) for author in _list(facts, "authors", "author"))[:20],
-        dateline=one_line(_words(facts, "dateline"), 120),
-        section=one_line(_words(facts, "section"), 80) or section,
-        tags=tuple(one_line(tag, 80) for tag in _list(facts, "tags"))[:50],
-        language=_words(facts, "language") or language,
-        published_at=_time(facts.get("published_at") or facts.get("date"), zone),
-        updated_at=_time(facts.get("updated_at") or facts.get("updated"), zone),
-        images=_pictures(facts, url, name),
+        authors=tuple(one_line(author, 120) for author in _list(stated, "authors", "author"))[:20],
+        dateline=one_line(_words(stated, "dateline"), 120),
+        section=one_line(_words(stated, "section"), 80) or facts.section,
+        tags=tuple(one_line(tag, 80) for tag in _list(stated, "tags"))[:50],
+        language=_words(stated, "language") or facts.language,
+        published_at=_time(stated.get("published_at") or stated.get("date"), facts.zone),
+        updated_at=_time(stated.get("updated_at") or stated.get("updated"), facts.zone),
+        images=_pictures(stated, url, name),
         body_html=body_html,
         body_text=body_text,
-        access=_access(_words(facts, "access"), name),
-        teaser=teaser_of(standfirst, body_text, teaser_words),
+        access=_access(_words(stated, "access"), name),
+        teaser=teaser_of(standfirst, body_text, facts.teaser_words),
     )
 
 

@@ -15,16 +15,25 @@ MAX_PAGES = 50
 
 async def gather(visit: Visit) -> Gathered:
     """The feed's entries."""
+    gathered = await _gathered(visit)
+    if gathered.reading is None or not visit.source.full_text:
+        return gathered
+    return await _in_full(visit, gathered, gathered.reading)
+
+
+async def _gathered(visit: Visit) -> Gathered:
+    """What the feed itself gives."""
     row = visit.row
-    fetched = await visit.fetch(row.moved_to or str(visit.source.feed), etag=row.etag, last_modified=row.last_modified)
-    moved_to = fetched.permanent_url or row.moved_to
-    if fetched.not_modified:
-        return Gathered(None, row.etag, row.last_modified, moved_to)
-    reading = await visit.parse(
-        read_feed, fetched.body, url=fetched.url, content_type=fetched.content_type, **visit.facts
-    )
-    gathered = Gathered(reading, fetched.etag, fetched.last_modified, moved_to)
-    return await _in_full(visit, gathered, reading) if visit.source.full_text else gathered
+    url = row.moved_to or str(visit.source.feed)
+    with visit.share() as share:
+        fetched = await visit.fetch(url, share, etag=row.etag, last_modified=row.last_modified)
+        moved_to = fetched.permanent_url or row.moved_to
+        if fetched.not_modified:
+            return Gathered(None, row.etag, row.last_modified, moved_to)
+        reading = await visit.parse(
+            read_feed, fetched.body, visit.facts, url=fetched.url, content_type=fetched.content_type
+        )
+        return Gathered(reading, fetched.etag, fetched.last_modified, moved_to)
 
 
 async def _in_full(visit: Visit, gathered: Gathered, reading: Reading) -> Gathered:

@@ -1,6 +1,8 @@
 """A folder of saved files: its listing stands in for an ETag; a file that cannot be read is a warning.
 
-Page dumps (.txt) are compared with one another: what several of them hold is the site's, and belongs to no story.
+Where one file changed all are read again, for what they are only all of them together tell: which address several
+stories share (``identity``), which file is an older version of another, and, of page dumps (.txt), what several of them
+hold, so that it is the site's and belongs to no story.
 """
 
 from __future__ import annotations
@@ -34,15 +36,7 @@ async def gather(visit: Visit) -> Gathered:
         name = str(path.relative_to(folder))
         try:
             body = await asyncio.to_thread(_bounded, path, visit.source.max_bytes)
-            article = await visit.parse(
-                read_document,
-                body,
-                name=name,
-                ignore=tuple(visit.source.ignore),
-                repeated=repeated,
-                **visit.facts,
-            )
-            found.append(article)
+            found.append(await visit.parse(read_document, body, visit.facts, name=name, repeated=repeated))
         except SourceError as error:
             warnings.append(str(error) if error.where else f"{name}: {error.what}")
         except OSError as error:
@@ -66,7 +60,7 @@ async def _repeated(visit: Visit, files: tuple[Path, ...]) -> frozenset[str]:
         bodies.append(body)
     if len(bodies) < _FEWEST_COMPARED:
         return frozenset()
-    return await visit.parser.run(_COMPARING, repeated_in, bodies, language=visit.source.language or "")
+    return await visit.parser.run(_COMPARING, repeated_in, bodies, language=visit.facts.language)
 
 
 def _bounded(path: Path, max_bytes: int) -> bytes:

@@ -105,15 +105,16 @@ async def _one(visit: Visit, url: str, before: dict[str, Validators], listing: _
     """One sitemap, None where it has not changed."""
     await visit.robots.allowed(url, allow_private=visit.source.allow_private)
     known = before.get(url, Validators())
-    fetched = await visit.fetch(url, etag=known.etag, last_modified=known.last_modified)
-    if fetched.not_modified:
-        listing.known[url] = known
-        return None
-    listing.unchanged = False
-    if fetched.permanent_url and url == (visit.row.moved_to or str(visit.source.sitemap)):
-        listing.moved_to = fetched.permanent_url
-    listing.known[fetched.permanent_url or url] = Validators(fetched.etag, fetched.last_modified)
-    return await visit.parse(read_sitemap, fetched.body, url=fetched.url, zone=visit.facts["zone"])
+    with visit.share() as share:
+        fetched = await visit.fetch(url, share, etag=known.etag, last_modified=known.last_modified)
+        if fetched.not_modified:
+            listing.known[url] = known
+            return None
+        listing.unchanged = False
+        if fetched.permanent_url and url == (visit.row.moved_to or str(visit.source.sitemap)):
+            listing.moved_to = fetched.permanent_url
+        listing.known[fetched.permanent_url or url] = Validators(fetched.etag, fetched.last_modified)
+        return await visit.parse(read_sitemap, fetched.body, url=fetched.url, zone=visit.facts.zone)
 
 
 def _validators(text: str) -> dict[str, Validators]:

@@ -8,19 +8,22 @@ source as a whole failed; what is wrong with one story of it is a warning.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypedDict, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from newsletter.collect.feed import Reading
 from newsletter.collect.identity import canonical_url
 from newsletter.collect.parsing import Parser
+from newsletter.collect.source_facts import SourceFacts, source_facts
 from newsletter.config.models import Source
 from newsletter.errors import SourceError
 from newsletter.model import IncomingArticle
 from newsletter.net import Fetched, Fetcher
+from newsletter.net.body_budget import Share
 from newsletter.net.robots import Robots
 from newsletter.store import Store
 from newsletter.store.sources import SourceRow
@@ -29,16 +32,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_ERROR_BODY = 65_536
-
-
-class Facts(TypedDict):
-    """What the configuration says of every article of a source, as the readers take it."""
-
-    source: str
-    section: str
-    language: str
-    zone: str
-    teaser_words: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +50,24 @@ class Visit:
     zone: str = "UTC"
 
     @property
-    def facts(self) -> Facts:
-        return Facts(
-            source=self.name,
-            section=self.source.section or "",
-            language=self.source.language or "",
-            zone=self.source.timezone or self.zone,
-            teaser_words=self.source.teaser_words,
-        )
+    def facts(self) -> SourceFacts:
+        """What the readers are told of this source."""
+        return source_facts(self.name, self.source, zone=self.zone)
 
-    async def fetch(
-        self, url: str, *, etag: str = "", last_modified: str = "", within: timedelta | None = None
-    ) -> Fetched:
-        """GET ``url`` under this source's limits. Raises FetchError."""
+    def share(self) -> AbstractContextManager[Share]:
+        """What one body may take of the fetcher's budget, for as long as it is held: fetched and read."""
+        return self.fetcher.budget.share()
+
+    async def fetch(self, url: str, share: Share, *, etag: str = "", last_modified: str = "") -> Fetched:
+        """GET ``url`` under this source's limits; its body is ``share``'s. Raises FetchError."""
         return await self.fetcher.fetch(
             url,
             etag=etag,
             last_modified=last_modified,
             max_bytes=self.source.max_bytes,
-            within=within or self.source.fetch_timeout,
+            within=self.source.fetch_timeout,
             allow_private=self.source.allow_private,
+            share=share,
         )
 
     async def parse(

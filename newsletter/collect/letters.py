@@ -7,7 +7,6 @@ section 4.3), quoted replies and pictures. Of a message that only passes another
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -15,9 +14,11 @@ from email.utils import parseaddr, parsedate_to_datetime
 
 from newsletter.collect.dump_body import story_of
 from newsletter.collect.dump_paragraphs import Paragraph, paragraphs_of
-from newsletter.collect.dumps import as_html, without
+from newsletter.collect.dumps import as_html
+from newsletter.collect.ignoring import without_ignored
 from newsletter.collect.plain_text import one_line, paragraphs
 from newsletter.collect.sanitising import sanitise
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.collect.stated_times import read_time
 from newsletter.collect.teaser import teaser_of
 from newsletter.errors import SourceError
@@ -63,14 +64,9 @@ _BLOCKS |= {f"h{level}" for level in range(1, 7)}
 
 def read_letter(
     body: bytes,
+    facts: SourceFacts,
     *,
     name: str,
-    source: str,
-    section: str = "",
-    language: str = "",
-    zone: str = "UTC",
-    ignore: Sequence[str] = (),
-    teaser_words: int = 40,
 ) -> IncomingArticle:
     """The article of an e-mail; ``name`` (its file's) is its guid. Raises SourceError if it has no subject or text."""
     message = message_from_bytes(body, policy=policy.default)
@@ -82,15 +78,14 @@ def read_letter(
         message, text = within, _text_part(within)
         subject, sender, sent = _header(message, "subject"), _header(message, "from"), _header(message, "date")
     if passed_on is not None:
-        facts, text = passed_on
-        subject, sender, sent = facts.get("subject", subject), facts.get("from", sender), facts.get("date", sent)
+        header, text = passed_on
+        subject, sender, sent = header.get("subject", subject), header.get("from", sender), header.get("date", sent)
     headline = one_line(_REPLY.sub("", subject), 300)
-    html = "" if text else _html_part(message)
     if text:
-        found = without(_paragraphs_written(text), ignore)
-        body_html = as_html(story_of(found, about=(headline,), zone=zone))
+        found = [one for one in _paragraphs_written(text) if not facts.ignores(one.text)]
+        body_html = as_html(story_of(found, about=(headline,), zone=facts.zone))
     else:
-        body_html = html
+        body_html = without_ignored(_html_part(message), facts)
     body_text = paragraphs(body_html)[:100_000]
     if not body_text:
         raise SourceError("the message has no text", where=name, remedy="Save the whole message, not its headers alone")
@@ -98,17 +93,17 @@ def read_letter(
         raise SourceError("the message has no subject", where=name, remedy="Its subject is the article's headline")
     author = one_line(parseaddr(sender)[0], 120)
     return IncomingArticle(
-        source=source,
+        source=facts.source,
         url="",
         guid=name,
         headline=headline,
         authors=(author,) if author and "@" not in author else (),
-        section=section,
-        language=language,
-        published_at=_time(sent, zone),
+        section=facts.section,
+        language=facts.language,
+        published_at=_time(sent, facts.zone),
         body_html=body_html,
         body_text=body_text,
-        teaser=teaser_of("", body_text, teaser_words),
+        teaser=teaser_of("", body_text, facts.teaser_words),
     )
 
 

@@ -8,7 +8,7 @@ and, where the page carries its ``articleBody``, paragraphs that are not in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lxml.html import HtmlElement
@@ -51,13 +51,10 @@ class Known:
         return key in {plain_key(self.headline), plain_key(self.standfirst)} - {""} or key in self.captions
 
 
-def story_blocks(
-    blocks: Sequence[HtmlElement], known: Known, ignore: Sequence[re.Pattern[str]] = ()
-) -> list[HtmlElement]:
-    """Those of ``blocks`` that are the story, in order."""
-    for pattern in ignore:
-        _drop_items(blocks, pattern)
-    kept = [block for block in blocks if _has_mark(block) or not _is_noise(block, known, ignore)]
+def story_blocks(blocks: Sequence[HtmlElement], known: Known, ignored: Callable[[str], bool]) -> list[HtmlElement]:
+    """Those of ``blocks`` that are the story, in order; ``ignored`` says whether a paragraph is none of it."""
+    _drop_items(blocks, ignored)
+    kept = [block for block in blocks if _has_mark(block) or not _is_noise(block, known, ignored)]
     kept = _without_opening(kept, known)
     kept = _without_repeats(kept)
     kept = _in_structured_body(kept, known.structured_body)
@@ -73,11 +70,11 @@ def _has_mark(block: HtmlElement) -> bool:
     return _MARK in "".join(map(str, block.itertext()))
 
 
-def _is_noise(block: HtmlElement, known: Known, ignore: Sequence[re.Pattern[str]]) -> bool:
+def _is_noise(block: HtmlElement, known: Known, ignored: Callable[[str], bool]) -> bool:
     text = text_of(block)
     if not any(character.isalnum() for character in text):
         return True
-    if known.repeats(text) or any(pattern.search(text) for pattern in ignore if block.tag not in {"ul", "ol"}):
+    if known.repeats(text) or (block.tag not in {"ul", "ol"} and ignored(text)):
         return True
     return _is_pointer(block, text)
 
@@ -192,10 +189,10 @@ def _without_lone_headings(blocks: list[HtmlElement]) -> list[HtmlElement]:
     return kept
 
 
-def _drop_items(blocks: Sequence[HtmlElement], pattern: re.Pattern[str]) -> None:
-    """Take list items out that a source's pattern matches."""
+def _drop_items(blocks: Sequence[HtmlElement], ignored: Callable[[str], bool]) -> None:
+    """Take list items out that are none of the story."""
     for block in blocks:
         if block.tag in {"ul", "ol"}:
             for item in list(block):
-                if pattern.search(text_of(item)):
+                if ignored(text_of(item)):
                     block.remove(item)

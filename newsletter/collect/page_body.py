@@ -48,10 +48,13 @@ def story_body(
     base: str,
     url: str,
     known: Known,
-    ignore: Sequence[re.Pattern[str]] = (),
+    ignored: Callable[[str], bool],
     kept: Callable[[HtmlElement], bool],
 ) -> StoryBody:
-    """The body of the page in ``tree``, which is used up. ``kept`` elements are not cleared away, hidden or not."""
+    """The body of the page in ``tree``, which is used up, without ``ignored`` paragraphs.
+
+    ``kept`` elements are not cleared away, hidden or not.
+    """
     embeds = replace_embeds(tree, url)
     clear(tree, lambda element: any(element is one for one in embeds) or kept(element))
     _make_plain(tree)
@@ -68,7 +71,7 @@ def story_body(
     seen = {int(mark) for mark in _MARKED.findall(found or "")}
     pictures = figures.pictures(seen)
     with_captions = known.with_captions(pictures)
-    blocks = story_blocks(_blocks_of(found or ""), with_captions, ignore)
+    blocks = story_blocks(_blocks_of(found or ""), with_captions, ignored)
     html = sanitise(figures.put_back("".join(tostring(block, encoding="unicode") for block in blocks)), base)
     text = paragraphs(html)
     if len(known.structured_body) > 80 and len(text) < _ENOUGH * len(known.structured_body):

@@ -152,10 +152,7 @@ async def copy_pictures(
 
     async def copy(url: str) -> None:
         try:
-            fetched = await fetcher.fetch(
-                url, accept=_ACCEPT, max_bytes=_MAX_BYTES, within=_WITHIN, allow_private=allow_private
-            )
-            shrunk = await parser.run(_WITHIN, shrink, fetched.body)
+            shrunk = await _fetched(url, fetcher, parser, allow_private=allow_private)
             name, small = names_of(shrunk)
             await asyncio.to_thread(write_once, media_folder / small, shrunk.small)
             await asyncio.to_thread(write_once, media_folder / name, shrunk.jpeg)
@@ -188,6 +185,15 @@ async def copy_pictures(
     except TimeoutError:
         copies.left_out.append(f"pictures took longer than {within.total_seconds():g} s")
     return copies
+
+
+async def _fetched(url: str, fetcher: Fetcher, parser: Parser, *, allow_private: bool) -> Shrunk:
+    """The picture at ``url``, small enough. Raises FetchError and SourceError."""
+    with fetcher.budget.share() as share:
+        fetched = await fetcher.fetch(
+            url, accept=_ACCEPT, max_bytes=_MAX_BYTES, within=_WITHIN, allow_private=allow_private, share=share
+        )
+        return await parser.run(_WITHIN, shrink, fetched.body)
 
 
 def with_copies(article: IncomingArticle, copies: Copies) -> IncomingArticle:

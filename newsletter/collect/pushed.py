@@ -30,8 +30,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from newsletter.collect.identity import canonical_url, is_home_page
+from newsletter.collect.ignoring import without_ignored
 from newsletter.collect.plain_text import clean, one_line, paragraphs
 from newsletter.collect.sanitising import pictures_in, sanitise
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.collect.teaser import MAX_TEASER, teaser_of
 from newsletter.config.faults import suggestion
 from newsletter.model import Access, IncomingArticle, Picture
@@ -197,39 +199,31 @@ def read_push(body: bytes) -> Push | Refusal:
     return Refusal("the body is neither an article (a JSON object) nor an array of them")
 
 
-def read_pushed(
-    article: PushedArticle,
-    *,
-    source: str,
-    section: str = "",
-    language: str = "",
-    zone: str = "UTC",
-    teaser_words: int = 40,
-) -> IncomingArticle:
-    """``article`` as the store takes it, its HTML made safe. ``section``, ``language`` and ``zone``: its source's."""
-    body_html = sanitise(article.body_html or _as_html(article.body_text), article.url)
+def read_pushed(article: PushedArticle, facts: SourceFacts) -> IncomingArticle:
+    """``article`` as the store takes it, its HTML made safe."""
+    body_html = without_ignored(sanitise(article.body_html or _as_html(article.body_text), article.url), facts)
     body_text = paragraphs(body_html)[:_MAX_BODY_TEXT]
     headline = one_line(article.headline, 300)
     standfirst = one_line(article.standfirst, 600)
     images, warning = _images(article, body_html)
     return IncomingArticle(
-        source=source,
+        source=facts.source,
         url=article.url,
         guid=article.guid.strip(),
         headline=headline,
         standfirst="" if standfirst == headline else standfirst,
         authors=_lines(article.authors, 120),
         dateline=one_line(article.dateline, 120),
-        section=one_line(article.section, 80) or section,
+        section=one_line(article.section, 80) or facts.section,
         tags=_lines(article.tags, 80),
-        language=article.language or language,
-        published_at=_utc(article.published_at, zone),
-        updated_at=_utc(article.updated_at, zone),
+        language=article.language or facts.language,
+        published_at=_utc(article.published_at, facts.zone),
+        updated_at=_utc(article.updated_at, facts.zone),
         images=images,
         body_html=body_html,
         body_text=body_text,
         access=article.access,
-        teaser=one_line(article.teaser, MAX_TEASER) or teaser_of(standfirst, body_text, teaser_words),
+        teaser=one_line(article.teaser, MAX_TEASER) or teaser_of(standfirst, body_text, facts.teaser_words),
         warning=warning,
     )
 

@@ -20,6 +20,7 @@ from newsletter.collect import dating, identity
 from newsletter.collect.parsing import Parser
 from newsletter.collect.plain_text import one_line
 from newsletter.collect.pushed import PushedArticle, Refusal, read_push, read_pushed
+from newsletter.collect.source_facts import source_facts
 from newsletter.config.models import Source
 from newsletter.errors import SourceError
 from newsletter.model import IncomingArticle
@@ -140,11 +141,7 @@ async def _incoming(
         min(left, source.parse_timeout),
         read_pushed,
         item,
-        source=name,
-        section=source.section or "",
-        language=source.language or "",
-        zone=source.timezone or zone,
-        teaser_words=source.teaser_words,
+        source_facts(name, source, zone=zone),
     )
 
 

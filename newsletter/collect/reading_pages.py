@@ -66,22 +66,19 @@ async def read_pages(
 
 
 async def _read(visit: Visit, page: Wanted, read: PagesRead, *, only_ask: bool) -> None:
+    asked = page.validators
     try:
         await visit.robots.allowed(page.url, allow_private=visit.source.allow_private)
-        fetched = await visit.fetch(page.url, etag=page.validators.etag, last_modified=page.validators.last_modified)
-        if fetched.not_modified or only_ask:
-            asked = page.validators if fetched.not_modified else Validators(fetched.etag, fetched.last_modified)
-            read.validators[page.url] = asked
-            return
-        read.articles[page.url] = await visit.parse(
-            read_page,
-            fetched.body,
-            url=fetched.url,
-            content_type=fetched.content_type,
-            ignore=tuple(visit.source.ignore),
-            **visit.facts,
-        )
-        read.validators[page.url] = Validators(fetched.etag, fetched.last_modified)
+        with visit.share() as share:
+            fetched = await visit.fetch(page.url, share, etag=asked.etag, last_modified=asked.last_modified)
+            if fetched.not_modified or only_ask:
+                now = asked if fetched.not_modified else Validators(fetched.etag, fetched.last_modified)
+                read.validators[page.url] = now
+                return
+            read.articles[page.url] = await visit.parse(
+                read_page, fetched.body, visit.facts, url=fetched.url, content_type=fetched.content_type
+            )
+            read.validators[page.url] = Validators(fetched.etag, fetched.last_modified)
     except FetchError as error:
         (read.gone if error.status in _GONE else read.unread).append(page.url)
         read.lines.append(str(error))

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from newsletter.compose.edits import apply_edits, redecided
 from newsletter.compose.selecting import Selection, nothing_taken, select_stories, too_few
 from newsletter.config.models import Newsletter
 from newsletter.errors import StoreError
-from newsletter.model import Article, Decision, EditionSection, OccurrenceState, Reason, Stream
+from newsletter.model import Article, Decision, EditionSection, Edits, OccurrenceState, Reason, Stream
 from newsletter.store import Store, article_merges, article_uses, articles, editions, occurrences
 from newsletter.store.article_merges import Appearance
 from newsletter.store.editions import EditionRow
@@ -36,12 +37,14 @@ class Proposal:
     """What an edition would be. ``skip`` is the reason why there would be none (empty, below_minimum), or NONE.
 
     ``articles`` holds the candidates by id; ``passed_over`` says of further articles why they are none: used, too old.
+    The selection has the editors' layer over it; ``composed`` is what its sections were without.
     """
 
     selection: Selection
     articles: Mapping[int, Article]
     skip: Reason
     passed_over: tuple[Decision, ...] = ()
+    composed: tuple[EditionSection, ...] = ()
 
     @property
     def sections(self) -> tuple[EditionSection, ...]:
@@ -67,7 +70,8 @@ class Composed:
 
 
 class _Overtaken(Exception):
-    """Another edition reserved so many of the chosen articles meanwhile that we have to choose again."""
+    """Another edition reserved so many of the chosen articles meanwhile, or an editor changed what is to be in it, that
+    we have to choose again."""
 
 
 def compose(
@@ -84,13 +88,23 @@ def compose(
 ) -> Composed:
     """Compose this cohort's edition of an occurrence, or skip the occurrence with the reason. Blocking.
 
-    Calling it again, or from two processes at once, makes nothing twice. A skipped occurrence reserves nothing: its
+    What editors changed of the occurrence, as it stands now, is laid over it. Calling it again, or from two processes
+    at once, makes nothing twice. A skipped occurrence reserves nothing: its
     articles are candidates for the next. A cohort ('' is all readers) that has too few goes without an edition and
     leaves the occurrence to the others. ``due_at`` is the cohort's own time; default: the occurrence's.
     Raises StoreError.
     """
     for _ in range(_ATTEMPTS):
-        proposal = compose_preview(store, newsletter_name, newsletter, stream=occurrence.stream, cohort=cohort, now=now)
+        occurrence = store.read(occurrences.get, occurrence.id) or occurrence
+        proposal = compose_preview(
+            store,
+            newsletter_name,
+            newsletter,
+            stream=occurrence.stream,
+            cohort=cohort,
+            edits=occurrence.edits,
+            now=now,
+        )
         untaken = (one for one in proposal.selection.decisions if one.reason not in _TAKEN)
         others = [*untaken, *proposal.passed_over]
         for start in range(0, len(others), _CHUNK):
@@ -115,14 +129,20 @@ def compose_preview(
     *,
     stream: Stream = Stream.EACH,
     cohort: str = "",
+    edits: Edits = Edits(),
     now: datetime,
 ) -> Proposal:
     """What ``compose`` would make of the articles there are now, with nothing written. Blocking. Raises StoreError."""
     candidates, passed_over, appearances = store.read(_read, newsletter_name, newsletter, stream, cohort, now)
     selection = select_stories(candidates, newsletter, now, appearances)
     known = {article.id: article for article in candidates}
+    composed = selection.sections
+    if edits != Edits():
+        known |= store.read(articles.get_many, {pin.article_id for pin in edits.pinned} - known.keys())
+        laid = apply_edits(composed, edits, known, names=newsletter.section_names)
+        selection = Selection(laid, redecided(selection.decisions, laid, edits))
     others = tuple(Decision(article, reason) for article, reason in passed_over.items() if article not in known)
-    return Proposal(selection, known, too_few(selection, newsletter), others)
+    return Proposal(selection, known, too_few(selection, newsletter), others, composed)
 
 
 def _read(
@@ -177,9 +197,22 @@ def _write(
     existing = editions.find(connection, occurrence.id, cohort)
     if existing is not None or current.state not in _OPEN:
         return Composed(current, existing, made=False)
+    if current.edited != occurrence.edited:
+        raise _Overtaken
     if proposal.skip is not Reason.NONE:
         return _skip(connection, current, newsletter, proposal, cohort, now)
-    edition = editions.create(connection, current, cohort, zone, hour, due_at, proposal.sections, proposal.taken, now)
+    edition = editions.create(
+        connection,
+        current,
+        cohort,
+        zone,
+        hour,
+        due_at,
+        proposal.sections,
+        proposal.taken,
+        now,
+        composed=proposal.composed,
+    )
     if too_few(Selection(edition.sections, proposal.taken), newsletter) is not Reason.NONE:
         raise _Overtaken
     return Composed(_now(connection, current), edition, made=True)

@@ -112,9 +112,14 @@ def _plans(configuration: Configuration) -> Iterator[ConfigurationError]:
 
 def _languages(configuration: Configuration) -> Iterator[ConfigurationError]:
     schedules = configuration.schedules
-    places: list[tuple[str | None, tuple[str, ...]]] = [(schedules.site.language, ("site", "language"))]
+    places: list[tuple[str | None, tuple[str | int, ...]]] = [(schedules.site.language, ("site", "language"))]
     places += [(one.language, ("sources", name, "language")) for name, one in schedules.sources.items()]
     places += [(one.language, ("newsletters", name, "language")) for name, one in schedules.newsletters.items()]
+    places += [
+        (language, ("newsletters", name, "languages", index))
+        for name, one in schedules.newsletters.items()
+        for index, language in enumerate(one.languages)
+    ]
     for language, path in places:
         if language is not None and not _is_language(language):
             yield configuration.fault(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from newsletter.config import faults, variables
 from newsletter.config.document import Document
+from newsletter.config.languages import language_among
 from newsletter.config.models import Newsletter, Relay, Schedules
 from newsletter.config.site_key import FILE_NAME, SiteKeys
 from newsletter.errors import ConfigurationError, UsageError
@@ -94,6 +95,19 @@ class Configuration:
     def language(self, name: str) -> str:
         """The language of a newsletter: its own, or the site's."""
         return self.newsletter(name).language or self.schedules.site.language
+
+    def languages(self, name: str) -> tuple[str, ...]:
+        """The languages a newsletter is made in, its own first: each is a document of its own."""
+        return tuple(dict.fromkeys((self.language(name), *self.newsletter(name).languages)))
+
+    def language_for(self, name: str, wanted: str) -> str:
+        """The language in which who asks for ``wanted`` ('' for nothing) gets a newsletter."""
+        return language_among(wanted, self.languages(name))
+
+    def site_language_for(self, wanted: str) -> str:
+        """The same for what concerns no newsletter: among all that any is made in, else the site's."""
+        spoken = [language for name in self.schedules.newsletters for language in self.languages(name)]
+        return language_among(wanted, [self.schedules.site.language, *spoken])
 
     def relay(self, name: str) -> tuple[str, Relay]:
         """The name and settings of the relay that a newsletter goes through. Raises ConfigurationError without one."""

@@ -16,6 +16,11 @@ from newsletter.config.values import Day, Duration, HeaderText, LongerThanZero, 
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(gt=0, le=100)]
+ClientName = Literal[
+    "gmail", "apple-mail", "outlook-windows", "outlook.com", "outlook-mac", "outlook-mobile", "yahoo", "samsung", "aol",
+    "thunderbird", "protonmail", "fastmail", "hey", "gmx", "web.de", "t-online", "ionos", "orange", "sfr", "laposte",
+    "free.fr", "mail.ru",
+]  # fmt: skip
 
 
 class Match(Strict):

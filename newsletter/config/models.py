@@ -18,12 +18,14 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from newsletter.config.layout import (
     Approval,
     ArticleRules,
+    ClientName,
     Gates,
     Match,
     Missed,
     Promotion,
     Ranking,
     Section,
+    Share,
 )
 from newsletter.config.mailbox import Mailbox
 from newsletter.config.strict import Strict
@@ -75,6 +77,7 @@ __all__ = [
 
 _DAY = timedelta(days=1)
 _KINDS: tuple[Literal["feed", "sitemap", "page", "folder", "push"], ...] = ("feed", "sitemap", "page", "folder", "push")
+_CLIENTS: list[ClientName] = ["gmail", "apple-mail", "outlook-windows", "outlook.com", "yahoo", "samsung"]
 
 
 def _braced(pattern: str) -> set[str]:
@@ -295,6 +298,11 @@ class Newsletter(Strict):
     size_budget: Annotated[int, Field(ge=20_000, le=10_000_000)] = Field(
         100_000, description="Bytes of decoded HTML; briefs beyond it give way to a link to the site"
     )
+    clients: Annotated[list[ClientName], Field(min_length=1)] | dict[ClientName, Share] = Field(
+        _CLIENTS,
+        description="What its readers read mail with, as a list, or with the share of each: {gmail: 0.4}; lint warns "
+        "of what these lack",
+    )
     when_empty: Literal["skip", "send"] = "skip"
     in_doubt: Literal["resend", "keep"] = "resend"
     retry_for: LongerThanZero = timedelta(hours=8)
@@ -312,6 +320,12 @@ class Newsletter(Strict):
     @property
     def from_mailbox(self) -> Mailbox:
         return Mailbox.parse(self.from_)
+
+    @property
+    def client_shares(self) -> dict[str, float | None]:
+        """What its readers read mail with; the share of each, None where it is not given."""
+        shares = self.clients if isinstance(self.clients, dict) else {}
+        return {name: shares.get(name) for name in self.clients}
 
     @property
     def section_names(self) -> tuple[str, ...]:

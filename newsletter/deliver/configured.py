@@ -28,6 +28,7 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
             name for name, newsletter in schedules.newsletters.items() if newsletter.in_doubt == "keep"
         ),
         plans=tuple(schedules.plans),
+        languages={name: configuration.languages(name) for name in schedules.newsletters},
         only_addresses=staging_addresses(configuration),
         message_id_of=message_id_of,
     )

@@ -55,6 +55,7 @@ class Rules:
 
     keep_in_doubt: frozenset[str]
     plans: tuple[str, ...]
+    languages: Mapping[str, tuple[str, ...]]
     only_addresses: frozenset[str] | None
     message_id_of: Callable[[str, int], str]
 
@@ -206,6 +207,7 @@ class _Dispatch:
                 now=self._clock(),
                 message_id_of=self._rules.message_id_of,
                 plans=self._rules.plans,
+                languages=self._rules.languages,
                 only_addresses=self._rules.only_addresses,
             )
         )

@@ -2,7 +2,8 @@
 
 Redirects are followed by hand so that each hop meets the guard; the deadline covers all of them; the size limit counts
 decoded bytes while they arrive. A host is asked by few at a time and never in step (jitter), and what it says of when
-to ask again comes back with its answer. Proxies and netrc of the environment are not used.
+to ask again comes back with its answer. All bodies together are held within a budget (``body_budget``). Proxies and
+netrc of the environment are not used.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -22,6 +23,7 @@ from yarl import URL
 
 from newsletter import __version__
 from newsletter.errors import FetchError
+from newsletter.net.body_budget import BodyBudget, Share
 from newsletter.net.decoding import ACCEPT_ENCODING, Decoder, DecodingError
 from newsletter.net.freshness import fresh_for, retry_after
 from newsletter.net.guard import AddressRefused, guarding_socket_factory
@@ -61,7 +63,7 @@ class Fetched:
     fresh_for: float | None = None
 
 
-_Read = Callable[[aiohttp.ClientResponse], Awaitable[bytes]]
+_Read = Callable[[aiohttp.ClientResponse, asyncio.Timeout], Awaitable[bytes]]
 
 
 class Fetcher:
@@ -73,13 +75,16 @@ class Fetcher:
         contact: str = "",
         tls: ssl.SSLContext | None = None,
         jitter: timedelta = JITTER,
+        budget: BodyBudget | None = None,
         random: Random | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """``contact`` is a URL where whoever runs a fetched site learns who we are. ``tls`` replaces the defaults.
 
-        Each request to a host but the first waits up to ``jitter``, as ``random`` has it.
+        Each request to a host but the first waits up to ``jitter``, as ``random`` has it. ``budget`` is what all bodies
+        may take at once.
         """
+        self.budget = budget or BodyBudget()
         about = f" (+{contact})" if contact else ""
         self._agent = f"newsletter/{__version__}{about}"
         self._tls = tls
@@ -128,12 +133,14 @@ class Fetcher:
         max_bytes: int = 10_000_000,
         within: timedelta = timedelta(seconds=30),
         allow_private: bool = False,
+        share: Share | None = None,
     ) -> Fetched:
         """GET ``url``, conditionally if ``etag`` or ``last_modified`` is given, decoded size at most ``max_bytes``.
 
         ``within`` covers everything from the first connection to the last byte, but not waiting for a place at the
-        host. ``accept`` replaces our Accept header, which is a feed reader's. Raises FetchError for refused addresses,
-        too many redirects, other statuses than 2xx (and 304 when it was asked for), size, time and network.
+        host or in the budget. ``accept`` replaces our Accept header, which is a feed reader's. ``share`` of the budget
+        is what the body counts as; without one it counts only while it arrives. Raises FetchError for refused
+        addresses, too many redirects, other statuses than 2xx (and 304 when it was asked for), size, time and network.
         """
         headers = {}
         if etag:
@@ -143,7 +150,9 @@ class Fetcher:
         conditional = bool(headers)
         if accept:
             headers["Accept"] = accept
-        return await self._follow(url, headers, _whole(max_bytes), within, allow_private, conditional=conditional)
+        with self.budget.share() if share is None else nullcontext(share) as counted:
+            read = _whole(max_bytes, counted)
+            return await self._follow(url, headers, read, within, allow_private, conditional=conditional)
 
     async def fetch_beginning(
         self,
@@ -184,9 +193,9 @@ class Fetcher:
                 async with self._places[at.host, at.port]:
                     await self._out_of_step(at)
                     started = clock()
-                    async with asyncio.timeout(remaining):
+                    async with asyncio.timeout(remaining) as limit:
                         session = self._sessions[allow_private]
-                        answer = await self._get(session, at, headers, read, started + remaining, conditional)
+                        answer = await self._get(session, at, headers, read, limit, conditional)
                     remaining -= clock() - started
                 if isinstance(answer, Fetched):
                     return replace(answer, permanent_url=permanent)
@@ -217,7 +226,7 @@ class Fetcher:
         url: URL,
         asking: Mapping[str, str],
         read: _Read,
-        deadline: float,
+        limit: asyncio.Timeout,
         conditional: bool,
     ) -> Fetched | tuple[int, str]:
         """One request: the answer, or a redirect's status and target."""
@@ -236,12 +245,12 @@ class Fetcher:
                         f"it answered {status}{reason[:60]}",
                         status=status,
                         retry_after=retry_after(headers, now),
-                        body=await _error_body(response, deadline),
+                        body=await _error_body(response, limit),
                     )
                 return Fetched(
                     status,
                     without_credentials(url),
-                    b"" if not_modified else await read(response),
+                    b"" if not_modified else await read(response, limit),
                     content_type=headers.get("Content-Type", ""),
                     etag=headers.get("ETag", ""),
                     last_modified=headers.get("Last-Modified", ""),
@@ -273,10 +282,10 @@ class _Refusal(Exception):
         return error
 
 
-def _whole(max_bytes: int) -> _Read:
-    """Reads all of an answer; one that is too large or broken is refused, with what came of it."""
+def _whole(max_bytes: int, share: Share) -> _Read:
+    """Reads all of an answer as it may be held; one that is too large or broken is refused, with what came of it."""
 
-    async def read(response: aiohttp.ClientResponse) -> bytes:
+    async def read(response: aiohttp.ClientResponse, limit: asyncio.Timeout) -> bytes:
         body = bytearray()
         try:
             announced = response.content_length
@@ -284,7 +293,9 @@ def _whole(max_bytes: int) -> _Read:
                 raise DecodingError(f"it is {announced:,} bytes, more than the {max_bytes:,} allowed")
             decoder = Decoder(response.headers.get("Content-Encoding", ""), max_bytes)
             async for chunk in response.content.iter_chunked(_CHUNK):
-                body += decoder.feed(chunk)
+                for piece in decoder.pieces(chunk):
+                    await share.take(len(piece), limit)
+                    body += piece
             decoder.finish()
         except (aiohttp.ClientError, DecodingError) as error:
             what, remedy = _explained(error)
@@ -297,7 +308,7 @@ def _whole(max_bytes: int) -> _Read:
 def _beginning(size: int) -> _Read:
     """Reads the first ``size`` bytes of an answer."""
 
-    async def read(response: aiohttp.ClientResponse) -> bytes:
+    async def read(response: aiohttp.ClientResponse, _limit: asyncio.Timeout) -> bytes:
         decoder = Decoder(response.headers.get("Content-Encoding", ""), size + _DECODED_AT_ONCE)
         body = bytearray()
         async for chunk in response.content.iter_chunked(_SMALL_CHUNK):
@@ -310,17 +321,17 @@ def _beginning(size: int) -> _Read:
     return read
 
 
-async def _nothing(_response: aiohttp.ClientResponse) -> bytes:
+async def _nothing(_response: aiohttp.ClientResponse, _limit: asyncio.Timeout) -> bytes:
     return b""
 
 
-async def _error_body(response: aiohttp.ClientResponse, deadline: float) -> bytes:
+async def _error_body(response: aiohttp.ClientResponse, limit: asyncio.Timeout) -> bytes:
     """How an error answer begins, as much of it as comes soon: the error must not become a timeout for it."""
     clock = asyncio.get_running_loop().time
     body = bytearray()
     try:
         decoder = Decoder(response.headers.get("Content-Encoding", ""), _DECODED_AT_ONCE)
-        async with asyncio.timeout(min(_ERROR_BODY_WITHIN, max(deadline - clock(), 0) / 2)):
+        async with asyncio.timeout(min(_ERROR_BODY_WITHIN, max((limit.when() or 0) - clock(), 0) / 2)):
             async for chunk in response.content.iter_chunked(_SMALL_CHUNK):
                 body += decoder.feed(chunk)
                 if len(body) >= _ERROR_BODY:

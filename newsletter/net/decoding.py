@@ -22,7 +22,7 @@ class DecodingError(ValueError):
 
 
 class Decoder:
-    """Undoes one content coding. ``feed`` gives decoded bytes, ``finish`` checks that nothing is missing."""
+    """Undoes one content coding: ``feed`` and ``pieces`` give decoded bytes, ``finish`` checks that all came."""
 
     def __init__(self, coding: str, max_bytes: int) -> None:
         """``coding`` is the Content-Encoding header; ``max_bytes`` bounds the decoded size. Raises DecodingError."""
@@ -40,15 +40,14 @@ class Decoder:
 
     def feed(self, data: bytes) -> bytes:
         """The next decoded bytes. Raises DecodingError at the first byte beyond the limits."""
+        return b"".join(self.pieces(data))
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """The same, little at a time, each piece unpacked only when it is asked for. Raises DecodingError."""
         self._encoded += len(data)
-        if self._unpacker is None:
-            self._count(len(data))
-            return data
-        decoded = bytearray()
-        for piece in self._unpacker.pieces(data):
+        for piece in (data,) if self._unpacker is None else self._unpacker.pieces(data):
             self._count(len(piece))
-            decoded += piece
-        return bytes(decoded)
+            yield piece
 
     def finish(self) -> None:
         """Raise DecodingError if the coded stream was cut short."""

@@ -11,9 +11,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Any
 
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -35,6 +38,7 @@ from newsletter.render.templates import shipped_templates
 from newsletter.store import Store
 
 _KEPT = 16
+_LOCALE = "en"  # the workbench is for the desk, and speaks English as the command line does
 _PICTURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,74}\.(png|jpg|jpeg|gif|webp)", re.ASCII)
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 _ASSETS = {"css": "text/css", "js": "text/javascript"}
@@ -143,13 +147,16 @@ def create_app(workbench: Workbench, changes: Changes, *, token: str, port: int)
 
 def _environment() -> ImmutableSandboxedEnvironment:
     """Only what is shipped: a publisher's own templates must not break the tool that shows what is wrong in them."""
-    return ImmutableSandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(shipped_templates() / "preview"),
         autoescape=lambda name: name is None or name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["decimal"] = partial(format_decimal, locale=_LOCALE)
+    environment.filters["moment"] = partial(format_datetime, format="EEE d MMM, HH:mm", locale=_LOCALE)
+    return environment
 
 
 def _known(workbench: Workbench, sha256: str) -> Preview:

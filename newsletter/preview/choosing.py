@@ -197,7 +197,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
         notices.append("She would not get it now: environment is staging, and she is not among staging_recipients.")
     return Facts(
         reader,
-        RenderedKey(configuration.language(newsletter_name), plan),
+        RenderedKey(configuration.language_for(newsletter_name, person.language), plan),
         sections_for(encode_sections(subscription.sections) if subscription else "", newsletter),
         subscription.format if subscription else MailFormat.HTML,
         _message_id(configuration, pool.edition, person.id),

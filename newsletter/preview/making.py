@@ -17,12 +17,13 @@ from email.message import EmailMessage
 from newsletter.config.reading import Configuration
 from newsletter.deliver.assembling import Reader, message_for
 from newsletter.deliver.copies import parts_of
+from newsletter.deliver.linting import lint_message
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.links import Links
 from newsletter.model import EditionName, JoinedKey, MailFormat, Picture
 from newsletter.preview.choosing import NEXT, Facts, KeyFacts, Pool, Turns, choose_edition, choose_reader
 from newsletter.render.joining import Variant, Variants
-from newsletter.render.lint import Finding, lint
+from newsletter.render.lint import Finding
 from newsletter.render.rendering import render_edition, templates_of, web_base
 from newsletter.store import Store, pieces
 
@@ -122,7 +123,7 @@ def make_preview(
         html=html,
         text=text,
         size=len(html.encode("utf-8")),
-        findings=_findings(configuration, facts.format, html, text, unsubscribe),
+        findings=_findings(configuration, pool, made, facts, message, unsubscribe, logo),
         stories=_stories(pool, variant),
         notices=(*pool.notices, *facts.notices, *notices, *_about_web(configuration)),
         web_base=web_base(configuration),
@@ -170,12 +171,26 @@ def _filled(variant: Variant, reader: Reader) -> str:
 
 
 def _findings(
-    configuration: Configuration, mail_format: MailFormat, html: str, text: str, unsubscribe: str
+    configuration: Configuration,
+    pool: Pool,
+    made: dict[str, bytes],
+    facts: Facts,
+    message: bytes,
+    unsubscribe: str,
+    logo: Logo | None,
 ) -> tuple[Finding, ...]:
-    if mail_format is MailFormat.TEXT:
-        return ()  # every rule there is reads the HTML
-    address = configuration.schedules.site.postal_address
-    return tuple(dict.fromkeys(lint(html, text, unsubscribe_url=unsubscribe, postal_address=address)))
+    if facts.format is MailFormat.TEXT:
+        return ()  # nearly every rule there is reads the HTML
+    return lint_message(
+        configuration,
+        pool.edition,
+        made,
+        facts.rendered_key,
+        message,
+        unsubscribe,
+        lambda: pool.articles,
+        logo=logo(configuration) if logo is not None else None,
+    ).findings
 
 
 def _stories(pool: Pool, variant: Variant) -> tuple[Story, ...]:

@@ -122,7 +122,8 @@ def grouped(findings: Sequence[Finding]) -> list[FindingGroup]:
     """Findings by rule, in their order."""
     by_rule: dict[tuple[str, str, str], dict[str, None]] = {}
     for finding in findings:
-        by_rule.setdefault((finding.severity.value, finding.rule, finding.remedy), {})[finding.what] = None
+        said = f"{finding.where}: {finding.what}" if finding.where else finding.what
+        by_rule.setdefault((finding.severity.value, finding.rule, finding.remedy), {})[said] = None
     return [
         FindingGroup(severity, rule, remedy, tuple(whats)[:_MOST_SHOWN], max(0, len(whats) - _MOST_SHOWN))
         for (severity, rule, remedy), whats in by_rule.items()

@@ -25,8 +25,9 @@ from newsletter.render.encoding import Chunk, Place, pack
 from newsletter.render.facts import Story
 from newsletter.render.inlining import inline
 from newsletter.render.slots import SlotPrinter
-from newsletter.render.templates import Templates, compile_text, render
-from newsletter.render.words import direction_of, locale_of
+from newsletter.render.templates import Templates, compile_text, messages_of, render
+from newsletter.render.translating import TRANSLATIONS
+from newsletter.render.words import Words, direction_of, locale_of
 
 MANIFEST = "manifest"
 LEAD = "lead"
@@ -58,12 +59,14 @@ def render_pieces(
     TemplateError at ``file:line``.
     """
     web_base = web_base.rstrip("/")
-    language = key.language or newsletter.language or site.language
+    own_language = newsletter.language or site.language
+    language = key.language or own_language
     reads = plans.get(key.plan, [Access.FREE])
     stories = {
         article: facts.story_view(
             articles[article],
             language=language,
+            own_language=own_language,
             reads=reads,
             web_base=web_base,
             fallback_url=str(site.url),
@@ -78,7 +81,7 @@ def render_pieces(
         "newsletter": facts.newsletter_view(newsletter_name, newsletter),
         "site": facts.site_view(site, facts.picture_view(logo, web_base) if logo else None),
         "key": facts.KeyView(language, key.plan),
-        "word": words,
+        TRANSLATIONS: words,
         "locale": locale_of(language),
         "zone": ZoneInfo(newsletter.schedule.timezone or site.timezone),
         "direction": direction_of(language),
@@ -92,9 +95,7 @@ def render_pieces(
         says_nothing = newsletter.when_empty == "send"
         whole = _Whole(templates, design, suffix, pool, shared, frozenset(texts), _unused_nonce(written), says_nothing)
         pieces |= whole.pieces()
-    pieces[MANIFEST] = _manifest(
-        edition, pool, shared, words.catalogue, texts, says_nothing=newsletter.when_empty == "send"
-    )
+    pieces[MANIFEST] = _manifest(edition, pool, shared, words, texts, says_nothing=newsletter.when_empty == "send")
     return pieces
 
 
@@ -299,7 +300,7 @@ def _manifest(
     edition: Edition,
     pool: Sequence[PoolSection],
     shared: Mapping[str, Any],
-    words: Mapping[str, str],
+    words: Words,
     texts: Mapping[str, tuple[str, str]],
     *,
     says_nothing: bool,
@@ -310,7 +311,7 @@ def _manifest(
         "site": asdict(shared["site"]),
         "key": asdict(shared["key"]),
         "zone": shared["zone"].key,
-        "words": dict(words),
+        "words": words.only(key for source, _ in texts.values() for key in messages_of(source)).as_json(),
         "says_nothing": says_nothing,
         "texts": {name: list(source) for name, source in texts.items()},
         "sections": [

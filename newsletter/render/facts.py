@@ -167,6 +167,7 @@ def story_view(
     article: Article,
     *,
     language: str,
+    own_language: str = "",
     reads: Collection[Access],
     web_base: str,
     fallback_url: str,
@@ -174,11 +175,12 @@ def story_view(
 ) -> Story:
     """``article`` for readers who may read ``reads`` in full; ``images`` is what its source says of pictures.
 
-    Its picture is the first that can be shown.
+    One that says no language is in ``own_language``, the newsletter's. Its picture is the first that can be shown.
     """
     readable = article.access in reads
-    foreign = article.language if article.language.split("-")[0] not in ("", language.split("-")[0]) else ""
-    direction = direction_of(article.language) if foreign else ""
+    written = article.language or own_language
+    foreign = written if written.split("-")[0] not in ("", language.split("-")[0]) else ""
+    direction = direction_of(foreign) if foreign else ""
     authors = tuple(_line(author) for author in article.authors)
     pattern = (images.pattern or "") if images is not None and images.mode == "link" else ""
     pictures = (picture_view(picture, web_base, pattern) for picture in article.images)

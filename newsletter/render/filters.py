@@ -21,6 +21,7 @@ from jinja2.runtime import Context
 WORDS_PER_MINUTE = 230
 WIDTH = 72
 _TAGS = re.compile(r"<[^<>]*>")
+_SPACES = re.compile(r"[^\S\u00a0\u202f]+")  # not those that hold two words together, as French has before a colon
 
 
 @pass_context
@@ -73,7 +74,7 @@ def wrap(value: str, width: int = WIDTH, indent: str = "") -> str:
     for paragraph in str(value).split("\n"):
         lines: list[str] = []
         line = indent
-        for word in paragraph.split():
+        for word in filter(None, _SPACES.split(paragraph)):
             joined = f"{line} {word}" if line.strip() else indent + word
             if line.strip() and width_of(joined) > width:
                 lines.append(line)

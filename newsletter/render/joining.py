@@ -26,6 +26,7 @@ from newsletter.render.encoding import Place, Slot, merge, quoted_printable, unp
 from newsletter.render.facts import EditionView, KeyView, NewsletterView, SiteView, Story
 from newsletter.render.slots import SLOTS, SlotKind, SlotPrinter
 from newsletter.render.templates import compile_text, render
+from newsletter.render.translating import TRANSLATIONS
 from newsletter.render.words import Words, direction_of, locale_of
 
 Text = tuple[str | Slot, ...]
@@ -203,7 +204,7 @@ class Variants:
             "newsletter": self._newsletter,
             "site": SiteView(**{**manifest["site"], "logo": None}),
             "key": key,
-            "word": Words(key.language, manifest["words"]),
+            TRANSLATIONS: Words.from_json(key.language, manifest["words"]),
             "locale": locale_of(key.language),
             "zone": ZoneInfo(manifest["zone"]),
             "direction": direction_of(key.language),

@@ -2,7 +2,8 @@
 
 A template writes ``{{ slot.first_name(default="reader") }}``. While Jinja2 and premailer run, it stands there as an
 opaque ASCII token; the document is then cut at the tokens. ``check`` reads a template's syntax tree and refuses every
-use of a slot but printing it, in branches not taken too; ``SlotPrinter`` refuses at run time what the tree cannot show.
+use of a slot but printing it, alone or as a value of a translated sentence, in branches not taken too; ``SlotPrinter``
+refuses at run time what the tree cannot show.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ SLOTS: Mapping[str, SlotKind] = {
     "browser_url": SlotKind.URL,
 }
 
+_TRANSLATING = frozenset({"_", "gettext", "ngettext", "pgettext", "npgettext"})
+# {% trans a=slot.first_name() %} is to Jinja {% set _trans = slot.first_name() %} and then the sentence, with a=_trans.
+_HELD = "_trans"
 _PRINT_ALONE = "Print it alone, as in {{ slot.first_name(default='reader') }}"
 _BRANCH_ELSEWHERE = (
     "Branch on key.language or key.plan, which are known when the mail is rendered, or give the slot a default"
@@ -103,6 +107,8 @@ class _Checker:
         self.filename = filename
         self.is_html = is_html
         self.before = ""
+        self.held: nodes.Call | None = None
+        """The slot that was put aside for the sentence that follows: see ``_HELD``."""
 
     def visit(self, node: nodes.Node, inside: str) -> None:
         """``inside`` says in words which construct around us would change or keep what is printed."""
@@ -112,18 +118,28 @@ class _Checker:
                     self.before += printed.data
                     continue
                 if isinstance(printed, nodes.Call) and _is_slot(printed.node):
-                    self.print_slot(printed, inside)
+                    self.print_slot(printed, inside, "")
+                elif isinstance(printed, nodes.Call) and _is_translation(printed.node):
+                    self.translate(printed, inside)
                 else:
                     self.visit(printed, inside)
                 self.before += "x"
             return
         if isinstance(node, nodes.Call) and _is_slot(node.node):
             raise self.error(node, *_misuse(inside, "load"))
+        if isinstance(node, nodes.Assign) and _is_held(node.target):
+            is_slot = isinstance(node.node, nodes.Call) and _is_slot(node.node.node)
+            self.held = node.node if isinstance(node.node, nodes.Call) and is_slot else None
+            if not is_slot:
+                self.visit(node.node, "a set")
+            return
         if isinstance(node, nodes.If):
             self.visit(node.test, "a branch")
             for child in (*node.body, *node.elif_, *node.else_):
                 self.visit(child, inside)
             return
+        if _is_held(node):
+            raise self.error(node, f"'{_HELD}' is a name that {{% trans %}} uses", "Choose another name")
         if isinstance(node, nodes.Name) and node.name == "slot":
             raise self.error(node, *_misuse(inside, node.ctx))
         if "slot" in _names_bound(node):
@@ -132,13 +148,39 @@ class _Checker:
         for child in node.iter_child_nodes():
             self.visit(child, around)
 
-    def print_slot(self, call: nodes.Call, inside: str) -> None:
+    def translate(self, call: nodes.Call, inside: str) -> None:
+        """A sentence that is translated may print slots as its values; nothing else of it may touch one."""
+        messages = [one.value for one in call.args if isinstance(one, nodes.Const) and isinstance(one.value, str)]
+        for argument in call.args:
+            if not _is_held(argument):
+                self.visit(argument, "the arguments of a call")
+            elif self.held is not None:
+                raise self.error(self.held, *_misuse("a branch", "load"))
+        for pair in call.kwargs:
+            value = self.held if _is_held(pair.value) else pair.value
+            if isinstance(value, nodes.Call) and _is_slot(value.node):
+                value_here = f"%({pair.key})s"
+                self.print_slot(value, inside, *(text.split(value_here)[0] for text in messages if value_here in text))
+            elif value is not None:
+                self.visit(value, "the arguments of a call")
+        self.held = None
+        for further in (call.dyn_args, call.dyn_kwargs):
+            if further is not None:
+                self.visit(further, "the arguments of a call")
+
+    def print_slot(self, call: nodes.Call, inside: str, *sentences: str) -> None:
+        """Check a slot, and tell its call where it stands. ``sentences`` is what of its sentence comes before it, in
+        singular and plural: '' where it stands alone, nothing where the sentence does not print it."""
         assert isinstance(call.node, (nodes.Getattr, nodes.Getitem))
         if isinstance(call.node, nodes.Getitem):
             raise self.error(call, "a slot is written slot.name()", _PRINT_ALONE)
         name = call.node.attr
         if name not in SLOTS:
             raise self.error(call, f"there is no slot '{name}'", f"The slots are {', '.join(SLOTS)}")
+        if not sentences:
+            raise self.error(
+                call, f"the sentence that is given slot.{name} does not print it", "Print it, or leave it out"
+            )
         if inside in _CAPTURING:
             raise self.error(call, f"slot.{name} is printed inside {inside}", _CAPTURING[inside])
         if call.args or call.dyn_args or call.dyn_kwargs or any(pair.key != "default" for pair in call.kwargs):
@@ -149,7 +191,8 @@ class _Checker:
             if SLOTS[name] is SlotKind.URL:
                 raise self.error(call, f"slot.{name} has no default: every subscriber has one", "Leave default out")
         if self.is_html:
-            _refuse_context(name, self.before, f"{self.filename}:{call.lineno}")
+            for sentence in sentences:
+                _refuse_context(name, self.before + sentence, f"{self.filename}:{call.lineno}")
         at = nodes.Const(f"{self.filename}:{call.lineno}")
         at.lineno = call.lineno
         pair = nodes.Keyword("at", at)
@@ -208,6 +251,14 @@ def _is_slot(node: nodes.Node) -> bool:
         and isinstance(node.node, nodes.Name)
         and node.node.name == "slot"
     )
+
+
+def _is_translation(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name in _TRANSLATING
+
+
+def _is_held(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == _HELD
 
 
 def _names_bound(node: nodes.Node) -> Iterator[str]:

@@ -7,7 +7,6 @@ that a design can reach, so that a fault in a branch not taken is found too.
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,8 +29,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import newsletter
 from newsletter.errors import TemplateError
-from newsletter.render import slots, stylesheets
+from newsletter.render import slots, stylesheets, translating
+from newsletter.render.catalogues import words_of
 from newsletter.render.filters import FILTERS
+from newsletter.render.tracing import Tracing
 from newsletter.render.words import Words
 
 SHARED = "shared"
@@ -46,12 +47,15 @@ def shipped_templates() -> Path:
 
 
 class Templates:
-    """The templates of ``folders`` (first wins), then the shipped ones."""
+    """The templates of ``folders`` (first wins), then the shipped ones.
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
+    ``traced``: what they render carries the marks of ``render.tracing``, for the lint's eyes only.
+    """
+
+    def __init__(self, folders: Sequence[Path] = (), *, traced: bool = False) -> None:
         shipped = shipped_templates()
         self.folders = (*(folder for folder in folders if folder != shipped), shipped)
-        self._environment = _Environment(self.folders)
+        self._environment = _Environment(self.folders, traced=traced)
 
     def designs(self) -> tuple[str, ...]:
         """The names of all designs: folders with an ``edition.html``."""
@@ -82,16 +86,17 @@ class Templates:
         path = Path(self.file(design, name).filename or name)
         return path.read_text(encoding="utf-8"), _shown(path)
 
+    def place(self, mark: int) -> str:
+        """``file:line`` of a mark that traced templates printed; '' for one they did not."""
+        places: list[str] = getattr(self._environment, "places", [])
+        if not 0 <= mark < len(places):
+            return ""
+        file, _, line = places[mark].rpartition(":")
+        return f"{_shown(file)}:{line}"
+
     def words(self, language: str) -> Words:
-        """The words of ``language``; where a catalogue lacks one, the more general language's, at last English's."""
-        catalogue: dict[str, str] = {}
-        names = ["en", *_general_first(language)]
-        for name in dict.fromkeys(names):
-            for folder in reversed(self.folders):
-                path = folder / SHARED / "words" / f"{name}.json"
-                if path.is_file():
-                    catalogue |= _read_words(path)
-        return Words(language, catalogue)
+        """The words of ``language``, from the ``locale/`` of these folders. Raises TemplateError at ``file:line``."""
+        return words_of(self.folders, language)
 
     def check(self, design: str) -> None:
         """Load and check every template that ``design`` can reach, and its stylesheets. Raises TemplateError."""
@@ -121,7 +126,7 @@ class Templates:
 class _Environment(ImmutableSandboxedEnvironment):
     """Jinja2 as we use it: sandboxed, strict, HTML escaped, slots checked at load."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], *, traced: bool = False) -> None:
         super().__init__(
             loader=FileSystemLoader([str(folder) for folder in folders]),
             autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -130,8 +135,10 @@ class _Environment(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
             keep_trailing_newline=True,
             cache_size=1000,
+            extensions=[translating.EXTENSION, *([Tracing] if traced else [])],
         )
         self.filters.update(FILTERS)
+        translating.translate(self)
         self.references: dict[str, tuple[tuple[str, str], ...]] = {}
         """What each loaded template brings in, and the ``file:line`` that does."""
 
@@ -164,6 +171,12 @@ def compile_text(source: str, where: str) -> Template:
                 remedy="Write it in one piece",
             )
         return Template.from_code(_TEXT_ENVIRONMENT, code, {**_TEXT_ENVIRONMENT.globals})
+
+
+@lru_cache(maxsize=256)
+def messages_of(source: str) -> frozenset[str]:
+    """The keys of the messages that a small text may print (``words.message_key``)."""
+    return translating.messages_in(_TEXT_ENVIRONMENT, source)
 
 
 def render(template: Template, context: Mapping[str, Any]) -> str:
@@ -228,23 +241,6 @@ def _references(tree: nodes.Template, shown: str) -> Iterator[tuple[str, str]]:
                 where=f"{shown}:{node.lineno}",
                 remedy="Write the name in quotes, inside {% if %} where it depends on something",
             )
-
-
-def _general_first(language: str) -> list[str]:
-    parts = language.replace("_", "-").split("-")
-    return ["-".join(parts[: count + 1]) for count in range(len(parts))]
-
-
-def _read_words(path: Path) -> dict[str, str]:
-    try:
-        words = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise TemplateError(
-            f"this is not JSON: {error.msg}", where=f"{_shown(path)}:{error.lineno}", remedy="Correct this line"
-        ) from None
-    if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
-        raise TemplateError("words are one object of texts", where=_shown(path), remedy='Write {"name": "text"}')
-    return words
 
 
 def _shown(path: str | Path) -> str:

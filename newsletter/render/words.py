@@ -1,26 +1,33 @@
-"""The fixed words of a mail (Unsubscribe, 9 stories …) in the edition's language, and what Babel says of it.
+"""The fixed words of mails and pages (Unsubscribe, 9 stories …) in a reader's language, and what Babel says of it.
 
-``shared/words/LANGUAGE.json`` of the template folders -> ``Words``, which templates call as ``word('unsubscribe')``.
+``locale/LANGUAGE/LC_MESSAGES/newsletter.po`` of the template folders -> ``Words``, of which templates print through
+``{% trans %}``, ``_()`` and ``ngettext()``. The English text is the message id, so what no catalogue has is English.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from gettext import c2py
+from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
-from newsletter.errors import TemplateError
+_VALUE = re.compile(r"%%|%\((?P<name>\w+)\)(?P<s>s?)")
+_CONTEXT = "\x04"  # between context and message, as in gettext's own files
 
 
 def locale_of(language: str) -> Locale:
     """Babel's locale of a BCP 47 tag; the nearest it knows, at last English."""
-    tag = language.replace("_", "-")
-    while tag:
+    for tag in fallbacks(language):
         try:
             return Locale.parse(tag, sep="-")
         except (UnknownLocaleError, ValueError):
-            tag = tag.rpartition("-")[0]
+            continue
     return Locale("en")
 
 
@@ -29,30 +36,103 @@ def direction_of(language: str) -> str:
     return "rtl" if locale_of(language).text_direction == "rtl" else "ltr"
 
 
+def fallbacks(language: str) -> list[str]:
+    """A tag and those it falls back to (RFC 4647 §3.4): ``pt-BR``, ``pt``."""
+    parts = language.replace("_", "-").split("-") if language else []
+    return ["-".join(parts[:count]) for count in range(len(parts), 0, -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A message's forms in one language, and gettext's expression that chooses among them ('' for a single one)."""
+
+    forms: tuple[str, ...]
+    plural: str = ""
+
+    def of(self, number: int) -> str:
+        """The form for ``number``."""
+        return self.forms[min(_plural_index(self.plural)(number), len(self.forms) - 1)]
+
+
 class Words:
-    """The words of one language. ``catalogue`` has the language's own over English for what it lacks."""
+    """The words of one language. ``spoken`` is the language they are in: English where there is no catalogue."""
 
-    def __init__(self, language: str, catalogue: Mapping[str, str]) -> None:
-        self.language = language
-        self.catalogue = dict(catalogue)
-        self._locale = locale_of(language)
+    def __init__(self, language: str, translations: Mapping[str, Translation], *, spoken: str = "en") -> None:
+        self.language, self.spoken = language, spoken
+        self.locale = locale_of(language)
+        self._translations = dict(translations)
 
-    def __call__(self, name: str, **values: object) -> str:
-        """The word ``name`` with ``{value}`` filled in; ``n`` chooses the plural (``stories.one``, ``stories.other``).
+    def gettext(self, message: str, /, **values: object) -> str:
+        """``message`` in this language, with its ``%(value)s`` filled in; numbers as the language writes them."""
+        return filled(self.text(message), self.shown(values))
 
-        Raises TemplateError for a name no catalogue has.
-        """
-        chosen = self.catalogue.get(name)
-        number = values.get("n")
-        if isinstance(number, int):
-            form = str(self._locale.plural_form(number))
-            chosen = self.catalogue.get(f"{name}.{form}", self.catalogue.get(f"{name}.other", chosen))
-            values["n"] = format_decimal(number, locale=self._locale)
-        if chosen is None:
-            raise TemplateError(
-                f"there is no word '{name}'",
-                remedy="Add it to shared/words/en.json, or write the text in the template",
-            )
-        for key, value in values.items():
-            chosen = chosen.replace("{" + key + "}", str(value))
-        return chosen
+    def ngettext(self, singular: str, plural: str, number: int, /, **values: object) -> str:
+        """The form for ``number``, which stands in it as ``%(num)s``."""
+        return filled(self.text(singular, plural, number), self.shown({"num": number, **values}))
+
+    def text(self, message: str, plural: str = "", number: int = 1, *, context: str = "") -> str:
+        """``message``, or its form for ``number`` where there is a ``plural``, with its values not yet filled in."""
+        found = self._translations.get(message_key(message, context))
+        if found is None:
+            return message if not plural or number == 1 else plural
+        return found.of(number) if plural else found.forms[0]
+
+    def shown(self, values: Mapping[str, object]) -> dict[str, object]:
+        """``values`` with their numbers as this language writes them."""
+        return {name: self.number(value) if _is_number(value) else value for name, value in values.items()}
+
+    def number(self, value: Any) -> str:
+        """A number as this language writes it: 1,234.5 or 1.234,5."""
+        return format_decimal(value, locale=self.locale)
+
+    def only(self, keys: Iterable[str]) -> Words:
+        """Of these words the messages of ``keys`` (``message_key``): what a manifest carries."""
+        kept = {key: self._translations[key] for key in sorted(keys) if key in self._translations}
+        return Words(self.language, kept, spoken=self.spoken)
+
+    def as_json(self) -> dict[str, Sequence[str]]:
+        """The translations for a manifest: each key with its plural's expression and its forms."""
+        return {key: [one.plural, *one.forms] for key, one in self._translations.items()}
+
+    @classmethod
+    def from_json(cls, language: str, translations: Mapping[str, Sequence[str]]) -> Words:
+        """What ``as_json`` wrote."""
+        return cls(language, {key: Translation(tuple(forms), plural) for key, (plural, *forms) in translations.items()})
+
+
+def filled(text: str, values: Mapping[str, object]) -> str:
+    """``text`` with its ``%(value)s``. Any other per cent sign is one, and ``%%`` is one too.
+
+    Raises KeyError for a value that is not given, ValueError for one that is not written so.
+    """
+
+    def value_of(match: re.Match[str]) -> str:
+        if match["name"] is None:
+            return "%"
+        if not match["s"]:
+            raise ValueError(f"a value is written %({match['name']})s")
+        return str(values[match["name"]])
+
+    return _VALUE.sub(value_of, text)
+
+
+def values_in(text: str) -> frozenset[str]:
+    """The names of the values that ``text`` prints. Raises ValueError for one that is not written ``%(value)s``."""
+    found = [match for match in _VALUE.finditer(text) if match["name"] is not None]
+    for match in found:
+        if not match["s"]:
+            raise ValueError(f"a value is written %({match['name']})s")
+    return frozenset(match["name"] for match in found)
+
+
+def message_key(message: str, context: str = "") -> str:
+    """A message's key in a catalogue; of one with a plural it is that of its singular."""
+    return f"{context}{_CONTEXT}{message}" if context else message
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+
+
+# gettext's own reader of plural expressions: it takes arithmetic on n and nothing else.
+_plural_index = lru_cache(maxsize=64)(c2py)

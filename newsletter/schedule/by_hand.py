@@ -26,16 +26,18 @@ from newsletter.store import Store, deliveries, editions, fan_out, occurrences, 
 from newsletter.store.occurrences import OccurrenceRow
 
 _S = OccurrenceState
+BY_SENDING = "by sending it"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a manual send would do: the occurrence it uses up, the edition proposed for it (None where it is composed
-    already), and how many readers it may reach."""
+    already), and how many readers it may reach. ``unapproved``: it needs an approval that nobody has given yet."""
 
     row: OccurrenceRow
     proposal: Proposal | None
     readers: int
+    unapproved: bool = False
 
     @property
     def name(self) -> EditionName:
@@ -64,7 +66,8 @@ def plan_send(configuration: Configuration, store: Store, newsletter_name: str, 
         raise AlreadySent(
             f"{row.name} has been sent", remedy="Use --extra to send another edition, or see `newsletter editions list`"
         )
-    if row.state in (_S.HELD, _S.STOPPED):
+    awaited = row.reason is Reason.AWAITING_APPROVAL
+    if row.state in (_S.HELD, _S.STOPPED) and not awaited:
         raise OccurrenceHeld(
             f"{row.name} is {row.state.value}: {row.detail or in_words(row.reason)}",
             remedy=f"Run `newsletter editions release {row.name}` when it is right",
@@ -76,7 +79,7 @@ def plan_send(configuration: Configuration, store: Store, newsletter_name: str, 
     readers = store.read(subscriptions.audience_count, newsletter_name, now)
     proposal = None
     if row.state is _S.PLANNED:
-        proposal = compose_preview(store, newsletter_name, newsletter, now=now)
+        proposal = compose_preview(store, newsletter_name, newsletter, edits=row.edits, now=now)
         if proposal.skip is not Reason.NONE:
             number, least = len(proposal.selection.article_ids), max(1, newsletter.articles.min)
             raise NothingToSend(
@@ -88,7 +91,8 @@ def plan_send(configuration: Configuration, store: Store, newsletter_name: str, 
             f"nobody is subscribed to {newsletter_name}",
             remedy=f"Add a reader with `newsletter subscribers add ADDRESS --newsletter {newsletter_name}`",
         )
-    return Plan(row, proposal, readers)
+    unapproved = awaited or (newsletter.approval.mode == "required" and row.state in (_S.PLANNED, _S.COMPOSED))
+    return Plan(row, proposal, readers, unapproved)
 
 
 async def require_relay(configuration: Configuration, newsletter_name: str) -> None:
@@ -103,29 +107,41 @@ def begin(
     addresses: Sequence[str],
     now: datetime,
     *,
+    actor: str = "",
     freshen: Callable[[OccurrenceRow], object] = lambda _row: None,
 ) -> OccurrenceRow:
     """Compose, render, and queue the deliveries: everyone's, or those of ``addresses``. Blocking.
 
-    ``freshen`` is called once it is composed, to bring its stories up to date (see ``freshness``).
+    Where an approval is required, sending it to everyone is one, by ``actor``; sending it to some is none, and it waits
+    for the rest. ``freshen`` is called once it is composed, to bring its stories up to date (see ``freshness``).
     Raises OccurrenceHeld when something speaks against it, NothingToSend, AlreadySent and UsageError.
     """
     store, row = work.store, plan.row
+    if plan.unapproved and row.state is _S.HELD:
+        if addresses:
+            raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
+        row = work.approve(row, actor=actor, detail=BY_SENDING, now=now)
     if not addresses and row.state in (_S.PLANNED, _S.COMPOSED, _S.APPROVED):
-        store.write(occurrences.take_by_hand, row.id, now, now)
+        taken = store.write(occurrences.take_by_hand, row.id, now, now, edited=row.edited)
         row = _again(store, row)
+        if not taken and row.state in (_S.PLANNED, _S.COMPOSED, _S.APPROVED):
+            raise _edited(row)
     if row.state is _S.PLANNED:
         row = work.compose(_by_hand(row), now)
     if row.state is _S.COMPOSED:
         try:
-            row = work.prepare(row, now)
+            if plan.unapproved and not addresses:
+                row = work.approve(row, actor=actor, detail=BY_SENDING, now=now)
+            else:
+                row = work.prepare(row, now)
         except TemplateError as error:
             store.write(occurrences.hold, row.id, reason=Reason.TEMPLATE_ERROR, detail=str(error), now=now)
             raise
     if row.state is _S.HELD:
-        raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy="Mend it, then release it and send again")
+        raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
     if row.state in (_S.SKIPPED, _S.CANCELLED):
         raise NothingToSend(f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}")
+    _require_ready(row, addresses)
     freshen(row)
     row = work.freeze(row, now)
     if row.state in (_S.SKIPPED, _S.HELD):
@@ -134,9 +150,31 @@ def begin(
         _queue_named(work, row, addresses, now)
         return _again(store, row)
     row = work.begin(_by_hand(row), now)
+    if row.state in (_S.PLANNED, _S.COMPOSED):
+        _require_ready(row, addresses)
     work.fan_out(row, now)
     work.complete(row, now)
     return _again(store, row)
+
+
+def _remedy(row: OccurrenceRow) -> str:
+    if row.reason is Reason.AWAITING_APPROVAL:
+        return f"`newsletter editions approve {row.name}` approves it"
+    return "Mend it, then release it and send again"
+
+
+def _require_ready(row: OccurrenceRow, addresses: Sequence[str]) -> None:
+    """Raise OccurrenceHeld where it is not approved (again), nor may go to some readers while it waits for that."""
+    waits = row.state is _S.COMPOSED and row.reason is Reason.AWAITING_APPROVAL
+    if row.state in (_S.PLANNED, _S.COMPOSED) and not (addresses and waits):
+        raise _edited(row)
+
+
+def _edited(row: OccurrenceRow) -> OccurrenceHeld:
+    return OccurrenceHeld(
+        f"{row.name} was edited in this moment, and nothing was sent",
+        remedy=f"See `newsletter editions show {row.name}`, then send it again",
+    )
 
 
 def _queue_named(work: Work, row: OccurrenceRow, addresses: Sequence[str], now: datetime) -> None:
@@ -149,7 +187,7 @@ def _queue_named(work: Work, row: OccurrenceRow, addresses: Sequence[str], now: 
             fan_out.add_recipients,
             edition.id,
             named,
-            language=work.configuration.language(row.newsletter),
+            languages=work.configuration.languages(row.newsletter),
             expires_at=now + newsletter.retry_for,
             now=now,
             has_stories=lambda sections, pool=edition.edition: has_stories(sections, newsletter, pool),  # type: ignore[misc]

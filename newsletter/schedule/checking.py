@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from newsletter.config.reading import Configuration
-from newsletter.deliver.assembling import Reader, message_for
-from newsletter.deliver.copies import parts_of
-from newsletter.members.links import Links
-from newsletter.model import JoinedKey, MailFormat
-from newsletter.render.joining import Variants
-from newsletter.render.lint import Finding, Severity, lint
-from newsletter.render.rendering import web_base
-from newsletter.store import Store, pieces
+from newsletter.deliver.linting import lint_edition
+from newsletter.render.lint import Finding
+from newsletter.store import Store, articles, pieces
 from newsletter.store.editions import EditionRow
-
-_NOBODY = Reader(0, "reader@example.com", "", "", b"\0" * 32)
 
 
 def findings_of(configuration: Configuration, store: Store, edition: EditionRow) -> list[Finding]:
-    """The errors that lint finds in this edition's whole message, for each rendered key."""
+    """The errors that lint finds in this edition's whole message, for each rendered key, with file and line.
+
+    None where the newsletter's ``gates.lint`` is false. Raises TemplateError and StoreError.
+    """
+    if not configuration.newsletter(edition.newsletter).gates.lint:
+        return []
     found: list[Finding] = []
-    links = Links(web_base(configuration))
     for key in store.read(pieces.keys, edition.id, edition.revision):
-        variant = Variants(store.read(pieces.load, edition.id, edition.revision, key)).variant(JoinedKey())
-        if variant is None:
-            continue
-        message = message_for(
+        linted = lint_edition(
             configuration,
             edition.edition,
-            variant,
-            _NOBODY,
-            message_id="<check@newsletter.invalid>",
-            mail_format=MailFormat.HTML,
-            links=links,
-            now=datetime(2026, 1, 1, tzinfo=UTC),
+            store.read(pieces.load, edition.id, edition.revision, key),
+            key,
+            lambda: store.read(articles.get_many, edition.edition.article_ids),
+            errors_only=True,
         )
-        html, text = parts_of(message)
-        unsubscribe = links.unsubscribe(0, _NOBODY.secret, edition.newsletter)
-        address = configuration.schedules.site.postal_address
-        findings = lint(html, text, unsubscribe_url=unsubscribe, postal_address=address)
-        found += [finding for finding in findings if finding.severity is Severity.ERROR]
-    return found
+        found += linted.errors
+    return list(dict.fromkeys(found))

@@ -64,6 +64,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.BY_HAND: "a person decided so",
     Reason.TEMPLATE_ERROR: "a template or the configuration is wrong",
     Reason.GATE: "a check before sending spoke against it",
+    Reason.AWAITING_APPROVAL: "it waits for an editor's approval",
     Reason.DELIVERY_FAILING: "too many deliveries failed",
     Reason.UNSUBSCRIBED: "this reader had unsubscribed",
     Reason.UNCONFIRMED: "this reader has not confirmed the subscription",
@@ -210,8 +211,11 @@ def explain(facts: Facts) -> Answer:
 
 def occurrence_words(row: OccurrenceRow) -> str:
     """The state of an occurrence and its reason, as a person reads them."""
-    if row.state is _S.APPROVED and row.partial:
-        return "sent to some readers by hand; open for the rest"
+    waits = row.state is _S.COMPOSED and row.reason is Reason.AWAITING_APPROVAL
+    if row.partial and (waits or row.state is _S.APPROVED):
+        return f"sent to some readers by hand; {f'for the rest it {row.detail}' if waits else 'open for the rest'}"
+    if waits:
+        return f"{row.state.value}: {row.detail}"
     reason = row.detail or REASONS.get(row.reason, row.reason.value.replace("_", " "))
     if row.reason is Reason.BY_HAND and row.detail:
         reason = f"{REASONS[row.reason]}: {row.detail}"
@@ -302,7 +306,8 @@ def _without_delivery(facts: Facts) -> _Reasoned:
         if row.partial:
             words = f"{name} went to some readers by hand and is open for the rest; {facts.address} is not among them."
             return Outcome.WAITING, Reason.BY_HAND, words, row.changed_at
-        return _to_come(facts, f"is {row.state.value}")
+        waits = row.reason is Reason.AWAITING_APPROVAL
+        return _to_come(facts, f"is {row.state.value}" + (f" and {row.detail}" if waits else ""))
     if row.state is _S.HELD and facts.recipients_at is None:
         return _to_come(facts, f"is {occurrence_words(row)}")
     if facts.recipients_at is None and facts.verdict is Reason.NONE:

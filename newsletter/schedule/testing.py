@@ -28,7 +28,7 @@ async def send_test(
     """Send it; the name of the edition it showed. Raises NothingToSend, TemplateError, RelayError and UsageError.
 
     It is made as a send makes it, for the newsletter's own sections and the first plan. Where the address is a
-    subscriber's, the links are hers.
+    subscriber's, language and links are hers.
     """
     allowed = staging_addresses(configuration)
     if allowed is not None and address not in allowed:
@@ -67,13 +67,14 @@ def _make(
     if not proposal.selection.article_ids or turn is None:
         raise NothingToSend(f"{newsletter_name} has no new story", remedy="Collect first (`newsletter collect`)")
     edition = Edition(newsletter_name, Stream.EACH, turn.occurrence, "", turn.utc, proposal.sections)
-    key = rendered_keys([configuration.language(newsletter_name)], list(configuration.schedules.plans)[:1])[0]
+    person = store.read(subscribers.by_address, address)
+    language = configuration.language_for(newsletter_name, person.language if person is not None else "")
+    key = rendered_keys([language], list(configuration.schedules.plans)[:1])[0]
     pieces = render_edition(
         configuration, edition, proposal.articles, key, templates_of(configuration), logo=publish_logo(configuration)
     )
     variant = Variants(pieces).variant(JoinedKey())
     assert variant is not None, "the pool has stories"
-    person = store.read(subscribers.by_address, address)
     reader = (
         Reader(person.id, person.address, person.first_name, person.last_name, person.secret)
         if person is not None

@@ -180,7 +180,9 @@ def _stuck(status: Status) -> Iterator[str]:
         for row in newsletter.open:
             if row.state in (_S.HELD, _S.STOPPED):
                 if row.reason is not Reason.BY_HAND:
-                    remedy = f"mend it, then `newsletter editions release {row.name}`"
+                    awaited = row.reason is Reason.AWAITING_APPROVAL
+                    remedy = f"`newsletter editions approve {row.name}`"
+                    remedy = remedy if awaited else f"mend it, then `newsletter editions release {row.name}`"
                     yield f"{row.name} is {occurrence_words(row)}; {remedy}"
             elif row.state in _BEFORE_SENDING and not row.partial and status.now > row.due_at + OVERDUE_AFTER:
                 yield f"{row.name} was due at {_utc(row.due_at)} and is only {row.state.value}"

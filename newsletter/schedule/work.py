@@ -2,6 +2,9 @@
 
     planned  -- compose_at has come -->  composed  -- rendered, no finding -->  approved  -- due -->  sending  -->  sent
 
+With ``approval: required`` it stays composed, and says that it waits, until an editor or its deadline approves it. An
+edit (``editing``) takes an approved one back to composed.
+
 Each step is safe to repeat and safe beside another process: the row's own compare-and-set decides who makes it. A step
 that fails holds its occurrence, with the error, and costs no other. Blocking: run it off the event loop.
 """
@@ -17,12 +20,14 @@ import structlog
 from newsletter.compose.composing import compose
 from newsletter.compose.keys import has_stories, rendered_keys
 from newsletter.config.reading import Configuration
-from newsletter.errors import NewsletterError, StoreError
+from newsletter.errors import EditedMeanwhile, NewsletterError, StoreError, UnreadableEdits
 from newsletter.model import Article, OccurrenceState, Picture, Reason
 from newsletter.render.rendering import render_edition, templates_of
+from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
 from newsletter.schedule.checking import findings_of
 from newsletter.schedule.planning import plan_ahead, too_late
 from newsletter.store import Store, articles, deliveries, edition_changes, editions, fan_out, occurrences, pieces
+from newsletter.store import approving as approvals
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
 
@@ -68,7 +73,10 @@ class Work:
         newsletter = self.configuration.newsletter(row.newsletter)
         if too_late(row, newsletter, now):
             return self._skip_missed(row, now)
-        composed = compose(self.store, row, row.newsletter, newsletter, now=now)
+        try:
+            composed = compose(self.store, row, row.newsletter, newsletter, now=now)
+        except EditedMeanwhile:
+            return self._again(row)  # to be composed of what it is now, at the next look
         if composed.made:
             log.info(
                 "composed",
@@ -80,18 +88,55 @@ class Work:
         return composed.occurrence
 
     def prepare(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
-        """composed -> approved once every edition is rendered for every rendered key and nothing speaks against it."""
+        """composed -> approved once it is rendered and checked, and nobody has to say yes to it or the time for that is
+        over; else it waits, or is held. What was edited meanwhile stays composed, to be prepared again.
+        """
+        if row.reason is not Reason.AWAITING_APPROVAL:
+            row = self.check(row, now)
+        if row.state is not _S.COMPOSED:
+            return row
+        approval, zone = self.configuration.newsletter(row.newsletter).approval, self.configuration.zone(row.newsletter)
+        match verdict(approval, row, now):
+            case Verdict.GOES_OUT:
+                self.store.write(
+                    occurrences.transition, row.id, _S.APPROVED, from_={_S.COMPOSED}, edited=row.edited, now=now
+                )
+            case Verdict.WAITS:
+                words = waiting_words(approval, row, zone)
+                if (row.reason, row.detail) != (Reason.AWAITING_APPROVAL, words):
+                    self.store.write(approvals.wait, row, words, now)
+            case Verdict.HELD:
+                self._hold_composed(row, Reason.AWAITING_APPROVAL, late_words(approval, row, zone), now)
+        return self._again(row)
+
+    def check(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
+        """Render every edition of a composed occurrence for every rendered key; held where something speaks against it.
+
+        The row comes back as it was read, so that an edit made meanwhile is noticed. Raises TemplateError.
+        """
         for edition in self.store.read(editions.for_occurrence, row.id):
             self.render(edition)
             for finding in findings_of(self.configuration, self.store, edition):
-                return self._hold(row, Reason.GATE, f"{finding.what}. {finding.remedy}", now)
-        self.store.write(occurrences.transition, row.id, _S.APPROVED, from_={_S.COMPOSED}, now=now)
+                self._hold_composed(row, Reason.GATE, str(finding), now)
+                return self._again(row)
+        return row
+
+    def approve(self, row: OccurrenceRow, *, actor: str, detail: str = "", now: datetime) -> OccurrenceRow:
+        """What an editor says yes to: composed, or held for want of that, -> approved; rendered and checked first.
+
+        The row comes back in another state where something spoke against it, or it was edited meanwhile. Raises
+        TemplateError.
+        """
+        if row.state is _S.COMPOSED:
+            row = self.check(row, now)
+        if row.state in (_S.COMPOSED, _S.HELD):
+            self.store.write(approvals.approve, row, actor=actor, detail=detail, now=now)
         return self._again(row)
 
     def render(self, edition: EditionRow) -> None:
         """Render an edition for each rendered key that has no pieces yet. Raises TemplateError."""
         schedules = self.configuration.schedules
-        keys = rendered_keys([self.configuration.language(edition.newsletter)], schedules.plans)
+        keys = rendered_keys(self.configuration.languages(edition.newsletter), schedules.plans)
         there = set(self.store.read(pieces.keys, edition.id, edition.revision))
         missing = [key for key in keys if key not in there]
         if not missing:
@@ -111,7 +156,9 @@ class Work:
         row = self.freeze(row, now)
         if row.state is not _S.APPROVED:
             return row
-        if self.store.write(occurrences.transition, row.id, _S.SENDING, from_={_S.APPROVED}, now=now):
+        if self.store.write(
+            occurrences.transition, row.id, _S.SENDING, from_={_S.APPROVED}, edited=row.edited, now=now
+        ):
             log.info("sending begins", edition=str(row.name))
         return self._again(row)
 
@@ -128,6 +175,7 @@ class Work:
             left += len(known) - len(dropped)
             taken_out += len(dropped)
             if not dropped and not revised:
+                self.render(edition)  # it is, unless whoever revised it was killed
                 continue
             changed = self.store.write(edition_changes.revise, edition.id, dropped, now)
             log.info("edition changed", edition=str(row.name), dropped=len(dropped), revised=len(revised))
@@ -135,7 +183,7 @@ class Work:
                 continue
             self.render(changed)
             for finding in findings_of(self.configuration, self.store, changed):
-                return self._hold(row, Reason.GATE, f"{finding.what}. {finding.remedy}", now)
+                return self._hold(row, Reason.GATE, str(finding), now)
         if taken_out and not left and not sends_nothing:
             self.store.write(
                 occurrences.skip, row.id, reason=Reason.EMPTY, detail="its stories were withdrawn", now=now
@@ -151,7 +199,7 @@ class Work:
                 page = self.store.write(
                     fan_out.fan_out_page,
                     edition.id,
-                    language=self.configuration.language(row.newsletter),
+                    languages=self.configuration.languages(row.newsletter),
                     expires_at=now + newsletter.retry_for,
                     now=now,
                     limit=FAN_OUT_PAGE,
@@ -175,6 +223,11 @@ class Work:
     def _guarded(self, step: Callable[[OccurrenceRow, datetime], object], row: OccurrenceRow, now: datetime) -> object:
         try:
             return step(row, now)
+        except EditedMeanwhile as error:
+            log.info("later", edition=str(row.name), error=str(error))
+            return row
+        except UnreadableEdits as error:
+            return self._hold(row, Reason.GATE, f"{error.what}. {error.remedy}", now)
         except StoreError:
             raise
         except NewsletterError as error:
@@ -184,6 +237,19 @@ class Work:
     def _hold(self, row: OccurrenceRow, reason: Reason, detail: str, now: datetime) -> OccurrenceRow:
         self.store.write(occurrences.hold, row.id, reason=reason, detail=detail, now=now)
         return self._again(row)
+
+    def _hold_composed(self, row: OccurrenceRow, reason: Reason, detail: str, now: datetime) -> None:
+        """Hold what is still composed and as it was read; nobody's approval or edit is overruled."""
+        self.store.write(
+            occurrences.transition,
+            row.id,
+            _S.HELD,
+            from_={_S.COMPOSED},
+            reason=reason,
+            detail=detail,
+            edited=row.edited,
+            now=now,
+        )
 
     def _skip_missed(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
         late = now - row.due_at

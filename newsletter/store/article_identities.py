@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, select
 
 from newsletter.model import Article, IncomingArticle
 from newsletter.store import article_rows
-from newsletter.store.conflicts import insert_ignoring_conflicts
+from newsletter.store.prepared import insert_new_rows
 from newsletter.store.tables import article_identities, article_merges, article_shingles
 
 _CHUNK = 500
@@ -43,6 +43,10 @@ class IdentityKind(StrEnum):
     WORDS = "words"
     SPLIT = "split"
     MERGED = "merged"
+
+
+# The key of ``article_identities`` begins with the kind: a lookup that does not say it would read the whole table.
+_STORED_KINDS = [kind.value for kind in IdentityKind if kind is not IdentityKind.WORDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,14 @@ def by_identity(_incoming: Remembrance, known: Sequence[Known], _now: datetime |
 class Lookup:
     """What of a batch we know already, kept up to date while the batch is worked through."""
 
-    def __init__(self, connection: Connection, batch: Sequence[Remembrance]) -> None:
+    def __init__(self, connection: Connection, batch: Sequence[Remembrance], *, words: bool = True) -> None:
+        """``words`` is False where only identities matter."""
         self._connection = connection
         self._owners = {
             Identity(IdentityKind(row.kind), row.value): row.article_id for row in _stored(connection, batch)
         }
         self._holders: defaultdict[int, set[int]] = defaultdict(set)
-        nameless = [one for one in batch if not self._by_url(one)]
+        nameless = [one for one in batch if words and not self._by_url(one)]
         for row in _holding(connection, {value for one in nameless for value in one.sketch}):
             self._holders[row.hash].add(row.article_id)
         wanted = set(self._owners.values())
@@ -174,14 +179,12 @@ class Lookup:
 
 def name(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Add identities (columns of ``article_identities``); what is somebody's already stays his."""
-    if rows:
-        connection.execute(insert_ignoring_conflicts(connection, article_identities), rows)
+    insert_new_rows(connection, article_identities, rows)
 
 
 def keep_sketches(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Add rows of ``article_shingles``."""
-    if rows:
-        connection.execute(insert_ignoring_conflicts(connection, article_shingles), rows)
+    insert_new_rows(connection, article_shingles, rows)
 
 
 def owned_by(connection: Connection, article_id: int) -> list[Identity]:
@@ -192,7 +195,8 @@ def owned_by(connection: Connection, article_id: int) -> list[Identity]:
 
 def _stored(connection: Connection, batch: Iterable[Remembrance]) -> Sequence[Row[Any]]:
     values = {identity.value for one in batch for identity in one.identities} | {one.entry for one in batch}
-    return connection.execute(select(article_identities).where(article_identities.c.value.in_(sorted(values)))).all()
+    named = article_identities.c.kind.in_(_STORED_KINDS), article_identities.c.value.in_(sorted(values))
+    return connection.execute(select(article_identities).where(*named)).all()
 
 
 def _holding(connection: Connection, hashes: Iterable[int]) -> list[Row[Any]]:

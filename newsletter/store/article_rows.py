@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -72,6 +73,41 @@ def from_row(row: Row[Any]) -> Article:
         teaser=row.teaser,
         warning=row.warning,
         merged_into=row.merged_into,
+    )
+
+
+def as_added(
+    article_id: int,
+    new: IncomingArticle,
+    published: datetime,
+    updated: datetime,
+    first_seen: datetime,
+    *,
+    eligible: bool,
+) -> Article:
+    """What ``from_row`` makes of the row that ``new`` has just become."""
+    return Article(
+        id=article_id,
+        source=new.source,
+        url=new.url,
+        guid=new.guid,
+        headline=new.headline,
+        standfirst=new.standfirst,
+        authors=new.authors,
+        dateline=new.dateline,
+        section=new.section,
+        tags=new.tags,
+        language=new.language,
+        published_at=published,
+        updated_at=updated,
+        first_seen_at=first_seen,
+        images=new.images,
+        body_html=new.body_html,
+        body_text=new.body_text,
+        access=new.access,
+        eligible=eligible,
+        teaser=new.teaser,
+        warning=new.warning,
     )
 
 

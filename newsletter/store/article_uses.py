@@ -78,8 +78,8 @@ def mark_sent(connection: Connection, which: ColumnElement[bool]) -> int:
     ).rowcount
 
 
-def release(connection: Connection, which: ColumnElement[bool]) -> int:
-    """Let go of the articles of the editions ``which`` picks; the number of rows.
+def release(connection: Connection, which: ColumnElement[bool], article_ids: Collection[int] | None = None) -> int:
+    """Let go of the articles (of ``article_ids`` only) of the editions ``which`` picks; the number of rows.
 
     An edition of which any message went on the wire keeps its articles, whatever became of that message: releasing
     them could mail a story twice.
@@ -91,7 +91,30 @@ def release(connection: Connection, which: ColumnElement[bool]) -> int:
     marked = article_uses.alias("marked")
     sent = exists().where(marked.c.edition_id == editions.c.id, marked.c.sent == true())
     unsent = select(editions.c.id).where(and_(which, ~on_the_wire, ~sent))
-    return connection.execute(delete(article_uses).where(article_uses.c.edition_id.in_(unsent))).rowcount
+    these = [] if article_ids is None else [article_uses.c.article_id.in_(sorted(set(article_ids)))]
+    return connection.execute(delete(article_uses).where(article_uses.c.edition_id.in_(unsent), *these)).rowcount
+
+
+def of_others(
+    connection: Connection, newsletter: str, stream: Stream, article_ids: Collection[int], occurrence_id: int
+) -> dict[int, tuple[str, bool]]:
+    """Those of these articles that another occurrence of this newsletter has: its occurrence, and whether it was sent.
+
+    '' for an occurrence where an old tool has sent it (``handing_over``).
+    """
+    statement = (
+        select(article_uses.c.article_id, article_uses.c.sent, article_uses.c.stream, editions.c.occurrence)
+        .join(editions, editions.c.id == article_uses.c.edition_id)
+        .where(
+            article_uses.c.newsletter == newsletter,
+            article_uses.c.stream.in_((stream.value, EVERY)),
+            article_uses.c.article_id.in_(sorted(set(article_ids))),
+            or_(editions.c.occurrence_id != occurrence_id, article_uses.c.stream == EVERY),
+        )
+        .order_by(article_uses.c.sent)
+    )
+    rows = connection.execute(statement)
+    return {row.article_id: ("" if row.stream == EVERY else row.occurrence, row.sent) for row in rows}
 
 
 def passed_over(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select, true, update
+from sqlalchemy import Connection, and_, exists, func, or_, select, true, update
 
 from newsletter.model import Article
 from newsletter.store import article_identities, article_merges, article_rows
@@ -38,6 +38,7 @@ from newsletter.store.article_revisions import (
     settled,
 )
 from newsletter.store.article_uses import EVERY, LONGEST_EMBARGO
+from newsletter.store.prepared import insert_row
 from newsletter.store.tables import article_uses, articles
 
 __all__ = [
@@ -66,7 +67,6 @@ __all__ = [
 # How many articles to give to one call of ``remember``, so that the writer is held well under 100 ms.
 CHUNK = 25
 _REMEMBER_LOCK = 0x6E657773  # any number that nobody else of this database uses
-_INSERT = insert(articles).returning(articles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def remember(
 
 def known_articles(connection: Connection, batch: Sequence[Remembrance]) -> dict[int, Article]:
     """For each position in ``batch`` that shares an identity with a stored article, that article."""
-    lookup = Lookup(connection, batch)
+    lookup = Lookup(connection, batch, words=False)
     found = {index: by_identity(one, lookup.known(one)) for index, one in enumerate(batch)}
     return {index: known.article for index, known in found.items() if known is not None}
 
@@ -185,15 +185,17 @@ def unused_articles(
 def _add(connection: Connection, one: Remembrance, now: datetime) -> Article:
     new = one.article
     published = settled(new.published_at, now) or now
+    updated = max(settled(new.updated_at, now) or published, published)
     values = {
         **article_rows.columns(new, new.images),
         "source": new.source,
         "published_at": published,
-        "updated_at": max(settled(new.updated_at, now) or published, published),
+        "updated_at": updated,
         "first_seen_at": now,
         "eligible": one.eligible,
     }
-    return article_rows.from_row(connection.execute(_INSERT, values).one())
+    article_id = insert_row(connection, articles, values)
+    return article_rows.as_added(article_id, new, published, updated, now, eligible=one.eligible)
 
 
 def _take_for(connection: Connection, old: Article, one: Remembrance, now: datetime) -> tuple[str, Article]:

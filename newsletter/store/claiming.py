@@ -9,7 +9,7 @@ A row in ``sending`` is durable before its message goes on the wire; what a dyin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,10 +40,12 @@ from newsletter.model import (
     Stream,
 )
 from newsletter.store.consent_check import verdict, with_reader
+from newsletter.store.reader_language import reader_language
 from newsletter.store.tables import (
     deliveries,
     editions,
     occurrences,
+    pieces,
     revocations,
     subscribers,
 )
@@ -106,13 +108,15 @@ def claim(
     now: datetime,
     message_id_of: Callable[[str, int], str],
     plans: Collection[str],
+    languages: Mapping[str, Sequence[str]],
     only_addresses: Collection[str] | None = None,
 ) -> Claim:
     """Move up to ``limit`` due rows of these newsletters to ``sending`` for this sender and return them.
 
     Rows that consent forbids go to ``skipped`` in the same statement. ``message_id_of(edition, subscriber_id)`` makes
-    a row's Message-ID the first time; it is kept afterwards. A plan changed meanwhile is taken up here; one that is
-    not in ``plans`` reads as the first of them.
+    a row's Message-ID the first time; it is kept afterwards. A plan or language changed meanwhile is taken up here: a
+    plan that is not in ``plans`` reads as the first of them, and a language, of those ``languages`` names for each
+    newsletter, is taken up only where the edition was rendered in it.
     """
     due = connection.execute(_due(connection, newsletters, limit, now)).all()
     if not due:
@@ -137,13 +141,13 @@ def claim(
         connection.execute(
             update(deliveries).where(deliveries.c.id == bindparam("row")).values(message_id=bindparam("value")), new
         )
+    plan = case((subscribers.c.plan.in_(sorted(plans)), subscribers.c.plan), else_=literal(next(iter(plans), "free")))
     checked = (
         with_reader(
             deliveries.c.id.label("id"),
             verdict(now, only_addresses).label("verdict"),
-            case(
-                (subscribers.c.plan.in_(sorted(plans)), subscribers.c.plan), else_=literal(next(iter(plans), "free"))
-            ).label("plan"),
+            plan.label("plan"),
+            _rendered_key(connection, plan, languages).label("rendered_key"),
         )
         .where(deliveries.c.id.in_(ids))
         .subquery("checked")
@@ -158,7 +162,7 @@ def claim(
             sender=case((allowed, sender), else_=0),
             attempt=deliveries.c.attempt + case((allowed, 1), else_=0),
             plan=checked.c.plan,
-            rendered_key=func.substr(deliveries.c.rendered_key, 1, _until_slash(connection)) + checked.c.plan,
+            rendered_key=checked.c.rendered_key,
             changed_at=now,
         )
     )
@@ -167,18 +171,46 @@ def claim(
     return Claim(rows, len(ids) - len(rows))
 
 
-def _until_slash(connection: Connection) -> ColumnElement[int]:
+def _rendered_key(
+    connection: Connection, plan: ColumnElement[str], languages: Mapping[str, Sequence[str]]
+) -> ColumnElement[str]:
+    """Her language and ``plan`` as they are now; the language she was queued with where there is no document in hers.
+
+    A newsletter in one language alone has nothing to choose.
+    """
     position = func.strpos if connection.dialect.name == "postgresql" else func.instr
-    return position(deliveries.c.rendered_key, "/")
+    queued = func.substr(deliveries.c.rendered_key, 1, position(deliveries.c.rendered_key, "/")) + plan
+    choosing: list[tuple[ColumnElement[bool], ColumnElement[str]]] = []
+    for newsletter, offered in sorted(languages.items()):
+        if len(offered) > 1:
+            hers = reader_language(offered) + "/" + plan
+            there = exists().where(
+                pieces.c.edition_id == deliveries.c.edition_id,
+                pieces.c.revision == editions.c.revision,
+                editions.c.id == deliveries.c.edition_id,
+                pieces.c.rendered_key == hers,
+            )
+            choosing.append((and_(deliveries.c.newsletter == newsletter, there), hers))
+    return case(*choosing, else_=queued) if choosing else queued
 
 
 def _due(connection: Connection, newsletters: Collection[str], limit: int, now: datetime) -> Select[Any]:
-    # A partial occurrence goes to the readers named by hand while it stays open for the rest.
+    # A partial occurrence goes to the readers named by hand while it stays open for the rest, also one that waits for
+    # approval: it is rendered and checked.
     sending = exists().where(
         occurrences.c.id == deliveries.c.occurrence_id,
         or_(
             occurrences.c.state == OccurrenceState.SENDING.value,
-            and_(occurrences.c.partial.is_(True), occurrences.c.state == OccurrenceState.APPROVED.value),
+            and_(
+                occurrences.c.partial.is_(True),
+                or_(
+                    occurrences.c.state == OccurrenceState.APPROVED.value,
+                    and_(
+                        occurrences.c.state == OccurrenceState.COMPOSED.value,
+                        occurrences.c.reason == Reason.AWAITING_APPROVAL.value,
+                    ),
+                ),
+            ),
         ),
     )
     statement = (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, true, update
+from sqlalchemy import Connection, select, update
 
 from newsletter.errors import StoreError
 from newsletter.model import Decision, EditionSection, OccurrenceState, Reason
+from newsletter.store import article_uses, occurrences
 from newsletter.store import editions as editions_of
-from newsletter.store import occurrences
 from newsletter.store.editions import EditionRow
-from newsletter.store.tables import article_revisions, article_uses, editions
+from newsletter.store.edits import sections_to_json
+from newsletter.store.tables import article_revisions, editions
 
 _NOT_YET_SENDING = {OccurrenceState.COMPOSED, OccurrenceState.APPROVED}
 
@@ -28,35 +30,46 @@ def revised_since(connection: Connection, article_ids: Collection[int], since: d
 
 
 def revise(connection: Connection, edition_id: int, dropped: Mapping[int, Reason], now: datetime) -> EditionRow:
-    """The edition's next revision, without the articles ``dropped``, which become free again; ``now`` is its new
-    composing time. Raises StoreError once its occurrence is being sent: then it can only be stopped or corrected.
+    """The edition's next revision, without the articles ``dropped``, which become free again unless some of it was
+    mailed; ``now`` is its new composing time. Raises StoreError once its occurrence is being sent: then it can only be
+    stopped or corrected.
     """
     edition = editions_of.get(connection, edition_id)
     row = occurrences.get(connection, edition.occurrence_id, lock=True) if edition is not None else None
     if edition is None or row is None or row.state not in _NOT_YET_SENDING:
         raise StoreError("this edition can no longer be changed", where=str(edition.name) if edition else "")
-    kept = tuple(
-        EditionSection(section.name, tuple(one for one in section.article_ids if one not in dropped))
-        for section in edition.sections
-    )
-    sections = [
-        {"name": section.name, "articles": list(section.article_ids)} for section in kept if section.article_ids
-    ]
-    connection.execute(
-        update(editions)
-        .where(editions.c.id == edition_id)
-        .values(sections=sections, revision=edition.revision + 1, composed_at=now)
-    )
+    rewrite(connection, edition, _without(edition.sections, dropped), _without(edition.composed, dropped), now)
     if dropped:
-        connection.execute(
-            delete(article_uses).where(
-                article_uses.c.edition_id == edition_id,
-                article_uses.c.article_id.in_(sorted(dropped)),
-                article_uses.c.sent != true(),
-            )
-        )
+        article_uses.release(connection, editions.c.id == edition_id, dropped)
         decisions = [Decision(article_id, reason) for article_id, reason in dropped.items()]
         editions_of.record_selections(connection, edition.occurrence_id, edition.cohort, decisions)
     changed = editions_of.get(connection, edition_id)
     assert changed is not None
     return changed
+
+
+def rewrite(
+    connection: Connection,
+    edition: EditionRow,
+    sections: Sequence[EditionSection],
+    composed: Sequence[EditionSection],
+    now: datetime,
+) -> None:
+    """Make the edition's next revision of these sections; ``composed`` is what they are without the editors' layer."""
+    connection.execute(
+        update(editions)
+        .where(editions.c.id == edition.id)
+        .values(
+            sections=sections_to_json([section for section in sections if section.article_ids]),
+            composed=sections_to_json(composed),
+            revision=edition.revision + 1,
+            composed_at=now,
+        )
+    )
+
+
+def _without(sections: Sequence[EditionSection], dropped: Collection[int]) -> tuple[EditionSection, ...]:
+    return tuple(
+        replace(section, article_ids=tuple(article for article in section.article_ids if article not in dropped))
+        for section in sections
+    )

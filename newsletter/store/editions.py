@@ -6,14 +6,14 @@ is killed, at whatever instant, leaves all of them or none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
-from newsletter.errors import StoreError
+from newsletter.errors import EditedMeanwhile, StoreError
 from newsletter.model import (
     Decision,
     Edition,
@@ -25,6 +25,8 @@ from newsletter.model import (
     Stream,
 )
 from newsletter.store import article_uses, occurrences
+from newsletter.store.edits import from_json as edits_from_json
+from newsletter.store.edits import sections_from_json, sections_to_json
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.tables import articles, editions, selections
 from newsletter.store.tables import occurrences as occurrences_table
@@ -35,7 +37,10 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class EditionRow:
-    """One cohort's edition of an occurrence. Times are UTC; ``fanned_out_at`` is None until everyone has a delivery."""
+    """One cohort's edition of an occurrence. Times are UTC; ``fanned_out_at`` is None until everyone has a delivery.
+
+    ``composed`` is what it was composed of, before the editors' layer was laid over it to make ``sections``.
+    """
 
     id: int
     occurrence_id: int
@@ -50,14 +55,21 @@ class EditionRow:
     sections: tuple[EditionSection, ...]
     composed_at: datetime
     fanned_out_at: datetime | None
+    composed: tuple[EditionSection, ...] = ()
+    layer: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> EditionName:
         return EditionName(self.newsletter, self.occurrence, self.cohort)
 
     @property
+    def article_ids(self) -> frozenset[int]:
+        """Every article of the pool."""
+        return frozenset(article for section in self.sections for article in section.article_ids)
+
+    @property
     def edition(self) -> Edition:
-        """The same as the model's type, which rendering takes."""
+        """The same as the model's type, which rendering takes. Raises UnreadableEdits."""
         return Edition(
             newsletter=self.newsletter,
             stream=self.stream,
@@ -66,6 +78,7 @@ class EditionRow:
             due_at=self.due_at,
             sections=self.sections,
             revision=self.revision,
+            edits=edits_from_json(self.layer, where=str(EditionName(self.newsletter, self.occurrence))),
         )
 
 
@@ -81,6 +94,7 @@ class WhyRow:
     reason: Reason
     section: str
     position: int
+    detail: str = ""
 
 
 # --- composing -------------------------------------------------------------------------------------------------------
@@ -96,12 +110,16 @@ def create(
     sections: Sequence[EditionSection],
     decisions: Sequence[Decision],
     now: datetime,
+    *,
+    composed: Sequence[EditionSection] | None = None,
 ) -> EditionRow:
     """Make this cohort's edition, reserve its articles, record the decisions, move a planned occurrence to composed.
 
+    ``composed`` is what ``sections`` were before the occurrence's edits were applied; None: there were none.
     An article that another edition reserved meanwhile is left out, with reason ``reserved_elsewhere``. Where the
     edition is there already, that one is returned and nothing is changed. Raises StoreError where the occurrence can no
-    longer be composed (held, skipped, cancelled, stopped, sent).
+    longer be composed (held, skipped, cancelled, stopped, sent), and EditedMeanwhile where it was edited since
+    ``occurrence_row`` was read: then compose again from what it is now.
     """
     current = occurrences.get(connection, occurrence_row.id, lock=True)
     if current is None:
@@ -111,12 +129,19 @@ def create(
         return existing
     if current.state not in (_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.SENDING):
         raise StoreError(f"an occurrence that is {current.state.value} is not composed", where=str(current.name))
+    if current.edited != occurrence_row.edited:
+        raise EditedMeanwhile("it was edited while it was composed", where=str(current.name))
     edition_id = _insert(connection, current, cohort, zone, hour, due_at, now)
     wanted = [article for section in sections for article in section.article_ids]
     dropped = [decision.article_id for decision in decisions if decision.reason is Reason.DROPPED_OVERFLOW]
     held = article_uses.reserve(connection, edition_id, [*wanted, *dropped])
     kept = _only(sections, held)
-    connection.execute(editions.update().where(editions.c.id == edition_id).values(sections=_to_json(kept)))
+    before = sections if composed is None else composed
+    connection.execute(
+        editions.update()
+        .where(editions.c.id == edition_id)
+        .values(sections=sections_to_json(kept), composed=sections_to_json(before))
+    )
     record_selections(connection, current.id, cohort, _without(decisions, kept, held))
     if current.state is _S.PLANNED:
         occurrences.transition(connection, current.id, _S.COMPOSED, from_={_S.PLANNED}, now=now)
@@ -137,6 +162,7 @@ def record_selections(connection: Connection, occurrence_id: int, cohort: str, d
             "reason": decision.reason.value,
             "section": decision.section,
             "position": decision.position,
+            "detail": decision.detail,
         }
         for decision in decisions
     ]
@@ -187,7 +213,7 @@ def _insert(
 
 def _only(sections: Sequence[EditionSection], held: Collection[int]) -> tuple[EditionSection, ...]:
     kept = (
-        EditionSection(section.name, tuple(article for article in section.article_ids if article in held))
+        replace(section, article_ids=tuple(article for article in section.article_ids if article in held))
         for section in sections
     )
     return tuple(section for section in kept if section.article_ids)
@@ -210,7 +236,7 @@ def _without(decisions: Sequence[Decision], kept: Sequence[EditionSection], held
 
 def get(connection: Connection, edition_id: int) -> EditionRow | None:
     """The edition with this id, or None."""
-    return _one(connection, select(editions).where(editions.c.id == edition_id))
+    return _one(connection, _rows().where(editions.c.id == edition_id))
 
 
 def load(connection: Connection, edition_id: int) -> Edition:
@@ -225,13 +251,13 @@ def find(connection: Connection, occurrence_id: int, cohort: str = "") -> Editio
     """This cohort's edition of an occurrence, or None."""
     return _one(
         connection,
-        select(editions).where(editions.c.occurrence_id == occurrence_id, editions.c.cohort == cohort),
+        _rows().where(editions.c.occurrence_id == occurrence_id, editions.c.cohort == cohort),
     )
 
 
 def for_occurrence(connection: Connection, occurrence_id: int) -> list[EditionRow]:
     """Every edition of an occurrence, in order of cohort."""
-    statement = select(editions).where(editions.c.occurrence_id == occurrence_id).order_by(editions.c.cohort)
+    statement = _rows().where(editions.c.occurrence_id == occurrence_id).order_by(editions.c.cohort)
     return [_row(row) for row in connection.execute(statement)]
 
 
@@ -239,8 +265,7 @@ def last_sent(connection: Connection, newsletter: str, stream: Stream) -> Editio
     """The latest edition whose occurrence has been sent, or None."""
     return _one(
         connection,
-        select(editions)
-        .join(occurrences_table, occurrences_table.c.id == editions.c.occurrence_id)
+        _rows()
         .where(
             editions.c.newsletter == newsletter,
             editions.c.stream == stream.value,
@@ -277,13 +302,16 @@ def why(connection: Connection, occurrence_id: int) -> list[WhyRow]:
             reason=Reason(row.reason),
             section=row.section,
             position=row.position,
+            detail=row.detail,
         )
         for row in connection.execute(statement)
     ]
 
 
-def _to_json(sections: Sequence[EditionSection]) -> list[dict[str, Any]]:
-    return [{"name": section.name, "articles": list(section.article_ids)} for section in sections]
+def _rows() -> Select[Any]:
+    return select(editions, occurrences_table.c.layer).join(
+        occurrences_table, occurrences_table.c.id == editions.c.occurrence_id
+    )
 
 
 def _one(connection: Connection, statement: Select[Any]) -> EditionRow | None:
@@ -303,7 +331,9 @@ def _row(row: Row[Any]) -> EditionRow:
         hour=row.hour,
         due_at=row.due_at,
         revision=row.revision,
-        sections=tuple(EditionSection(section["name"], tuple(section["articles"])) for section in row.sections),
+        sections=sections_from_json(row.sections),
         composed_at=row.composed_at,
         fanned_out_at=row.fanned_out_at,
+        composed=sections_from_json(row.composed),
+        layer=row.layer,
     )

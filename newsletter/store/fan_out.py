@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from newsletter.model import (
     SubscriptionState,
 )
 from newsletter.store.conflicts import insert_ignoring_conflicts
+from newsletter.store.reader_language import reader_language
 from newsletter.store.tables import (
     deliveries,
     editions,
@@ -37,7 +38,7 @@ def fan_out_page(
     connection: Connection,
     edition_id: int,
     *,
-    language: str,
+    languages: Sequence[str],
     expires_at: datetime,
     now: datetime,
     limit: int = 1000,
@@ -45,8 +46,9 @@ def fan_out_page(
 ) -> int:
     """Make the next page of an edition's deliveries and remember how far it went; the number of subscribers seen.
 
-    0 means that everyone has a row. ``has_stories`` says of a subscription's ``sections`` whether the edition holds
-    anything for them; where it does not, the row is ``skipped`` with its reason.
+    0 means that everyone has a row. ``languages`` are those of the newsletter, its own first. ``has_stories`` says of
+    a subscription's ``sections`` whether the edition holds anything for them; where it does not, the row is ``skipped``
+    with its reason.
     """
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     page = (
@@ -65,7 +67,7 @@ def fan_out_page(
     if seen:
         within = subscriptions.c.subscriber_id.between(edition.fanned_out_after + 1, last)
         due_at = edition.due_at
-        _insert_rows(connection, edition, within, language=language, due_at=due_at, expires_at=expires_at, now=now)
+        _insert_rows(connection, edition, within, languages=languages, due_at=due_at, expires_at=expires_at, now=now)
         _skip_those_without_stories(connection, edition_id, edition.fanned_out_after, last, has_stories, now)
     connection.execute(
         update(editions)
@@ -80,7 +82,7 @@ def add_recipients(
     edition_id: int,
     subscriber_ids: Collection[int],
     *,
-    language: str,
+    languages: Sequence[str],
     expires_at: datetime,
     now: datetime,
     has_stories: Callable[[str], bool] = lambda _sections: True,
@@ -88,7 +90,7 @@ def add_recipients(
     """Make the deliveries of an edition for these subscribers only, due now (``send --to``); the number of new rows."""
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     chosen = subscriptions.c.subscriber_id.in_(subscriber_ids)
-    made = _insert_rows(connection, edition, chosen, language=language, due_at=now, expires_at=expires_at, now=now)
+    made = _insert_rows(connection, edition, chosen, languages=languages, due_at=now, expires_at=expires_at, now=now)
     for subscriber_id in subscriber_ids:
         _skip_those_without_stories(connection, edition_id, subscriber_id - 1, subscriber_id, has_stories, now)
     return made
@@ -99,7 +101,7 @@ def _insert_rows(
     edition: Row[Any],
     which: ColumnElement[bool],
     *,
-    language: str,
+    languages: Sequence[str],
     due_at: datetime,
     expires_at: datetime,
     now: datetime,
@@ -122,7 +124,7 @@ def _insert_rows(
         "hour": literal(edition.hour),
         "plan": subscribers.c.plan,
         "format": subscriptions.c.format,
-        "rendered_key": literal(f"{language}/") + subscribers.c.plan,
+        "rendered_key": reader_language(languages) + "/" + subscribers.c.plan,
         "sections": subscriptions.c.sections,
         "changed_at": literal(now, deliveries.c.changed_at.type),
     }

@@ -6,8 +6,8 @@ The schedule plans a row; composing, approving, sending and people move it on. E
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, or_, select, updat
 from newsletter.model import (
     OCCURRENCE_TRANSITIONS,
     EditionName,
+    Edits,
     Kind,
     Occurrence,
     OccurrenceState,
@@ -24,6 +25,7 @@ from newsletter.model import (
 )
 from newsletter.store import article_uses
 from newsletter.store.conflicts import insert_ignoring_conflicts
+from newsletter.store.edits import from_json as edits_from_json
 from newsletter.store.tables import editions, occurrences
 
 _S = OccurrenceState
@@ -35,6 +37,7 @@ class OccurrenceRow:
     """One turn of a stream. Times are UTC; ``resumes`` is the state that ``release`` goes back to, while held.
 
     ``by_hand``: a person asked for it, so a schedule no longer moves it. ``partial``: sent to some, open for the rest.
+    ``layer`` is what editors changed, as it is stored, and ``edited`` how often they did.
     """
 
     id: int
@@ -52,10 +55,17 @@ class OccurrenceRow:
     partial: bool
     created_at: datetime
     changed_at: datetime
+    layer: Mapping[str, Any] = field(default_factory=dict)
+    edited: int = 0
 
     @property
     def name(self) -> EditionName:
         return EditionName(self.newsletter, self.occurrence)
+
+    @property
+    def edits(self) -> Edits:
+        """What editors changed. Raises UnreadableEdits, so that one broken layer costs one occurrence."""
+        return edits_from_json(self.layer, where=str(self.name))
 
 
 # --- planning --------------------------------------------------------------------------------------------------------
@@ -131,14 +141,21 @@ def forget_unscheduled(
     ).rowcount
 
 
-def take_by_hand(connection: Connection, occurrence_id: int, due_at: datetime, now: datetime) -> bool:
-    """Make an occurrence that has not begun to send due at ``due_at``, its editions too; False where it is too late.
+def take_by_hand(
+    connection: Connection, occurrence_id: int, due_at: datetime, now: datetime, *, edited: int | None = None
+) -> bool:
+    """Make an occurrence that has not begun to send due at ``due_at``, its editions too; False where it is too late,
+    or it was edited more often than ``edited`` times.
 
     A manual ``send`` uses up the due, else the next occurrence this way: the schedule then finds it done.
     """
     taken = connection.execute(
         update(occurrences)
-        .where(occurrences.c.id == occurrence_id, occurrences.c.state.in_(_values(_BEFORE_SENDING)))
+        .where(
+            occurrences.c.id == occurrence_id,
+            occurrences.c.state.in_(_values(_BEFORE_SENDING)),
+            *([occurrences.c.edited == edited] if edited is not None else []),
+        )
         .values(due_at=due_at, compose_at=due_at, by_hand=True, changed_at=now)
     ).rowcount
     if taken:
@@ -164,12 +181,14 @@ def transition(
     from_: Collection[OccurrenceState],
     reason: Reason = Reason.NONE,
     detail: str = "",
+    edited: int | None = None,
     now: datetime,
 ) -> bool:
     """Move an occurrence to ``to`` if it is in one of ``from_``; False when it is not (somebody else was first).
 
-    Into ``held`` it remembers where it was, and out of it only goes back there, or to ``cancelled`` or ``skipped``.
-    ``skipped`` and ``cancelled`` release the articles of its unsent editions; ``sent`` marks theirs as sent.
+    With ``edited`` also only if it was edited so often: what was decided on was not changed meanwhile. Into ``held`` it
+    remembers where it was, and out of it only goes back there, or to ``cancelled`` or ``skipped``. ``skipped`` and
+    ``cancelled`` release the articles of its unsent editions; ``sent`` marks theirs as sent.
     Raises ValueError for a move that OCCURRENCE_TRANSITIONS does not allow.
     """
     refused = sorted(state.value for state in from_ if to not in OCCURRENCE_TRANSITIONS[state])
@@ -182,6 +201,7 @@ def transition(
             occurrences.c.id == occurrence_id,
             occurrences.c.state.in_(_values(from_)),
             *([or_(occurrences.c.state != _S.HELD.value, occurrences.c.resumes == to.value)] if resuming else []),
+            *([occurrences.c.edited == edited] if edited is not None else []),
         )
         .values(
             state=to.value,
@@ -371,4 +391,6 @@ def _row(row: Row[Any]) -> OccurrenceRow:
         partial=row.partial,
         created_at=row.created_at,
         changed_at=row.changed_at,
+        layer=row.layer,
+        edited=row.edited,
     )

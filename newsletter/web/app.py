@@ -14,17 +14,12 @@ from newsletter import __version__
 from newsletter.collect.parsing import Parser
 from newsletter.config.reading import Configuration
 from newsletter.errors import NewsletterError
+from newsletter.render.words import Words
 from newsletter.store import Store
 from newsletter.web import api, files, preferences, problems, unsubscribing
 from newsletter.web.files import BrowserCopy
 from newsletter.web.pages import Pages
 from newsletter.web.protection import Protection, keep_tokens_out_of_the_access_log, protect
-
-_REFUSALS = {
-    400: ("The form did not arrive whole", "Nothing was changed. Go back, and send it once more."),
-    405: ("That is not done this way", "Open the link from your mail in a browser."),
-    413: ("That was too much", "A form from these pages is never that large. Nothing was changed."),
-}
 
 
 def create_app(
@@ -55,8 +50,8 @@ def create_app(
             return problems.answer(error)
         if error.status_code == 404:
             return pages.not_found()
-        heading, sentence = _REFUSALS.get(error.status_code, ("That did not work", "Nothing was changed."))
-        response = pages.notice(heading, sentence, status=error.status_code, alert=True)
+        words = pages.words()
+        response = pages.notice(words, *_refusal(words, error.status_code), status=error.status_code, alert=True)
         response.headers.update(error.headers or {})
         return response
 
@@ -79,11 +74,35 @@ def create_app(
     def _try_again(request: Request, status: int) -> Response:
         if problems.concerns(request):
             return problems.said(status, "the fault is ours; please try again in a minute")
+        words = pages.words()
         return pages.notice(
-            "We could not do that just now",
-            "The fault is ours. Please try again in a minute.",
+            words,
+            words.gettext("We could not do that just now"),
+            words.gettext("The fault is ours. Please try again in a minute."),
             status=status,
             alert=True,
         )
 
     return app
+
+
+def _refusal(words: Words, status: int) -> tuple[str, str]:
+    """What a page says of a request that cannot be answered: its heading and a sentence."""
+    match status:
+        case 400:
+            return (
+                words.gettext("The form did not arrive whole"),
+                words.gettext("Nothing was changed. Go back, and send it once more."),
+            )
+        case 405:
+            return (
+                words.gettext("That is not done this way"),
+                words.gettext("Open the link from your mail in a browser."),
+            )
+        case 413:
+            return (
+                words.gettext("That was too much"),
+                words.gettext("A form from these pages is never that large. Nothing was changed."),
+            )
+        case _:
+            return words.gettext("That did not work"), words.gettext("Nothing was changed.")

@@ -79,9 +79,13 @@ def routes(pages: Pages, browser_copy: BrowserCopy | None) -> APIRouter:
             return pages.not_found()
         html = await browser_copy(subscriber.id, newsletter, occurrence)
         if html is None:
+            words = pages.words(subscriber, newsletter)
             return pages.notice(
-                "This edition is no longer kept here",
-                "Editions stay here for some time after they are sent. The mail in your mailbox is still whole.",
+                words,
+                words.gettext("This edition is no longer kept here"),
+                words.gettext(
+                    "Editions stay here for some time after they are sent. The mail in your mailbox is still whole."
+                ),
                 status=410,
             )
         return HTMLResponse(html, headers={"Content-Security-Policy": edition_policy(pages.origin)})

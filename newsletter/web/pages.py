@@ -1,4 +1,4 @@
-"""Templates under ``templates/web/`` and values -> HTML responses and the one stylesheet."""
+"""Templates under ``templates/web/`` and values, in the reader's language -> HTML responses; and the one stylesheet."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from starlette.responses import HTMLResponse
 
 from newsletter.config.reading import Configuration
+from newsletter.model import Subscriber
+from newsletter.render.catalogues import words_of
 from newsletter.render.colour import PAPER, PAPER_DARK, readable
+from newsletter.render.translating import EXTENSION, TRANSLATIONS, translate
+from newsletter.render.words import Words, direction_of, fallbacks
 from newsletter.store import Store
 
-LANGUAGE = "en"
 _NOT_IN_A_FONT_NAME = re.compile(r"[^\w \-]")
 
 
@@ -41,30 +44,57 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=[EXTENSION],
         )
+        translate(self._environment)
+        self._words: dict[str, Words] = {}
         self._environment.globals["prefix"] = self.prefix
         self._environment.globals["site"] = {
             "name": self.schedules.site.name,
             "url": str(self.schedules.site.url),
             "postal_address": self.schedules.site.postal_address,
         }
-        self._environment.globals["language"] = LANGUAGE
-        self._environment.globals["direction"] = "ltr"
         self.stylesheet = self._stylesheet()
         version = hashlib.sha256(self.stylesheet.encode()).hexdigest()[:12]
         self._environment.globals["stylesheet"] = f"{self.prefix}/style.css?{version}"
 
-    def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """``template`` filled with ``values``."""
+    def words(self, reader: Subscriber | None = None, newsletter: str = "") -> Words:
+        """The words of a page for ``reader``: in the language of her mail from ``newsletter``, or, where it concerns
+        none, in hers if any newsletter speaks it; else the site's. All English where there is no catalogue.
+        """
+        wanted = reader.language if reader is not None else ""
+        known = newsletter in self.schedules.newsletters
+        configured = self.configuration
+        language = configured.language_for(newsletter, wanted) if known else configured.site_language_for(wanted)
+        if language not in self._words:
+            found = words_of(configured.template_folders, language)
+            if found.spoken not in fallbacks(language):
+                found = words_of(configured.template_folders, found.spoken)
+            self._words[language] = found
+        return self._words[language]
+
+    def page(self, words: Words, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """``template`` filled with ``values``, in the language of ``words``."""
+        values |= {"language": words.language, "direction": direction_of(words.language), TRANSLATIONS: words}
         return HTMLResponse(self._environment.get_template(template).render(values), status)
 
-    def notice(self, heading: str, *paragraphs: str, status: int = 200, alert: bool = False) -> HTMLResponse:
+    def notice(
+        self, words: Words, heading: str, *paragraphs: str, status: int = 200, alert: bool = False
+    ) -> HTMLResponse:
         """A page that only says something."""
-        return self.page("notice.html", status=status, heading=heading, paragraphs=paragraphs, alert=alert)
+        return self.page(words, "notice.html", status=status, heading=heading, paragraphs=paragraphs, alert=alert)
 
     def not_found(self) -> HTMLResponse:
         """The one answer to every link that is not, or not wholly, ours."""
-        return self.page("not_found.html", status=404)
+        return self.page(self.words(), "not_found.html", status=404)
+
+    @staticmethod
+    def stopped_for_good(words: Words, address: str) -> str:
+        """What is said to whom nothing may be sent any more."""
+        return words.gettext(
+            "Mail to %(address)s came back, or was stopped for good. Write to us if that is a mistake.",
+            address=address,
+        )
 
     def title(self, newsletter: str) -> str:
         """A newsletter's title; its name where it is not published any more."""
@@ -86,9 +116,9 @@ class Pages:
         )
 
 
-def long_date(day: date) -> str:
-    """A date in words."""
-    return format_date(day, "long", locale=LANGUAGE)
+def long_date(day: date, words: Words) -> str:
+    """A date as ``words`` are spoken."""
+    return format_date(day, "long", locale=words.locale)
 
 
 def _font(name: str | None) -> str:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from newsletter.config.models import Schedules
 from newsletter.members.consent import Pause, PreferenceChange
 from newsletter.model import MailFormat, Subscription, SubscriptionState
+from newsletter.render.words import Words
 from newsletter.web.bodies import Fields
 from newsletter.web.pages import long_date
 
@@ -86,8 +87,9 @@ def read(
     held: Sequence[Subscription],
     now: datetime,
     zone_of: Callable[[str], ZoneInfo],
+    words: Words,
 ) -> Submitted:
-    """What the form asks for."""
+    """What the form asks for; what is wrong with it is said in ``words``."""
     shown = set(fields.all("shown"))
     by_name = {one.newsletter: one for one in held}
     changes: list[PreferenceChange] = []
@@ -104,7 +106,7 @@ def read(
             left_off.append(choice.name)
         entered = replace(choice, on=wants)
         if wants and choice.on and choice.settings and fields.one(f"settings:{choice.name}") is not None:
-            entered, change = _settings(fields, entered, change, by_name[choice.name], now, zone_of)
+            entered, change = _settings(fields, entered, change, by_name[choice.name], now, zone_of, words)
         again.append(entered)
         changes.append(change)
     return Submitted(tuple(changes), tuple(again), tuple(left_off))
@@ -157,14 +159,15 @@ def _settings(
     held: Subscription,
     now: datetime,
     zone_of: Callable[[str], ZoneInfo],
+    words: Words,
 ) -> tuple[NewsletterChoice, PreferenceChange]:
     errors: dict[str, str] = {}
     if choice.sections:
         entered = _entered(fields, choice)
         if any(section.wrong for section in entered):
-            errors["sections"] = f"A place is a whole number from 1 to {_LAST_PLACE}."
+            errors["sections"] = words.gettext("A place is a whole number from 1 to %(last)s.", last=_LAST_PLACE)
         elif not any(section.chosen for section in entered):
-            errors["sections"] = "Choose at least one section, or switch the newsletter off."
+            errors["sections"] = words.gettext("Choose at least one section, or switch the newsletter off.")
         else:
             change = replace(change, sections=_in_order(choice.sections, entered))
         choice = replace(choice, sections=entered)
@@ -173,11 +176,11 @@ def _settings(
         choice = replace(choice, format=MailFormat(asked))
         change = replace(change, format=choice.format)
     elif asked is not None:
-        errors["format"] = "Choose pictures and layout, or plain text."
+        errors["format"] = words.gettext("Choose pictures and layout, or plain text.")
     until = fields.one(f"pause:{choice.name}")
     if until is not None:
         choice = replace(choice, pause=until.strip()[:20])
-        pause, problem = _pause(choice, held, now, zone_of(choice.name))
+        pause, problem = _pause(choice, held, now, zone_of(choice.name), words)
         if problem:
             errors["pause"] = problem
         change = replace(change, pause=pause)
@@ -214,7 +217,9 @@ def _place(text: str) -> int | None:
     return number if 1 <= number <= _LAST_PLACE else None
 
 
-def _pause(choice: NewsletterChoice, held: Subscription, now: datetime, zone: ZoneInfo) -> tuple[Pause | None, str]:
+def _pause(
+    choice: NewsletterChoice, held: Subscription, now: datetime, zone: ZoneInfo, words: Words
+) -> tuple[Pause | None, str]:
     """Until the beginning of that day where the newsletter is at home."""
     if not choice.pause:
         running = held.paused_until is not None and held.paused_until > now
@@ -224,10 +229,10 @@ def _pause(choice: NewsletterChoice, held: Subscription, now: datetime, zone: Zo
     except ValueError:
         day = None
     if day is None or choice.pause != day.isoformat():
-        return None, f"Write the day as year-month-day, for example {choice.first_pause}."
+        return None, words.gettext("Write the day as year-month-day, for example %(day)s.", day=choice.first_pause)
     if not choice.first_pause <= choice.pause <= choice.last_pause:
-        first, last = (long_date(date.fromisoformat(end)) for end in (choice.first_pause, choice.last_pause))
-        return None, f"Choose a day from {first} to {last}."
+        first, last = (long_date(date.fromisoformat(end), words) for end in (choice.first_pause, choice.last_pause))
+        return None, words.gettext("Choose a day from %(first)s to %(last)s.", first=first, last=last)
     return Pause(datetime.combine(day, time(), zone).astimezone(UTC)), ""
 
 

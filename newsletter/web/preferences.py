@@ -12,6 +12,7 @@ from newsletter.members import consent, links
 from newsletter.members.addresses import masked
 from newsletter.members.consent import PreferenceChange, Saved
 from newsletter.model import ConsentChannel, Subscriber, SubscriptionState, SuppressionScope
+from newsletter.render.words import Words
 from newsletter.store import subscribers, subscriptions, suppressions
 from newsletter.web import preference_form
 from newsletter.web.bodies import fields
@@ -43,23 +44,25 @@ def routes(pages: Pages) -> APIRouter:
         *,
         status: int = 200,
         choices: Sequence[NewsletterChoice] | None = None,
-        heading: str = "Your newsletters",
+        heading: str = "",
         done: Sequence[str] = (),
     ) -> Response:
+        words = pages.words(subscriber)
         if await stopped_for_good(subscriber):
             return pages.notice(
-                "No mail goes to this address",
-                f"Mail to {masked(subscriber.address)} came back, or was stopped for good. "
-                "Write to us if that is a mistake.",
+                words,
+                words.gettext("No mail goes to this address"),
+                pages.stopped_for_good(words, masked(subscriber.address)),
                 alert=True,
             )
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
         if choices is None:
             choices = preference_form.choices(pages.schedules, held, pages.clock(), zone_of)
         return pages.page(
+            words,
             "preferences.html",
             status=status,
-            heading=heading,
+            heading=heading or words.gettext("Your newsletters"),
             done=done,
             address=masked(subscriber.address),
             choices=choices,
@@ -81,9 +84,11 @@ def routes(pages: Pages) -> APIRouter:
         if subscriber is None:
             return pages.not_found()
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
-        submitted = preference_form.read(form, pages.schedules, held, pages.clock(), zone_of)
+        words = pages.words(subscriber)
+        submitted = preference_form.read(form, pages.schedules, held, pages.clock(), zone_of, words)
         if submitted.has_errors:
-            return await show(subscriber, token, status=422, choices=submitted.choices, heading="Nothing is saved yet")
+            heading = words.gettext("Nothing is saved yet")
+            return await show(subscriber, token, status=422, choices=submitted.choices, heading=heading)
         changes = preference_form.as_stored(submitted.changes, pages.schedules)
         how = evidence(pages, request, ConsentChannel.PAGE)
         saved = await pages.store.write_async(consent.change_preferences, subscriber.id, changes, how)
@@ -91,8 +96,8 @@ def routes(pages: Pages) -> APIRouter:
         if withdrawn:
             which = next(iter(withdrawn)) if len(withdrawn) == 1 else None
             await consent.await_wire(pages.store, subscriber.id, which)
-        done = _sentences(changes, saved, submitted.left_off)
-        heading = "Your choices are saved" if done else "Nothing had changed"
+        done = _sentences(words, changes, saved, submitted.left_off)
+        heading = words.gettext("Your choices are saved") if done else words.gettext("Nothing had changed")
         return await show(subscriber, token, heading=heading, done=done)
 
     @router.post(_PATH + "/none")
@@ -104,24 +109,37 @@ def routes(pages: Pages) -> APIRouter:
         how = evidence(pages, request, ConsentChannel.PAGE)
         await pages.store.write_async(consent.unsubscribe_all, subscriber.id, how)
         quiet = await consent.await_wire(pages.store, subscriber.id, None)
-        done = ["We will not send you any newsletter. You can switch one on again below."]
+        words = pages.words(subscriber)
+        done = [words.gettext("We will not send you any newsletter. You can switch one on again below.")]
         if not quiet:
-            done.append("A message that was already on its way may still arrive.")
-        return await show(subscriber, token, heading="You are unsubscribed from everything", done=done)
+            done.append(words.gettext("A message that was already on its way may still arrive."))
+        return await show(subscriber, token, heading=words.gettext("You are unsubscribed from everything"), done=done)
 
-    def _sentences(changes: Sequence[PreferenceChange], saved: Saved, left_off: Sequence[str]) -> list[str]:
+    def _sentences(
+        words: Words, changes: Sequence[PreferenceChange], saved: Saved, left_off: Sequence[str]
+    ) -> list[str]:
         asked = {change.newsletter: change for change in changes}
-        said = [f"You will get {pages.title(name)} from the next edition on." for name in saved.switched_on]
-        said += [f"You will not get {pages.title(name)} any more." for name in saved.switched_off]
+        title = pages.title
+        said = [
+            words.gettext("You will get %(newsletter)s from the next edition on.", newsletter=title(name))
+            for name in saved.switched_on
+        ]
+        said += [
+            words.gettext("You will not get %(newsletter)s any more.", newsletter=title(name))
+            for name in saved.switched_off
+        ]
         for name in saved.changed:
             pause = asked[name].pause
             if name in saved.paused and pause is not None and pause.until is not None:
-                day = long_date(pause.until.astimezone(zone_of(name)).date())
-                said.append(f"{pages.title(name)} is paused until {day}.")
+                day = long_date(pause.until.astimezone(zone_of(name)).date(), words)
+                said.append(words.gettext("%(newsletter)s is paused until %(day)s.", newsletter=title(name), day=day))
             else:
-                said.append(f"{pages.title(name)} will come the way you chose.")
+                said.append(words.gettext("%(newsletter)s will come the way you chose.", newsletter=title(name)))
         said += [
-            f"{pages.title(name)} was switched off in the meantime, and stays off. Switch it on below if you want it."
+            words.gettext(
+                "%(newsletter)s was switched off in the meantime, and stays off. Switch it on below if you want it.",
+                newsletter=title(name),
+            )
             for name in left_off
         ]
         return said

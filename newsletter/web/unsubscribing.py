@@ -34,10 +34,13 @@ def routes(pages: Pages) -> APIRouter:
         subscriber = await allowed(subscriber_id, newsletter, token)
         if subscriber is None:
             return pages.not_found()
+        words = pages.words(subscriber, newsletter)
         stands = await pages.store.read_async(subscriptions.one, subscriber.id, newsletter)
         if stands is not None and stands.state is SubscriptionState.UNSUBSCRIBED:
-            return _unsubscribed(subscriber, newsletter, token, "You do not receive {title}")
+            heading = words.gettext("You do not receive %(newsletter)s", newsletter=pages.title(newsletter))
+            return _unsubscribed(subscriber, newsletter, token, heading)
         return pages.page(
+            words,
             "unsubscribe.html",
             title=pages.title(newsletter),
             address=masked(subscriber.address),
@@ -55,7 +58,9 @@ def routes(pages: Pages) -> APIRouter:
         how = evidence(pages, request, channel)
         await pages.store.write_async(consent.unsubscribe, subscriber.id, newsletter, how)
         quiet = await consent.await_wire(pages.store, subscriber.id, newsletter)
-        return _unsubscribed(subscriber, newsletter, token, "You are unsubscribed from {title}", quiet=quiet)
+        words = pages.words(subscriber, newsletter)
+        heading = words.gettext("You are unsubscribed from %(newsletter)s", newsletter=pages.title(newsletter))
+        return _unsubscribed(subscriber, newsletter, token, heading, quiet=quiet)
 
     @router.post(_PATH + "/again")
     async def subscribe_again(request: Request, subscriber_id: str, newsletter: str, token: str) -> Response:
@@ -65,18 +70,20 @@ def routes(pages: Pages) -> APIRouter:
             return pages.not_found()
         how = evidence(pages, request, ConsentChannel.PAGE)
         renewal = await pages.store.write_async(consent.subscribe_again, subscriber.id, newsletter, how)
+        words, address = pages.words(subscriber, newsletter), masked(subscriber.address)
         if renewal is Renewal.REFUSED:
             return pages.notice(
-                "We cannot send mail to you",
-                f"Mail to {masked(subscriber.address)} came back, or was stopped for good. "
-                "Write to us if that is a mistake.",
+                words,
+                words.gettext("We cannot send mail to you"),
+                pages.stopped_for_good(words, address),
                 status=409,
                 alert=True,
             )
         return pages.notice(
-            f"You are subscribed to {pages.title(newsletter)} again",
-            f"It will come to {masked(subscriber.address)}, from the next edition on.",
-            "Every edition has a link at its foot to unsubscribe.",
+            words,
+            words.gettext("You are subscribed to %(newsletter)s again", newsletter=pages.title(newsletter)),
+            words.gettext("It will come to %(address)s, from the next edition on.", address=address),
+            words.gettext("Every edition has a link at its foot to unsubscribe."),
         )
 
     def _unsubscribed(
@@ -84,8 +91,9 @@ def routes(pages: Pages) -> APIRouter:
     ) -> Response:
         published = newsletter in pages.schedules.newsletters
         return pages.page(
+            pages.words(subscriber, newsletter),
             "unsubscribed.html",
-            heading=heading.format(title=pages.title(newsletter)),
+            heading=heading,
             title=pages.title(newsletter),
             address=masked(subscriber.address),
             quiet=quiet,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from newsletter.collect.collecting import (
     interval,
 )
 from newsletter.collect.parsing import Parser
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.config.models import Source
 from newsletter.errors import FetchError, StoreError, UsageError
 from newsletter.model import Article, RevisionKind
@@ -68,7 +70,7 @@ class Newsroom:
 
     async def add(self, where: str) -> Article:
         tools = {key: value for key, value in self.tools().items() if key != "root"}
-        return await add_article(where, source="desk", now=NOW, allow_private=True, **tools)
+        return await add_article(where, SourceFacts("desk"), now=NOW, allow_private=True, **tools)
 
     def tools(self) -> dict[str, Any]:
         return {
@@ -441,3 +443,47 @@ def test_failures_stretch_the_interval_up_to_six_hours_and_never_shorten_it() ->
     assert interval(timedelta(minutes=10), 3) == timedelta(minutes=80)
     assert interval(timedelta(minutes=10), 1000) == timedelta(hours=6)
     assert interval(timedelta(days=1), 5) == timedelta(days=1)
+
+
+async def test_saved_pages_that_share_a_wrong_address_stay_stories_of_their_own(newsroom: Newsroom) -> None:
+    inbox = newsroom.folder / "inbox"
+    inbox.mkdir()
+    source = Source(folder=Path("inbox"))
+    (inbox / "dam.html").write_text(SAVED)
+    await newsroom.collect("desk", source)
+    told = "".join(f"<p>Councillor {name} had asked for the budget twice, and got no answer.</p>" for name in "ABCDEF")
+    other = SAVED.replace("Dam opens its gates", "Mayor resigns").replace(BODY, told)
+    (inbox / "mayor.html").write_text(other.replace("Water rose overnight.", "She leaves in May."))
+    result = await newsroom.collect("desk", source)
+    assert (result.new, result.changed) == (1, 0), "which only both files together tell"
+    assert {one.headline for one in newsroom.articles()} == {"Dam opens its gates", "Mayor resigns"}
+
+
+async def test_an_older_version_that_is_put_beside_a_story_does_not_bring_back_its_words(newsroom: Newsroom) -> None:
+    inbox = newsroom.folder / "inbox"
+    inbox.mkdir()
+    source = Source(folder=Path("inbox"))
+    told = [f"The water at gauge {number} rose by {number + 3} centimetres in the night." for number in range(12)]
+    (inbox / "flood-2.txt").write_text("\n\n".join(["Flood: two bridges shut", *told, "Two bridges are shut."]))
+    await newsroom.collect("desk", source)
+    older = inbox / "flood-1.txt"
+    older.write_text("\n\n".join(["Flood: one bridge shut", *told, "One bridge is shut."]))
+    os.utime(older, (1_000_000, 1_000_000))
+    result = await newsroom.collect("desk", source)
+    assert (result.new, result.changed) == (0, 0), "the newer file says the same story"
+    assert [one.headline for one in newsroom.articles()] == ["Flood: two bridges shut"]
+
+
+async def test_what_turns_out_to_recur_leaves_the_pages_that_were_read_before(newsroom: Newsroom) -> None:
+    inbox = newsroom.folder / "inbox"
+    inbox.mkdir()
+    source = Source(folder=Path("inbox"))
+    own = "The Quarry Examiner has been printed in Malmö since 1888 and is read on the quay."
+    results = []
+    for number, told in enumerate(
+        ["A bus was late.", "Bread got dearer.", "Rain fell all day on the roof of the fair."]
+    ):
+        (inbox / f"{number}.txt").write_text(f"Headline number {number} of the day\n\n{told}\n\n{own}")
+        results.append(await newsroom.collect("desk", source))
+    assert [(one.new, one.changed) for one in results] == [(1, 0), (1, 0), (1, 2)]
+    assert not any("Quarry" in one.body_text for one in newsroom.articles())

@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from newsletter.collect.folder import SUFFIXES, read_document
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.model import Picture
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "documents"
@@ -30,7 +31,7 @@ def test_the_corpus_is_there_whole() -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_is_read_as_a_person_reads_it(path: Path) -> None:
     wanted = expected_of(path)
-    article = read_document(path.read_bytes(), name=path.name, source="desk", **wanted.pop("given", {}))
+    article = read_document(path.read_bytes(), SourceFacts("desk", **wanted.pop("given", {})), name=path.name)
     assert article.guid == path.name
     for key, value in wanted.items():
         match key:

@@ -16,6 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from newsletter.collect.dumps import read_dump
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.model import IncomingArticle, Picture
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "dumps"
@@ -99,7 +100,7 @@ def expected_of(path: Path) -> dict[str, Any]:
 
 def read(path: Path, text: str | None = None) -> IncomingArticle:
     given = expected_of(path).get("given", {})
-    return read_dump(path.read_text() if text is None else text, name=path.name, source="archive", **given)
+    return read_dump(path.read_text() if text is None else text, SourceFacts("archive", **given), name=path.name)
 
 
 def check(article: IncomingArticle, wanted: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from newsletter.collect.feed import Reading, read_feed
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.model import IncomingArticle, Picture
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "feeds"
@@ -31,7 +32,8 @@ def expected_of(path: Path) -> dict[str, Any]:
 
 def read(path: Path, body: bytes | None = None) -> Reading:
     fetched = {"url": "https://news.example/feed"} | expected_of(path).get("fetched", {})
-    return read_feed(path.read_bytes() if body is None else body, source="front", **fetched)
+    facts = {key: fetched.pop(key) for key in ("section", "language", "zone", "teaser_words") if key in fetched}
+    return read_feed(path.read_bytes() if body is None else body, SourceFacts("front", **facts), **fetched)
 
 
 def check(article: IncomingArticle, wanted: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from newsletter.collect.pages import read_page
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.model import IncomingArticle
 
 PAGES = Path(__file__).parent.parent / "corpus" / "pages"
@@ -26,7 +27,11 @@ def expected_of(name: str) -> dict[str, Any]:
 
 def read(name: str, expected: dict[str, Any], body: bytes | None = None) -> IncomingArticle:
     body = (PAGES / f"{name}.html").read_bytes() if body is None else body
-    return read_page(body, source="outlet", **expected["read"])
+    given = expected["read"]
+    facts = {key: given[key] for key in ("section", "language", "zone", "ignore") if key in given}
+    fetched = {key: given[key] for key in ("url", "guid", "content_type") if key in given}
+    assert facts.keys() | fetched.keys() == given.keys()
+    return read_page(body, SourceFacts("outlet", **facts), **fetched)
 
 
 def assert_as_expected(article: IncomingArticle, expected: dict[str, Any]) -> None:
@@ -172,6 +177,8 @@ def test_what_a_site_says_around_a_story_is_no_part_of_it(
     sayings: tuple[str, ...], order: list[int], classed: bool
 ) -> None:
     outlet = ["The Daily", "Ein Blatt", "दैनिक", "日報"][order[0]]
-    article = read_page(page_with(sayings, outlet, order, classed), url="https://cut.example/gate", source="outlet")
+    article = read_page(
+        page_with(sayings, outlet, order, classed), SourceFacts("outlet"), url="https://cut.example/gate"
+    )
     assert (article.headline, article.standfirst, article.authors) == ("A gate too green", "", ())
     assert article.body_text.split("\n\n") == STORY

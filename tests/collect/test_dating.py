@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.collect.dating import LONGEST_EMBARGO, OLDEST, settle, settled
+from newsletter.collect.dating import LONGEST_EMBARGO, OLDEST, dated_by_address, settle, settled
 from newsletter.model import IncomingArticle
 from tests.builders import NOW, an_incoming_article
 
@@ -89,3 +89,32 @@ def test_every_time_can_be_whatever_a_source_says(times: list[datetime | None]) 
         assert article.published_at is not None
         assert OLDEST <= article.published_at <= NOW + LONGEST_EMBARGO
         assert article.updated_at is None or article.updated_at <= max(NOW, article.published_at)
+
+
+@pytest.mark.parametrize(
+    ("path", "time"),
+    [
+        ("/2026/11/20/dam-opens", datetime(2026, 11, 19, 18, 30, tzinfo=UTC)),
+        ("/world/2026/11/2/dam-opens/", datetime(2026, 11, 1, 18, 30, tzinfo=UTC)),
+        ("/20261120/dam-opens.html", datetime(2026, 11, 19, 18, 30, tzinfo=UTC)),
+        ("/2026-11-20/dam-opens?edition=2", datetime(2026, 11, 19, 18, 30, tzinfo=UTC)),
+        ("/archive/2026/13/40/2026/11/20/dam-opens", datetime(2026, 11, 19, 18, 30, tzinfo=UTC)),
+        ("/2026/11/24/tomorrows-paper", None),
+        ("/2026/02/30/dam-opens", None),
+        ("/0001/01/01/dam-opens", None),
+        ("/story/20261120", None),
+        ("/120261120/dam-opens", None),
+        ("/2026/11/dam-opens", None),
+        ("/dam-opens?from=/2026/11/20/x", None),
+        ("/2026/11/20/", None),
+    ],
+)
+def test_a_story_without_a_date_is_of_the_day_in_its_address(path: str, time: datetime | None) -> None:
+    found = dated_by_address(dated(None, url=f"https://news.example{path}"), "Asia/Kolkata", NOW)
+    assert found.published_at == time
+
+
+def test_a_stated_date_stands_whatever_the_address_says() -> None:
+    stated = dated(NOW - timedelta(days=5), url="https://news.example/2026/11/20/dam-opens")
+    assert dated_by_address(stated, "UTC", NOW) == stated
+    assert dated_by_address(dated(None, url="https://[/2026/11/20/dam"), "UTC", NOW).published_at is None

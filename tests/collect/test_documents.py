@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.collect.folder import changed, list_folder, read_document
+from newsletter.collect.folder import list_folder, read_document
 from newsletter.collect.pages import read_page
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.errors import SourceError
 from newsletter.model import Access, IncomingArticle
 
+DESK = SourceFacts("desk")
 PAGE = """<!doctype html><html lang="en-IN"><head><title>Dam opens | The Daily</title>
 <link rel="canonical" href="https://news.example/national/dam"><meta property="og:title" content="Dam opens its gates">
 <meta name="description" content="Water rose overnight."><meta property="og:image" content="/lead.jpg">
@@ -30,12 +32,12 @@ BODY = "".join(
 
 
 def document(text: str, name: str = "story.txt") -> IncomingArticle:
-    return read_document(text.encode(), name=name, source="desk", section="World", language="en")
+    return read_document(text.encode(), SourceFacts("desk", "World", "en"), name=name)
 
 
 def test_a_page_becomes_an_article() -> None:
     page = PAGE.format(BODY + '<img src="/inside.jpg" alt="The gates" onerror="alert(1)">').encode()
-    article = read_page(page, url="https://news.example/national/dam?utm_source=x", source="desk")
+    article = read_page(page, DESK, url="https://news.example/national/dam?utm_source=x")
     assert article.url == "https://news.example/national/dam"
     assert (article.headline, article.standfirst) == ("Dam opens its gates", "Water rose overnight.")
     assert (article.authors, article.section, article.language) == (("Meera Pillai",), "National", "en-IN")
@@ -50,25 +52,25 @@ def test_a_page_becomes_an_article() -> None:
 
 def test_a_page_without_pictures_has_none() -> None:
     page = PAGE.replace("og:image", "og:else").format(BODY).encode()
-    assert read_page(page, url="https://news.example/a", source="desk").images == ()
+    assert read_page(page, DESK, url="https://news.example/a").images == ()
 
 
 def test_a_canonical_link_to_the_home_page_is_not_believed() -> None:
     page = PAGE.format(BODY).replace("https://news.example/national/dam", "https://news.example/").encode()
-    assert read_page(page, url="https://news.example/a", source="desk").url == "https://news.example/a"
+    assert read_page(page, DESK, url="https://news.example/a").url == "https://news.example/a"
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00\x01", b"<html><body></body></html>", b"just words", b"<a>" * 1000])
 def test_a_page_without_a_story_is_refused(body: bytes) -> None:
     with pytest.raises(SourceError, match=r"story|read as HTML"):
-        read_page(body, url="https://news.example/a", source="desk")
+        read_page(body, DESK, url="https://news.example/a")
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda text: PAGE.format(BODY + text).encode()))
 def test_no_page_does_worse_than_be_refused_by_its_parser(body: bytes) -> None:
     try:
-        article = read_page(body, url="https://news.example/a", source="desk")
+        article = read_page(body, DESK, url="https://news.example/a")
     except SourceError:
         return
     assert article.headline
@@ -121,7 +123,7 @@ def test_a_saved_page_knows_its_address_from_its_canonical_link() -> None:
 
 
 def test_an_old_editors_encoding_is_read() -> None:
-    article = read_document("Café “opens”\n\nYes.".encode("cp1252"), name="a.txt", source="desk")
+    article = read_document("Café “opens”\n\nYes.".encode("cp1252"), DESK, name="a.txt")
     assert article.headline == "Café “opens”"
 
 
@@ -161,25 +163,9 @@ def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
         list_folder(tmp_path / "inbox")
 
 
-def test_a_folder_tells_which_of_its_files_changed(tmp_path: Path) -> None:
-    for age, name in enumerate(["new.txt", "old.md", "sub/deep.eml"]):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("words")
-        os.utime(path, (1_000_000 - age, 1_000_000 - age))
-    first = list_folder(tmp_path)
-    assert set(first.marks) == {"new.txt", "old.md", "sub/deep.eml"}
-    assert changed(first, {}) == first.files
-    assert changed(first, first.marks) == ()
-    (tmp_path / "sub/deep.eml").write_text("more words")
-    (tmp_path / "fresh.html").write_text("words")
-    again = list_folder(tmp_path)
-    assert {path.name for path in changed(again, first.marks)} == {"deep.eml", "fresh.html"}
-
-
 def test_times_of_front_matter_are_told_by_the_sources_clocks() -> None:
     text = b"---\nheadline: A\npublished_at: 2021-07-01 09:00\n---\nBody."
-    article = read_document(text, name="a.md", source="desk", zone="Europe/Berlin")
+    article = read_document(text, SourceFacts("desk", zone="Europe/Berlin"), name="a.md")
     assert article.published_at == datetime(2021, 7, 1, 7, 0, tzinfo=UTC)
 
 
@@ -237,9 +223,18 @@ def test_what_a_letter_passes_on_is_the_article_unless_much_stands_above_it() ->
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: LETTER.format(text, text, text, text).encode()))
 def test_no_message_does_worse_than_be_refused_by_its_reader(body: bytes) -> None:
     try:
-        article = read_document(body, name="a.eml", source="desk")
+        article = read_document(body, DESK, name="a.eml")
     except SourceError:
         return
     assert article.headline
     assert article.body_text
     assert "<script" not in article.body_html
+
+
+def test_paragraphs_that_the_source_ignores_are_left_out_of_markdown_and_html_letters() -> None:
+    facts = SourceFacts("desk", ignore=("^Also read",))
+    story = read_document(b"# Dam opens\n\nWater rose.\n\nAlso read: **Floods**\n", facts, name="a.md")
+    assert story.body_html == "<p>Water rose.</p>"
+    html = "<p>Water rose.</p><p>Also read: <b>Floods</b></p>"
+    sent = LETTER.format("Dam opens", "", "utf-8", html).replace("text/plain", "text/html")
+    assert read_document(sent.encode(), facts, name="a.eml").body_text == "Water rose."

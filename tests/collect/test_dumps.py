@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +14,11 @@ from newsletter.collect.boilerplate import normalised, repeated_paragraphs
 from newsletter.collect.dumps import read_dump
 from newsletter.collect.folder import repeated_in
 from newsletter.collect.published_line import read_date_line
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.errors import SourceError
 from newsletter.model import Access, IncomingArticle
 
+FACTS = SourceFacts("archive")
 STORY = [
     "Bakers in the old town raise the price of a loaf for the second time since spring.",
     "“Flour, gas and rent,” said Ida Lund, who counted them off on her fingers.",
@@ -23,11 +26,11 @@ STORY = [
 ]
 
 
-def dump(*lines: str, **given: object) -> IncomingArticle:
-    return read_dump("\n\n".join(lines), name="a.txt", source="archive", **given)  # type: ignore[arg-type]
+def dump(*lines: str, repeated: frozenset[str] = frozenset(), **given: Any) -> IncomingArticle:
+    return read_dump("\n\n".join(lines), SourceFacts("archive", **given), name="a.txt", repeated=repeated)
 
 
-def body(*after: str, **given: object) -> list[str]:
+def body(*after: str, **given: Any) -> list[str]:
     article = dump("Bread dearer again", "By Jo Lund", "Published 3 May 2021 08:00", *STORY, *after, **given)
     return article.body_text.split("\n\n")
 
@@ -218,7 +221,7 @@ def test_markup_in_a_dump_is_text() -> None:
 
 def test_a_dump_without_words_is_refused() -> None:
     with pytest.raises(SourceError, match=r"no headline"):
-        read_dump("\n \n***\n", name="a.txt", source="archive")
+        read_dump("\n \n***\n", FACTS, name="a.txt")
 
 
 LINES = st.sampled_from(
@@ -253,7 +256,7 @@ LINES = st.sampled_from(
 @given(st.text(max_size=400) | st.lists(LINES | st.text(max_size=40), max_size=60).map("\n".join))
 def test_no_text_crashes_the_reader(text: str) -> None:
     try:
-        article = read_dump(text, name="a.txt", source="archive")
+        article = read_dump(text, FACTS, name="a.txt")
     except SourceError:
         return
     assert article.headline
@@ -264,7 +267,7 @@ def test_no_text_crashes_the_reader(text: str) -> None:
 @given(st.lists(st.sampled_from(STORY), min_size=1, max_size=12), st.sampled_from(["\n", "\n\n"]))
 def test_narrative_paragraphs_are_never_lost(paragraphs: list[str], between: str) -> None:
     told = [one for one, after in zip(paragraphs, [*paragraphs[1:], ""], strict=True) if one != after]
-    article = read_dump("Headline here\nBy Jo Lund\n\n" + between.join(told), name="a.txt", source="archive")
+    article = read_dump("Headline here\nBy Jo Lund\n\n" + between.join(told), FACTS, name="a.txt")
     assert article.body_text.split("\n\n") == told
 
 
@@ -278,5 +281,5 @@ PIECES = [
 def test_a_megabyte_of_anything_takes_no_time(piece: str) -> None:
     text = "Headline\n\n" + piece * (1_000_000 // len(piece))
     began = time.process_time()
-    read_dump(text, name="a.txt", source="archive")
+    read_dump(text, FACTS, name="a.txt")
     assert time.process_time() - began < 2.5  # it takes under 0.8 s; a quadratic rule takes minutes

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from newsletter.collect.feed import MAX_HEADLINE, MAX_STANDFIRST, MAX_URL, Reading, read_feed
 from newsletter.collect.parsing import Parser
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.errors import SourceError
 from newsletter.model import IncomingArticle, Picture
 from tests.collect.feeds import atom, content, item, rss
@@ -16,12 +18,12 @@ from tests.collect.feeds import atom, content, item, rss
 URL = "https://news.example/rss"
 
 
-def read(body: bytes, content_type: str = "", section: str = "", language: str = "") -> Reading:
-    return read_feed(body, url=URL, content_type=content_type, source="front", section=section, language=language)
+def read(body: bytes, content_type: str = "", **facts: Any) -> Reading:
+    return read_feed(body, SourceFacts("front", **facts), url=URL, content_type=content_type)
 
 
-def only(body: bytes, **settings_of: str) -> IncomingArticle:
-    (article,) = read(body, **settings_of).articles
+def only(body: bytes, **facts: Any) -> IncomingArticle:
+    (article,) = read(body, **facts).articles
     return article
 
 
@@ -298,24 +300,50 @@ def test_two_long_guids_that_differ_at_their_end_stay_two() -> None:
 def test_the_teaser_is_as_long_as_the_source_wants_it() -> None:
     story = content(f"<p>{'<br>'.join('word ' * 9 for _ in range(30))}</p>")
     body = rss(item(description=None, extra=story.replace("<p>", "<img src='/a.png'>")))
-    (article,) = read_feed(body, url=URL, source="front", teaser_words=10).articles
-    assert article.teaser.startswith("word word")
-    stated = read_feed(
-        rss(item(description="Stated.", extra=story)), url=URL, source="front", teaser_words=10
-    ).articles[0]
-    assert stated.teaser == "Stated."
+    assert only(body, teaser_words=10).teaser.startswith("word word")
+    assert only(rss(item(description="Stated.", extra=story)), teaser_words=10).teaser == "Stated."
+
+
+PITCH = '<p><a href="https://news.example/letters">Sign up</a> for our <b>newsletter</b> here.</p>'
+STORY = "<p>The dam opened at dawn.</p>"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (STORY + PITCH + "<p>Nobody was hurt.</p>", STORY + "<p>Nobody was hurt.</p>"),
+        (f"{STORY}<blockquote>{PITCH}</blockquote>", STORY),
+        (
+            f"{STORY}<ul><li>Also read: Floods</li><li>A bus was late.</li></ul>",
+            f"{STORY}<ul><li>A bus was late.</li></ul>",
+        ),
+        ("It opened.<br><br>Also <i>read</i>: Floods<br><br>It shut.", "It opened.<br><br>It shut."),
+        (f"It opened. <b>Wide.</b>{PITCH}It shut.", "It opened. <b>Wide.</b>It shut."),
+        ("<p>Also read: A</p>Also read: B<h3>Also read: C</h3>" + STORY, STORY),
+        ("<p>They also read our newspaper &amp; laughed.</p>", "<p>They also read our newspaper &amp; laughed.</p>"),
+    ],
+)
+def test_paragraphs_that_the_source_ignores_are_left_out(written: str, kept: str) -> None:
+    body = rss(item(description=None, extra=content(written)))
+    assert only(body, ignore=("our newsletter", "^Also read")).body_html == kept
+
+
+def test_a_summary_that_the_source_ignores_is_no_standfirst() -> None:
+    body = rss(item(description="Sign up for our newsletter.", extra=content(STORY)))
+    assert only(body, ignore=("newsletter",)).standfirst == "The dam opened at dawn."
+    assert only(body).standfirst == "Sign up for our newsletter."
 
 
 async def test_a_megabyte_of_tags_is_ended_and_is_this_feeds_error() -> None:
     body = rss("<a>" * 350_000)
     with Parser(1) as parser:
-        await parser.run(timedelta(seconds=60), read_feed, rss(item()), url=URL, source="front")
+        await parser.run(timedelta(seconds=60), read_feed, rss(item()), SourceFacts("front"), url=URL)
         began = time.monotonic()
         with pytest.raises(SourceError, match=r"took longer than 0\.3 s") as caught:
-            await parser.run(timedelta(seconds=0.3), read_feed, body, url=URL, source="front")
+            await parser.run(timedelta(seconds=0.3), read_feed, body, SourceFacts("front"), url=URL)
         assert time.monotonic() - began < 20
         assert "parse_timeout" in str(caught.value)
-        again = await parser.run(timedelta(seconds=60), read_feed, rss(item()), url=URL, source="front")
+        again = await parser.run(timedelta(seconds=60), read_feed, rss(item()), SourceFacts("front"), url=URL)
     assert len(again.articles) == 1
 
 

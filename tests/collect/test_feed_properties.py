@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.collect.feed import MAX_HEADLINE, MAX_STANDFIRST, MAX_URL, read_feed
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.errors import SourceError
 from newsletter.model import IncomingArticle
 from tests.collect.feeds import atom, item, rss
@@ -41,7 +42,7 @@ def check(body: bytes) -> None:
     refusal = None
     articles: tuple[IncomingArticle, ...] = ()
     try:
-        articles = read_feed(body, url=URL, source="front").articles
+        articles = read_feed(body, SourceFacts("front"), url=URL).articles
     except SourceError as error:
         refusal = error
     assert refusal is None or (refusal.where == URL and "\n" not in str(refusal))

@@ -13,6 +13,7 @@ import feedparser
 import pytest
 
 from newsletter.collect.feed import read_feed
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.errors import SourceError
 from newsletter.model import IncomingArticle
 from tests.support.feedparser_feeds import content_type, feeds, unpacked
@@ -64,7 +65,7 @@ def test_every_feed_that_feedparser_is_tested_with_is_read(capsys: pytest.Captur
         worded = [entry for entry in bare.entries if _has_words(entry)]
         began = time.process_time()
         try:
-            articles = read_feed(body, url=URL, content_type=content_type(body), source="front").articles
+            articles = read_feed(body, SourceFacts("front"), url=URL, content_type=content_type(body)).articles
         except SourceError as error:
             found = {"no words at all" if error.where == URL and not worded else f"refused: {error}"}
         else:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from newsletter.collect.parsing import Parser
 from newsletter.model import Access
+from newsletter.net import Fetcher
 from newsletter.store import articles
 from tests.builders import NOW
 from tests.collect.feeds import item, rss
 from tests.collect.publishing import OUT, article_page, section_page, sitemap, sitemap_index
-from tests.collect.test_collecting import Newsroom, newsroom, parser  # noqa: F401
+from tests.collect.test_collecting import Newsroom, jpeg, newsroom, parser  # noqa: F401
 from tests.net.publisher import answering, with_etag
 
 LATER = NOW + timedelta(minutes=10)
@@ -174,3 +177,56 @@ async def test_a_feed_read_in_full_takes_the_body_and_who_may_read_it_from_the_p
     asked(newsroom)
     result = await newsroom.collect(source=source, now=LATER)
     assert (result.changed, asked(newsroom)) == (0, ["/feed"]), "known stories are not read again, nor cut back"
+
+
+async def test_a_page_without_a_date_is_of_the_day_in_its_address(newsroom: Newsroom) -> None:  # noqa: F811
+    url, pages = newsroom.publisher.url, newsroom.publisher.pages
+    undated = article_page(1).replace(b"article:published_time", b"article:else")
+    pages |= {"/city": section_page(["/2026/11/20/bridge"]), "/2026/11/20/bridge": undated}
+    source = newsroom.source(feed=None, page=url("/city"), links=r"/2026/", timezone="Asia/Kolkata")
+    await newsroom.collect("city", source)
+    (article,) = newsroom.articles()
+    assert article.published_at == datetime(2026, 11, 19, 18, 30, tzinfo=UTC)
+
+
+async def test_a_day_in_the_address_yields_to_the_sitemaps_date_and_dates_no_feed(
+    newsroom: Newsroom,  # noqa: F811
+) -> None:
+    url, pages = newsroom.publisher.url, newsroom.publisher.pages
+    pages["/2026/11/20/bridge"] = article_page(1).replace(b"article:published_time", b"article:else")
+    pages["/news.xml"] = sitemap([(url("/2026/11/20/bridge"), OUT)])
+    await newsroom.collect("site", newsroom.source(feed=None, sitemap=url("/news.xml")))
+    pages["/feed"] = rss(item(1, link=url("/2026/11/20/ferry")))
+    await newsroom.collect("front")
+    assert {one.source: one.published_at for one in newsroom.articles()} == {"site": OUT, "front": NOW}
+
+
+class Watched(Parser):
+    """A parser that notes what the fetcher holds whenever something is read."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        super().__init__(2)
+        self.fetcher = fetcher
+        self.held: list[tuple[str, bool]] = []
+
+    def run_here(self, limit: timedelta, work: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.held.append((work.__name__, self.fetcher.budget.held >= len(args[0])))
+        return super().run_here(limit, work, *args, **kwargs)
+
+
+async def test_a_body_counts_as_held_until_it_is_read(newsroom: Newsroom) -> None:  # noqa: F811
+    url, pages = newsroom.publisher.url, newsroom.publisher.pages
+    pages |= {"/city": section_page(["/story/1"]), "/news.xml": sitemap([(url("/story/2"), OUT)])}
+    pages |= {f"/story/{number}": article_page(number) for number in (1, 2, 3)}
+    pages |= {
+        "/feed": rss(item(3, link=url("/story/3"), extra=f'<enclosure url="{url("/a.jpg")}" type="image/jpeg"/>'))
+    }
+    pages["/a.jpg"] = answering(body=jpeg(), Content_Type="image/jpeg")
+    with Watched(newsroom.fetcher) as watched:
+        newsroom.parser = watched
+        await newsroom.collect("city", newsroom.source(feed=None, page=url("/city"), links="/story/"))
+        await newsroom.collect("site", newsroom.source(feed=None, sitemap=url("/news.xml")))
+        await newsroom.collect("front", newsroom.source(full_text=True))
+    assert {name for name, _ in watched.held} == {"read_links", "read_page", "read_sitemap", "read_feed", "shrink"}
+    assert all(held for _, held in watched.held), watched.held
+    assert newsroom.fetcher.budget.held == 0

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.collect.pushed import MAX_BATCH, Push, PushedArticle, Refusal, read_push, read_pushed
+from newsletter.collect.source_facts import SourceFacts
 from newsletter.model import Access, IncomingArticle, Picture
 
+CMS = SourceFacts("cms")
 URL = "https://news.example/world/ferry"
 WHOLE = {
     "source": "cms",
@@ -61,7 +63,7 @@ def refused(**changes: Any) -> str:
 
 
 def made(**changes: Any) -> IncomingArticle:
-    return read_pushed(accepted(**changes), source="cms")
+    return read_pushed(accepted(**changes), CMS)
 
 
 def test_everything_that_was_pushed_arrives() -> None:
@@ -71,7 +73,7 @@ def test_everything_that_was_pushed_arrives() -> None:
     assert isinstance(item, PushedArticle)
     assert not read.batch
     assert pickle.loads(pickle.dumps(item)) == item
-    assert read_pushed(item, source="cms", section="News", language="hi") == IncomingArticle(
+    assert read_pushed(item, SourceFacts("cms", "News", "hi")) == IncomingArticle(
         source="cms",
         url=URL,
         guid="cms-4711",
@@ -94,7 +96,7 @@ def test_everything_that_was_pushed_arrives() -> None:
 
 def test_the_source_stands_in_where_the_article_says_nothing() -> None:
     item = accepted(published_at="2026-11-23T11:30", body_text="One two three four five six seven eight.", section=None)
-    article = read_pushed(item, source="cms", section="News", language="hi", zone="Asia/Kolkata", teaser_words=5)
+    article = read_pushed(item, SourceFacts("cms", "News", "hi", "Asia/Kolkata", teaser_words=5))
     assert (article.section, article.language, article.access) == ("News", "hi", Access.FREE)
     assert article.published_at == datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
     assert article.teaser == "One two three four five…"
@@ -218,7 +220,7 @@ def test_nothing_reorders_text_breaks_a_line_or_is_half_a_character() -> None:
 
 def test_the_years_at_both_ends_can_be_told_in_every_zone() -> None:
     for published, zone in (("0002-01-01", "Pacific/Kiritimati"), ("9998-12-31T23:59", "Pacific/Niue")):
-        assert read_pushed(accepted(published_at=published), source="cms", zone=zone).published_at is not None
+        assert read_pushed(accepted(published_at=published), SourceFacts("cms", zone=zone)).published_at is not None
 
 
 JSON = st.recursive(
@@ -247,7 +249,7 @@ def test_whatever_is_pushed_is_refused_or_harmless(body: Any) -> None:
     read = read_push(json.dumps(body).encode())
     for item in read.items if isinstance(read, Push) else ():
         if isinstance(item, PushedArticle):
-            article = read_pushed(item, source="cms")
+            article = read_pushed(item, CMS)
             json.dumps([str(article), article.url]).encode()
             str(article).encode()  # no lone surrogate, so that every database takes it
             assert "\x00" not in str(article)
@@ -265,3 +267,10 @@ def test_whatever_is_pushed_is_refused_or_harmless(body: Any) -> None:
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything(body: bytes) -> None:
     read_push(body)
+
+
+def test_paragraphs_that_the_source_ignores_are_left_out_of_what_is_pushed() -> None:
+    facts = SourceFacts("cms", ignore=("^Also read",))
+    html = "<p>It sails.</p><p>Also read: <a href='/trains'>Trains</a></p><ul><li>Also read: Buses</li></ul>"
+    assert read_pushed(accepted(body_html=html), facts).body_html == "<p>It sails.</p>"
+    assert read_pushed(accepted(body_text="Also read: Trains\n\nIt sails."), facts).body_text == "It sails."

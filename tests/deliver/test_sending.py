@@ -45,7 +45,7 @@ async def assemble(row: Claimed) -> Post:
 
 
 def rules(*, keep: bool = False, only: frozenset[str] | None = None) -> Rules:
-    return Rules(frozenset({"daily"} if keep else ()), ("free",), only, lambda edition, s: f"<{edition}.{s}@test>")
+    return Rules(frozenset({"daily"} if keep else ()), ("free",), {}, only, lambda edition, s: f"<{edition}.{s}@test>")
 
 
 def relay_to(server: SmtpServer, **changes: Any) -> Relay:
@@ -77,7 +77,7 @@ def queue(store: Store, readers: int) -> tuple[list[int], int]:
 
 def fan_out(store: Store, edition_id: int, *, limit: int = 1000) -> None:
     expires = NOW + timedelta(hours=8)
-    while store.write(fan_out_page, edition_id, language="en", expires_at=expires, now=NOW, limit=limit):
+    while store.write(fan_out_page, edition_id, languages=("en",), expires_at=expires, now=NOW, limit=limit):
         pass
 
 
@@ -127,7 +127,7 @@ async def test_a_row_is_in_sending_before_the_wire_sees_its_reader(store: Store,
 async def test_fan_out_in_small_pages_resumes_where_it_stopped_and_makes_one_row_each(store: Store) -> None:
     add_subscribers(store, 25)
     _, edition_id = add_occurrence(store)
-    store.write(fan_out_page, edition_id, language="en", expires_at=NOW, now=NOW, limit=10)
+    store.write(fan_out_page, edition_id, languages=("en",), expires_at=NOW, now=NOW, limit=10)
     fan_out(store, edition_id, limit=10)
     fan_out(store, edition_id, limit=10)
     assert states(store) == {("queued", ""): 25}
@@ -330,6 +330,7 @@ async def test_a_plan_changed_after_fan_out_is_what_the_message_is_rendered_for(
         now=NOW,
         message_id_of=lambda e, s: "<a>",
         plans=("free", "member"),
+        languages={},
     )
     lock.close(NOW)
     assert [str(row.rendered_key) for row in claimed.rows] == ["en/member"]

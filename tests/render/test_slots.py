@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import TemplateError
+from newsletter.model import RenderedKey
 from newsletter.render.slots import SlotPrinter, check_complete
 from newsletter.render.templates import Templates, compile_text
 from tests.render.mails import MINIMAL, SLOTS, a_design, a_newsletter, mail, pieces, variant
@@ -55,6 +56,21 @@ MISUSES = {
     '<p style="{{ slot.first_name() }}">x</p>': "in style",
     "<style>{{ slot.first_name() }}</style>": "inside <style>",
     "<title>{{ slot.first_name() }}</title>": "inside <title>",
+    "{% trans a=slot.first_name() %}{{ a }}{% pluralize %}{{ a }}s{% endtrans %}": "in a branch",
+    "{% trans n=1, a=slot.first_name() %}{{ n }}{% pluralize a %}{{ n }}s{% endtrans %}": "in the arguments of a call",
+    "{% trans a=slot.first_name()|upper %}{{ a }}{% endtrans %}": "in a filter",
+    "{% trans a=slot.nickname() %}{{ a }}{% endtrans %}": "no slot 'nickname'",
+    "{% trans a=slot.first_name() %}Dear reader{% endtrans %}": "does not print it",
+    "{% trans %}Dear {{ slot }}{% endtrans %}": "in the arguments of a call",
+    "{{ _('Dear %(a)s', a=slot.first_name()) | upper }}": "in the arguments of a call",
+    "{{ _(slot.first_name()) }}": "in the arguments of a call",
+    "{{ _('Dear %(a)s', **{'a': slot.first_name()}) }}": "in the arguments of a call",
+    "{% set line = _('Dear %(a)s', a=slot.first_name()) %}": "in the arguments of a call",
+    "{% macro m() %}{% trans a=slot.first_name() %}{{ a }}{% endtrans %}{% endmacro %}": "inside a macro",
+    "{% trans a=slot.first_name() %}{{ a }}{% endtrans %}{% if _trans == 'x' %}x{% endif %}": "a name that",
+    "{% set _trans = slot.first_name() %}{% for _ in _trans %}x{% endfor %}": "a name that",
+    '{% trans a=slot.first_name() %}<a href="{{ a }}">x</a>{% endtrans %}': "not a URL",
+    '{% trans n=2, a=slot.first_name() %}{{ a }}{% pluralize %}<a href="{{ a }}">x</a>{% endtrans %}': "not a URL",
 }
 
 
@@ -129,3 +145,55 @@ def test_printed_slots_are_filled_in_text_attributes_and_links(tmp_path: Path) -
     assert f'<a href="{SLOTS["browser_url"]}?from=mail">read</a>' in named
     nameless = mail(rendered, slots={"browser_url": "https://x.example"}).html
     assert '<p title="For you">Dear reader,</p>' in nameless
+
+
+TRANSLATED = """<p>{% trans name=slot.first_name(default="reader") %}Dear {{ name }}, good morning.{% endtrans %}</p>
+<p>{{ _("For %(who)s", who=slot.last_name()) }}</p>
+{% trans url=slot.browser_url() %}<a href="{{ url }}">Read</a> it.{% endtrans %}
+{% trans n=2, mail=slot.address() %}{{ n }} mail to {{ mail }}{% pluralize %}{{ n }} mails to {{ mail }}{% endtrans %}
+{% trans n=range(3)|length %}{{ n }} day{% pluralize %}{{ n }} days{% endtrans %}
+{% trans n="x".count("x") %}{{ n }} day{% pluralize %}{{ n }} days{% endtrans %}"""
+
+
+def a_translation(folder: Path, **messages: str) -> None:
+    path = folder / "locale" / "de" / "LC_MESSAGES" / "newsletter.po"
+    path.parent.mkdir(parents=True)
+    head = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
+    path.write_text(head + "".join(f"\nmsgid {one}\n" for one in messages.values()), encoding="utf-8")
+
+
+def test_slots_are_values_of_translated_sentences(tmp_path: Path) -> None:
+    folder = a_design(tmp_path, edition_html=BODY.replace("%s", TRANSLATED))
+    a_translation(folder, dear='"Dear %(name)s, good morning."\nmsgstr "Guten Morgen, %(name)s!"')
+    key = RenderedKey("de", "free")
+    rendered = variant(pieces(newsletter=a_newsletter(design="mine"), folders=[folder], key=key))
+    received = mail(rendered, slots={**SLOTS, "first_name": "<Ëve>"}).html
+    assert "<p>Guten Morgen, &lt;Ëve&gt;!</p>" in received
+    assert "<p>For Rao</p>" in received
+    assert f'<a href="{SLOTS["browser_url"]}">Read</a> it.' in received
+    assert "2 mails to asha@reader.example" in received
+    assert "3 days" in received
+    assert "1 day" in received
+
+
+@pytest.mark.parametrize(
+    "translation", ["<b title='%(name)s'>%(name)s</b>", "<a href='%(name)s'>Sie</a>", "<p style='%(name)s'>Sie</p>"]
+)
+def test_a_translation_that_misuses_a_slot_is_an_error_at_the_sentence(translation: str, tmp_path: Path) -> None:
+    edition = BODY % "{% trans name=slot.first_name() %}Dear {{ name }}{% endtrans %}"
+    folder = a_design(tmp_path, edition_html=edition)
+    a_translation(folder, dear=f'"Dear %(name)s"\nmsgstr "{translation}"')
+    Templates([folder]).check("mine")
+    with pytest.raises(TemplateError) as caught:
+        pieces(newsletter=a_newsletter(design="mine"), folders=[folder], key=RenderedKey("de", "free"))
+    assert "slot.first_name" in caught.value.what
+    assert caught.value.where.endswith("mine/edition.html:3")
+
+
+def test_a_slot_that_was_put_aside_for_one_sentence_is_not_printed_by_another(tmp_path: Path) -> None:
+    edition = BODY.replace("%s", "{% trans a=slot.first_name() %}{{ a }}{% endtrans %} {{ _('%(a)s', a=_trans) }}")
+    folder = a_design(tmp_path, edition_html=edition)
+    with pytest.raises(TemplateError) as caught:
+        pieces(newsletter=a_newsletter(design="mine"), folders=[folder])
+    assert "slot.first_name" in caught.value.what
+    assert caught.value.where.endswith("mine/edition.html:3")

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import TemplateError
-from newsletter.render.templates import Templates, shipped_templates
-from newsletter.render.words import Words
+from newsletter.render.templates import Templates
 from tests.render.mails import MINIMAL, a_design, a_newsletter, mail, pieces, variant
 
 SHIPPED = ("daily", "briefing")
@@ -21,38 +20,12 @@ def test_a_shipped_design_passes_its_own_checks(design: str) -> None:
     templates.check(design)
 
 
-def test_every_shipped_language_has_every_word() -> None:
-    import json
-
-    words = shipped_templates() / "shared" / "words"
-    names = {path.stem: {name.split(".")[0] for name in json.loads(path.read_text())} for path in words.glob("*.json")}
-    assert {"en", "hi", "ar"} <= set(names)
-    assert all(found == names["en"] for found in names.values())
-
-
 def test_a_publisher_overrides_one_file_and_keeps_the_rest(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "section.html").write_text("<tr><td>§ {{ section.name }}</td></tr>")
     received = mail(variant(pieces(folders=[tmp_path]))).html
     assert "§ National" in received
     assert "The Daily Example" in received
-
-
-def test_a_publisher_changes_one_word_of_a_language(tmp_path: Path) -> None:
-    (tmp_path / "shared" / "words").mkdir(parents=True)
-    (tmp_path / "shared" / "words" / "en.json").write_text('{"unsubscribe": "Stop this newsletter"}')
-    received = mail(variant(pieces(folders=[tmp_path]))).html
-    assert "Stop this newsletter" in received
-    assert "Change what you receive" in received
-
-
-def test_plurals_follow_the_language() -> None:
-    words = Templates().words("ar")
-    assert words("stories", n=1) == "خبر واحد"
-    assert words("stories", n=3) == "3 أخبار"
-    assert Templates().words("en-IN")("stories", n=1) == "1 story"
-    with pytest.raises(TemplateError):
-        Words("en", {})("unsubscribe")
 
 
 FAULTS = {
@@ -65,7 +38,9 @@ FAULTS = {
     "{{ 1 / 0 }}": "ZeroDivisionError",
     "{{ story.headline | nonsense }}": "nonsense",
     "{% include 'mine/absent.html' %}": "absent.html",
-    "{{ word('nonsense') }}": "no word 'nonsense'",
+    "{{ _('%(nonsense)s') }}": "nonsense",
+    "{{ _('%(n)d', n=1) }}": "%(n)s",
+    "{% trans %}{{ story.headline }}{% endtrans %}": "cannot be read",
 }
 
 

@@ -185,6 +185,7 @@ def test_every_state_and_every_reason_of_mail_has_words() -> None:
     of_articles = {
         Reason.CHOSEN, Reason.CARRIED_OVER, Reason.DROPPED_OVERFLOW, Reason.TOO_OLD, Reason.ALREADY_SENT,
         Reason.RESERVED_ELSEWHERE, Reason.NO_SECTION, Reason.RETRACTED, Reason.NOT_YET, Reason.BACKFILL,
+        Reason.BLOCKED, Reason.NEAR_DUPLICATE,
     }  # fmt: skip
     assert set(STATES) == set(OccurrenceState)
     assert set(Reason) - of_articles - {Reason.NONE} == set(REASONS)
@@ -211,7 +212,14 @@ def test_why_before_the_claim_says_what_the_claim_then_does(store: Store, site: 
         store.write(lambda connection: connection.execute(tables.subscriptions.delete()))
     said = why(site, store, READER, NAME, NOW)
     claimed = store.write(
-        claim, 1, newsletters=["daily"], limit=5, now=NOW, message_id_of=lambda _edition, _id: "<1@x>", plans=["free"]
+        claim,
+        1,
+        newsletters=["daily"],
+        limit=5,
+        now=NOW,
+        message_id_of=lambda _edition, _id: "<1@x>",
+        plans=["free"],
+        languages={},
     )
     after = store.read(lambda connection: connection.execute(tables.deliveries.select()).one())
     assert after.id == delivery

@@ -67,7 +67,7 @@ def test_a_fan_out_cut_off_after_a_page_is_finished_by_the_next_process(site: Si
     row = rows(store)["2026-11-01/1"]
     store.write(occurrences.transition, row.id, _S.SENDING, from_={_S.APPROVED}, now=SEVEN)
     [edition] = store.read(editions.for_occurrence, row.id)
-    store.write(fan_out.fan_out_page, edition.id, language="en", expires_at=SEVEN, now=SEVEN, limit=10)
+    store.write(fan_out.fan_out_page, edition.id, languages=("en",), expires_at=SEVEN, now=SEVEN, limit=10)
     Work(configured(site), store).advance(SEVEN + timedelta(seconds=5))
     assert states(store, row) == {"queued": 25}
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from time import thread_time
 
-from sqlalchemy import Connection, func, select
+import pytest
+from sqlalchemy import Connection, event, func, select
 
 from newsletter.collect.identity import same_story, to_remember
 from newsletter.model import IncomingArticle
@@ -56,15 +58,46 @@ def remember(connection: Connection, batch: Sequence[Remembrance]) -> float:
     return thread_time() - began
 
 
-def test_a_chunk_holds_the_writer_briefly_however_much_is_stored(migrated_sqlite: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def store_file(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Store]:
     shutil.copyfile(migrated_sqlite, tmp_path / "newsletter.db")
-    chance = random.Random(4)
     with Store.open(f"sqlite:///{tmp_path}/newsletter.db") as store:
-        store.write(fill)
-        took: list[float] = []
-        for start in range(0, 6 * articles.CHUNK, articles.CHUNK):
-            batch = to_remember([story(number, chance) for number in range(start, start + articles.CHUNK)])
-            took.append(store.write(remember, batch))
-        assert min(took) < 0.1, took
-        shared = select(tables.article_shingles.c.hash).group_by("hash").having(func.count() > 40)
-        assert store.read(lambda connection: connection.execute(shared).all()) == []
+        yield store
+
+
+def test_a_chunk_holds_the_writer_briefly_however_much_is_stored(store_file: Store) -> None:
+    chance = random.Random(4)
+    store_file.write(fill)
+    took: list[float] = []
+    for start in range(0, 6 * articles.CHUNK, articles.CHUNK):
+        batch = to_remember([story(number, chance) for number in range(start, start + articles.CHUNK)])
+        took.append(store_file.write(remember, batch))
+    assert min(took) < 0.1, took
+    shared = select(tables.article_shingles.c.hash).group_by("hash").having(func.count() > 40)
+    assert store_file.read(lambda connection: connection.execute(shared).all()) == []
+
+
+def test_nothing_that_remembers_or_looks_up_an_article_reads_a_whole_table(store_file: Store) -> None:
+    chance = random.Random(5)
+    stories = [story(number, chance) for number in range(articles.CHUNK)]
+    store_file.write(remember, to_remember(stories))
+    again = to_remember([replace(one, url=f"{one.url}/moved", guid=f"{one.guid}-again") for one in stories])
+    said: list[tuple[str, object]] = []
+
+    def listen(_c: object, _cursor: object, text: str, parameters: object, _context: object, many: bool) -> None:
+        said.append((text, parameters[0] if many else parameters))  # type: ignore[index]
+
+    def look(connection: Connection) -> list[str]:
+        event.listen(connection, "before_cursor_execute", listen)
+        assert len(articles.known_articles(connection, to_remember(stories))) == len(stories)
+        assert len(articles.remember(connection, again, now=NOW, match=same_story).changed) == len(stories)
+        event.remove(connection, "before_cursor_execute", listen)
+        return [
+            step.detail
+            for text, parameters in said
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)  # type: ignore[arg-type]
+        ]
+
+    steps = store_file.write(look)
+    assert any("SEARCH article_identities" in step for step in steps)
+    assert [step for step in steps if step.startswith("SCAN")] == []

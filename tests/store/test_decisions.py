@@ -37,7 +37,14 @@ def test_a_delivery_released_days_later_is_claimed_and_does_not_expire(store: St
     assert store.write(decisions.release_deliveries, [delivery], actor="ann", retry_for=wait, now=LATER) == 1
     assert store.write(deliveries.expire, LATER) == 0
     claimed = store.write(
-        claim, 9, newsletters=["daily"], limit=5, now=LATER, message_id_of=lambda _edition, _id: "new", plans=["free"]
+        claim,
+        9,
+        newsletters=["daily"],
+        limit=5,
+        now=LATER,
+        message_id_of=lambda _edition, _id: "new",
+        plans=["free"],
+        languages={},
     )
     (row,) = claimed.rows
     assert (row.id, row.message_id) == (delivery, "<one@news.example>")

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -11,7 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from newsletter.errors import StoreError
-from newsletter.store import Store, migrating, tables
+from newsletter.model import EditionSection, Edits
+from newsletter.store import Store, editions, migrating, tables
+from newsletter.store.database import parse_url
 
 
 def test_the_migrated_tables_are_those_of_the_metadata(store: Store) -> None:
@@ -45,3 +48,38 @@ def test_two_processes_that_open_a_new_database_at_once_both_succeed(tmp_path: P
 def test_a_store_that_was_never_migrated_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="newsletter store migrate"):
         Store.open(f"sqlite:///{tmp_path}/empty.db", migrate=False)
+
+
+def test_an_edition_made_before_there_were_edits_is_one_that_nobody_edited(tmp_path: Path) -> None:
+    store = Store(parse_url(f"sqlite:///{tmp_path}/old.db"))
+    sections = '[{"name": "National", "articles": [1, 2]}]'
+
+    def old(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        at = "2026-11-23 06:00:00.000000"
+        connection.execute(
+            text(
+                "INSERT INTO occurrences (id, newsletter, stream, occurrence, local_date, ordinal, due_at, compose_at,"
+                " created_at, changed_at)"
+                " VALUES (1, 'daily', 'each', '2026-11-23/1', '2026-11-23', 1, :at, :at, :at, :at)"
+            ),
+            {"at": at},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO editions (id, occurrence_id, newsletter, stream, occurrence, due_at, sections,"
+                " composed_at) VALUES (1, 1, 'daily', 'each', '2026-11-23/1', :at, :sections, :at)"
+            ),
+            {"at": at, "sections": sections},
+        )
+
+    store.write(old)
+    assert migrating.migrate(store)
+    row = store.read(editions.get, 1)
+    store.close()
+    assert row is not None
+    assert row.sections == row.composed == (EditionSection("National", (1, 2)),)
+    assert row.edition.edits == Edits()

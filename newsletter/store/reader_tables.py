@@ -1,0 +1,82 @@
+"""Tables of who reads, and of what they agreed to (see ``tables``)."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, String, Table
+
+from newsletter.model import MailFormat, Stream, SubscriptionState, SuppressionScope
+from newsletter.store.columns import Id, id_column, metadata, one_of, time, words
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    id_column(),
+    Column("address", String(320), nullable=False, unique=True),
+    Column("address_hash", String(64), nullable=False, unique=True),
+    Column("domain_group", String(64), nullable=False, server_default=""),
+    words("first_name"),
+    words("last_name"),
+    words("language"),
+    words("timezone"),
+    Column("plan", String(48), nullable=False, server_default="free"),
+    Column("attributes", JSON, nullable=False, server_default="{}"),
+    Column("secret", LargeBinary, nullable=False),
+    time("created_at"),
+    time("erased_at", nullable=True),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("newsletter", String(48), primary_key=True),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("stream", String(16), nullable=False, server_default="each"),
+    words("sections"),
+    words("hour"),
+    Column("format", String(8), nullable=False, server_default="html"),
+    time("paused_until", nullable=True),
+    time("created_at"),
+    time("confirmed_at", nullable=True),
+    time("unsubscribed_at", nullable=True),
+    one_of("state", SubscriptionState),
+    one_of("stream", Stream),
+    one_of("format", MailFormat),
+    Index("ix_subscriptions_subscriber_id", "subscriber_id"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    id_column(),
+    Column("subscriber_id", Id, nullable=False, index=True),
+    Column("newsletter", String(48), nullable=False, server_default=""),
+    words("action", None),
+    words("channel", None),
+    words("wording"),
+    words("client"),
+    words("detail"),
+    time("at"),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_hash", String(64), primary_key=True),
+    Column("scope", String(16), primary_key=True),
+    words("reason", None),
+    time("created_at"),
+    one_of("scope", SuppressionScope),
+)
+
+# One row for each withdrawal, read by senders just before a body is written ('' = every newsletter).
+revocations = Table(
+    "revocations",
+    metadata,
+    id_column(),
+    Column("subscriber_id", Id, nullable=False),
+    Column("newsletter", String(48), nullable=False, server_default=""),
+    words("reason", None),
+    time("at"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,206 @@
+"""Tables of what is to be sent, and of who is at work (see ``tables``)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from newsletter.model import DeliveryState, Kind, MailFormat, OccurrenceState
+from newsletter.store.columns import Id, count, id_column, metadata, one_of, reference, time, words
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    id_column(),
+    Column("newsletter", String(48), nullable=False),
+    Column("stream", String(16), nullable=False),
+    Column("occurrence", String(96), nullable=False),
+    Column("kind", String(16), nullable=False, server_default="edition"),
+    Column("local_date", Date, nullable=True),
+    count("ordinal"),
+    time("due_at"),
+    time("compose_at"),
+    Column("state", String(16), nullable=False, server_default="planned"),
+    Column("reason", String(32), nullable=False, server_default=""),
+    words("detail"),
+    Column("resumes", String(16), nullable=False, server_default=""),
+    # What editors changed (``edits``), and how often: who composes or approves what was edited meanwhile begins anew.
+    Column("layer", JSON, nullable=False, server_default="{}"),
+    count("edited"),
+    Column("by_hand", Boolean, nullable=False, server_default=text("false")),
+    Column("partial", Boolean, nullable=False, server_default=text("false")),
+    time("created_at"),
+    time("changed_at"),
+    UniqueConstraint("newsletter", "stream", "occurrence"),
+    one_of("state", OccurrenceState),
+    one_of("kind", Kind),
+    Index(
+        "ix_occurrences_open",
+        "due_at",
+        sqlite_where=text("state IN ('planned', 'composed', 'approved', 'sending')"),
+        postgresql_where=text("state IN ('planned', 'composed', 'approved', 'sending')"),
+    ),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    id_column(),
+    reference("occurrence_id", "occurrences.id"),
+    Column("newsletter", String(48), nullable=False),
+    Column("stream", String(16), nullable=False),
+    Column("occurrence", String(96), nullable=False),
+    Column("cohort", String(80), nullable=False, server_default=""),
+    Column("zone", String(64), nullable=False, server_default=""),
+    Column("hour", String(5), nullable=False, server_default=""),
+    time("due_at"),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    # As it goes out, and as it was composed: without what editors changed, which is laid over it anew at each edit.
+    Column("sections", JSON, nullable=False),
+    Column("composed", JSON, nullable=False, server_default="[]"),
+    time("composed_at"),
+    Column("fanned_out_after", Id, nullable=False, server_default="0"),
+    time("fanned_out_at", nullable=True),
+    UniqueConstraint("newsletter", "stream", "occurrence", "cohort"),
+)
+
+# Which articles an edition of this newsletter holds or has sent: at most one use each (Invariant 4).
+article_uses = Table(
+    "article_uses",
+    metadata,
+    Column("newsletter", String(48), primary_key=True),
+    Column("stream", String(16), primary_key=True),
+    Column("cohort", String(80), primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
+    reference("edition_id", "editions.id", index=True),
+    Column("sent", Boolean, nullable=False, server_default=text("false")),
+)
+
+# Why each candidate is, or is not, in an occurrence.
+selections = Table(
+    "selections",
+    metadata,
+    Column("occurrence_id", Id, ForeignKey("occurrences.id", ondelete="CASCADE"), primary_key=True),
+    Column("cohort", String(80), primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
+    Column("reason", String(32), nullable=False),
+    words("section"),
+    count("position"),
+    words("detail"),
+)
+
+pieces = Table(
+    "pieces",
+    metadata,
+    Column("edition_id", Id, ForeignKey("editions.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("rendered_key", String(96), primary_key=True),
+    Column("name", String(120), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# The outbox and the ledger in one. sender = 0: no process holds the row.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    id_column(),
+    reference("occurrence_id", "occurrences.id"),
+    reference("edition_id", "editions.id"),
+    Column("newsletter", String(48), nullable=False),
+    Column("stream", String(16), nullable=False),
+    Column("occurrence", String(96), nullable=False),
+    Column("cohort", String(80), nullable=False, server_default=""),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("state", String(16), nullable=False, server_default="queued"),
+    time("due_at"),
+    time("expires_at"),
+    Column("domain_group", String(64), nullable=False, server_default=""),
+    Column("sender", Integer, nullable=False, server_default="0"),
+    count("attempt"),
+    Column("reason", String(32), nullable=False, server_default=""),
+    Column("zone", String(64), nullable=False, server_default=""),
+    Column("hour", String(5), nullable=False, server_default=""),
+    Column("plan", String(48), nullable=False, server_default="free"),
+    Column("format", String(8), nullable=False, server_default="html"),
+    Column("rendered_key", String(96), nullable=False),
+    words("sections"),
+    Column("message_id", String(200), nullable=False, server_default=""),
+    Column("relay", String(48), nullable=False, server_default=""),
+    words("reply"),
+    time("changed_at"),
+    time("sent_at", nullable=True),
+    UniqueConstraint("newsletter", "stream", "occurrence", "subscriber_id"),
+    one_of("state", DeliveryState),
+    one_of("kind", Kind),
+    one_of("format", MailFormat),
+    CheckConstraint("(sender = 0) OR (state = 'sending')", name="sender_only_while_sending"),
+    CheckConstraint("state NOT IN ('sending', 'sent') OR message_id <> ''", name="message_id_before_wire"),
+    Index(
+        "ix_deliveries_queue",
+        "priority",
+        "due_at",
+        "id",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "ix_deliveries_sending",
+        "sender",
+        sqlite_where=text("state = 'sending'"),
+        postgresql_where=text("state = 'sending'"),
+    ),
+    Index("ix_deliveries_edition_state", "edition_id", "state"),
+    Index("ix_deliveries_occurrence_state", "occurrence_id", "state"),
+    Index("ix_deliveries_subscriber", "subscriber_id"),
+)
+
+# --- who is at work -------------------------------------------------------------------------------------------------
+
+senders = Table(
+    "senders",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    words("host", None),
+    Column("pid", Integer, nullable=False),
+    time("started_at"),
+    time("stopped_at", nullable=True),
+    sqlite_autoincrement=True,
+)
+
+# When each recurring thing last ran and is next due; ``status`` warns when one is silent.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    time("last_at"),
+    time("next_due_at", nullable=True),
+    words("error"),
+)
+
+# What a person did to an occurrence or a delivery.
+audit = Table(
+    "audit",
+    metadata,
+    id_column(),
+    time("at"),
+    words("actor", None),
+    words("action", None),
+    words("subject", None),
+    words("detail"),
+)
