@@ -12,6 +12,7 @@ def commands(app: typer.Typer) -> None:
         collecting,
         deliveries,
         demo,
+        dkim,
         editions,
         linting,
         previewing,
@@ -41,6 +42,7 @@ def commands(app: typer.Typer) -> None:
         watching,
         tokens,
         translating,
+        dkim,
         store,
         demo,
     ):

@@ -89,8 +89,29 @@ def _found(options: Options) -> tuple[list[NewsletterError], list[ConfigurationE
     except ConfigurationError as error:
         return list(error.faults), [], None
     findings = checking.check(configuration)
-    faults: list[NewsletterError] = [*findings.faults, *_template_faults(configuration), *_store_faults(configuration)]
+    faults: list[NewsletterError] = [
+        *findings.faults,
+        *_dkim_faults(configuration),
+        *_template_faults(configuration),
+        *_store_faults(configuration),
+    ]
     return faults, [*findings.warnings, *_untranslated(configuration)], configuration
+
+
+def _dkim_faults(configuration: Configuration) -> list[ConfigurationError]:
+    """The DKIM keys that are there and cannot be used; those that are not there have been named with their line."""
+    from newsletter.deliver.dkim import load_key
+
+    found: list[ConfigurationError] = []
+    for domain, dkim in configuration.schedules.dkim.items():
+        for one in dkim.keys:
+            path = configuration.resolve(one.key)
+            try:
+                if path.is_file():
+                    load_key(path, domain=domain, selector=one.selector)
+            except ConfigurationError as error:
+                found.append(error)
+    return found
 
 
 def _template_faults(configuration: Configuration) -> list[TemplateError]:

@@ -167,6 +167,13 @@ def _missing_files(configuration: Configuration) -> Iterator[ConfigurationError]
     for name, relay in schedules.relays.items():
         if relay.ca_file is not None and not configuration.resolve(relay.ca_file).is_file():
             yield configuration.fault(f"there is no file {relay.ca_file}", "relays", name, "ca_file")
+    for domain, dkim in schedules.dkim.items():
+        for index, one in enumerate(dkim.keys):
+            if not configuration.resolve(one.key).is_file():
+                yield configuration.fault(
+                    f"there is no file {one.key}", "dkim", domain, "keys", index, "key",
+                    remedy=f"Run `newsletter dkim keygen {domain} --selector {one.selector} --out {one.key}`",
+                )  # fmt: skip
     for name, source in schedules.sources.items():
         if source.folder is not None and not configuration.resolve(source.folder).is_dir():
             yield configuration.fault(
@@ -213,7 +220,8 @@ def designs_in(folders: tuple[Path, ...]) -> list[str]:
 
 def _warnings(configuration: Configuration) -> Iterator[ConfigurationError]:
     schedules = configuration.schedules
-    for secret in (configuration.site_key_file, configuration.folder / ".env"):
+    keys = [configuration.resolve(one.key) for dkim in schedules.dkim.values() for one in dkim.keys]
+    for secret in (configuration.site_key_file, configuration.folder / ".env", *keys):
         if open_to_others(secret):
             yield ConfigurationError("other users can read this file", where=secret.name, remedy=f"chmod 600 {secret}")
     if not schedules.sources:

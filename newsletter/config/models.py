@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from newsletter.config.dkim import Dkim, Domain
 from newsletter.config.layout import (
     Approval,
     ArticleRules,
@@ -56,6 +57,7 @@ __all__ = [
     "Approval",
     "ArticleRules",
     "Day",
+    "Dkim",
     "Environment",
     "Gates",
     "Images",
@@ -348,6 +350,7 @@ class Schedules(Strict):
     media: FilePath = Field(Path("media"), description="Where our copies of pictures are kept")
     web: Web | None = None
     relays: dict[Name, Relay] = {}
+    dkim: dict[Domain, Dkim] = Field({}, description="Keys that sign the mails of a From domain, and of those below it")
     plans: dict[Name, list[Access]] = Field(
         default={"free": [Access.FREE, Access.METERED], "member": [Access.FREE, Access.METERED, Access.MEMBERS]},
         description="Which access each plan reads",

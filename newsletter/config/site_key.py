@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import os
 import secrets
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from newsletter.config.secret_file import write_new_secret
 from newsletter.errors import ConfigurationError
 
 FILE_NAME = "site.key"
@@ -90,23 +90,14 @@ class SiteKeys:
 
 def create(path: Path) -> SiteKeys:
     """Write a new key to ``path``, mode 0600. Raises ConfigurationError where the file exists: it is never replaced."""
-    text = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new_secret(path, base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
     except FileExistsError:
         raise ConfigurationError(
             "there is a site key already, and replacing it would forget which addresses must not be mailed",
             where=str(path),
         ) from None
     except OSError as error:
-        raise ConfigurationError(f"the site key cannot be written: {error.strerror}", where=str(path)) from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink()  # an empty file would be taken for a key that was lost
         raise ConfigurationError(f"the site key cannot be written: {error.strerror}", where=str(path)) from None
     return SiteKeys.load(path)
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import os
 from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parseaddr
+from functools import partial
+from types import MappingProxyType
 
 from newsletter.compose.keys import sections_for
 from newsletter.config.reading import Configuration
+from newsletter.deliver.dkim import DkimSigner, signer_for
 from newsletter.deliver.sending import Clock, Post
 from newsletter.errors import StoreError, TemplateError
 from newsletter.members.links import Links
@@ -20,6 +27,7 @@ from newsletter.render.rendering import web_base
 from newsletter.store import Store, editions, pieces
 from newsletter.store.claiming import Claimed
 
+NO_SIGNERS: Mapping[str, DkimSigner] = MappingProxyType({})
 _KEPT_DOCUMENTS = 8
 _MESSAGE_ID_BYTES = 16
 
@@ -91,8 +99,16 @@ def message_for(
 class Assembler:
     """Assembles claimed rows of any edition; remembers the documents of the last few rendered keys."""
 
-    def __init__(self, configuration: Configuration, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, configuration: Configuration, store: Store, clock: Clock, signers: Mapping[str, DkimSigner] = NO_SIGNERS
+    ) -> None:
         self._configuration, self._store, self._clock = configuration, store, clock
+        self._signers = {
+            name: signer_for(signers, from_address(configuration, name).rpartition("@")[2])
+            for name in configuration.schedules.newsletters
+        }
+        # RSA lets go of the interpreter's lock while it signs: as many at once as there are cores.
+        self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
         self._links = Links(web_base(configuration))
         self._documents: OrderedDict[tuple[int, int, RenderedKey], tuple[Edition, Variants]] = OrderedDict()
 
@@ -114,7 +130,17 @@ class Assembler:
             now=self._clock(),
         )
         _, relay = self._configuration.relay(row.newsletter)
-        return Post(relay.envelope_sender or from_address(self._configuration, row.newsletter), message)
+        signed = await self._signed(row.newsletter, message)
+        return Post(relay.envelope_sender or from_address(self._configuration, row.newsletter), signed)
+
+    async def _signed(self, newsletter: str, message: bytes) -> bytes:
+        signer, at = self._signers[newsletter], int(self._clock().timestamp())
+        if signer is None:
+            return message
+        if not signer.slow:
+            return signer.sign(message, at=at) + message
+        sign = partial(signer.sign, message, at=at)
+        return await asyncio.get_running_loop().run_in_executor(self._signing, sign) + message
 
     async def _document(self, edition_id: int, revision: int, key: RenderedKey) -> tuple[Edition, Variants]:
         wanted = (edition_id, revision, key)

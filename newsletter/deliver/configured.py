@@ -7,6 +7,7 @@ from collections import defaultdict
 from newsletter.config.models import Environment
 from newsletter.config.reading import Configuration
 from newsletter.deliver.assembling import Assembler, message_id
+from newsletter.deliver.dkim import DkimSigner, load_key
 from newsletter.deliver.sending import Clock, Rules, Sender
 from newsletter.members.addresses import parse_address
 from newsletter.store import Store
@@ -32,7 +33,26 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
         only_addresses=staging_addresses(configuration),
         message_id_of=message_id_of,
     )
-    return Sender(store, lock, configuration.relays, routes, rules, Assembler(configuration, store, clock), clock)
+    return Sender(
+        store,
+        lock,
+        configuration.relays,
+        routes,
+        rules,
+        Assembler(configuration, store, clock, dkim_signers(configuration)),
+        clock,
+    )
+
+
+def dkim_signers(configuration: Configuration) -> dict[str, DkimSigner]:
+    """Who signs, by domain. Raises ConfigurationError for a key that cannot be used."""
+    return {
+        domain: DkimSigner(
+            tuple(load_key(configuration.resolve(one.key), domain=domain, selector=one.selector) for one in dkim.keys),
+            frozenset(name.lower() for name in dkim.unsigned),
+        )
+        for domain, dkim in configuration.schedules.dkim.items()
+    }
 
 
 def staging_addresses(configuration: Configuration) -> frozenset[str] | None:
