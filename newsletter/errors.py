@@ -120,6 +120,12 @@ class FetchError(NewsletterError):
     body: bytes = b""
 
 
+class LookupFailed(NewsletterError):
+    """DNS did not answer, which is another thing than that there is no such record."""
+
+    exit_code = 6
+
+
 class SourceError(NewsletterError):
     """What a source gave is not what it should be. ``where`` is the source's name or URL, ``body`` how it began."""
 

@@ -13,6 +13,7 @@ def commands(app: typer.Typer) -> None:
         deliveries,
         demo,
         dkim,
+        doctor,
         editions,
         linting,
         previewing,
@@ -43,6 +44,7 @@ def commands(app: typer.Typer) -> None:
         tokens,
         translating,
         dkim,
+        doctor,
         store,
         demo,
     ):
