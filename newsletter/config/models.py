@@ -77,6 +77,7 @@ __all__ = [
     "Web",
 ]
 
+LONGEST_VERP_LOCAL = 17  # the token takes 47 of the 64 characters before an @ (RFC 5321 §4.5.3.1.1)
 _DAY = timedelta(days=1)
 _KINDS: tuple[Literal["feed", "sitemap", "page", "folder", "push"], ...] = ("feed", "sitemap", "page", "folder", "push")
 _CLIENTS: list[ClientName] = ["gmail", "apple-mail", "outlook-windows", "outlook.com", "yahoo", "samsung"]
@@ -156,11 +157,22 @@ class Relay(Strict):
     timeout: LongerThanZero = timedelta(seconds=60)
     ca_file: FilePath | None = Field(None, description="Certificates to trust besides the system's, for a private CA")
     envelope_sender: AddressText | None = Field(None, description="MAIL FROM; default: the newsletter's From address")
+    verp: bool = Field(
+        False, description="Give each message an envelope sender of its own: bounces+TOKEN@… of envelope_sender"
+    )
 
     @model_validator(mode="after")
     def _username_with_password(self) -> Relay:
         if (self.username is None) != (self.password is None):
             raise ValueError("username and password go together; one of them is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _verp_has_room(self) -> Relay:
+        if self.verp and self.envelope_sender is None:
+            raise ValueError("verp needs envelope_sender: an address that takes mail for bounces+ANYTHING@… as well")
+        if self.verp and len(str(self.envelope_sender).rpartition("@")[0]) > LONGEST_VERP_LOCAL:
+            raise ValueError(f"with verp the part of envelope_sender before the @ has at most {LONGEST_VERP_LOCAL}")
         return self
 
 

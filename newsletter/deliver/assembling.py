@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from newsletter.compose.keys import sections_for
 from newsletter.config.reading import Configuration
+from newsletter.deliver import verp
 from newsletter.deliver.dkim import DkimSigner, signer_for
 from newsletter.deliver.sending import Clock, Post
 from newsletter.errors import StoreError, TemplateError
@@ -131,7 +132,10 @@ class Assembler:
         )
         _, relay = self._configuration.relay(row.newsletter)
         signed = await self._signed(row.newsletter, message)
-        return Post(relay.envelope_sender or from_address(self._configuration, row.newsletter), signed)
+        envelope = relay.envelope_sender or from_address(self._configuration, row.newsletter)
+        if relay.verp:
+            envelope = verp.envelope_sender(envelope, row.id, self._configuration.site_keys)
+        return Post(envelope, signed)
 
     async def _signed(self, newsletter: str, message: bytes) -> bytes:
         signer, at = self._signers[newsletter], int(self._clock().timestamp())

@@ -9,6 +9,8 @@ import stat
 
 import dkim
 
+from newsletter.config.site_key import SiteKeys
+from newsletter.deliver.verp import delivery_of
 from tests.support.console import Folder
 from tests.support.smtp_server import SmtpServer
 
@@ -43,7 +45,7 @@ def test_check_names_the_line_of_a_key_that_is_not_there_and_the_file_of_a_broke
     assert "other users can read this file" in checked.err
 
 
-def test_what_is_sent_carries_a_signature_of_each_key(folder: Folder) -> None:
+def test_what_is_sent_carries_each_keys_signature_and_an_envelope_sender_of_its_own(folder: Folder) -> None:
     records: dict[str, str] = {}
     lines = []
     for kind in ("rsa", "ed25519"):
@@ -56,10 +58,11 @@ def test_what_is_sent_carries_a_signature_of_each_key(folder: Folder) -> None:
     (folder.path / "inbox" / "dam.md").write_text("---\nheadline: Dam opens\nsection: News\n---\nIt rained.\n")
     folder.run("subscribers", "add", "asha@readers.example", "-n", "daily")
     with SmtpServer() as server:
-        folder.edit("port: 1,", f"port: {server.port},")
+        folder.edit("port: 1,", f"port: {server.port}, envelope_sender: bounces@news.example, verp: true,")
         sent = folder.run("send", "daily", "--yes")
         assert sent.code == 0, sent
         (message,) = server.accepted
+    assert delivery_of(message.sender, SiteKeys.load(folder.path / "site.key")) == 1
     parsed = email.message_from_bytes(message.content, policy=email.policy.SMTP)
     signatures = parsed.get_all("DKIM-Signature", [])
     assert len(signatures) == 2
