@@ -24,6 +24,7 @@ _COLUMNS = ("edition", "due", "state", "words")
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     from newsletter.cli.editing import approve, edit
+    from newsletter.cli.mending import cancel, resume, retry, stop
 
     group = typer.Typer(name="editions", help="Occurrences and their editions.", no_args_is_help=True)
     group.command("list")(list_)
@@ -32,6 +33,8 @@ def add_to(app: typer.Typer) -> None:
     group.command("approve")(approve)
     group.command("hold")(hold)
     group.command("release")(release)
+    for command in (stop, resume, cancel, retry):
+        group.command(command.__name__)(command)
     app.add_typer(group)
 
 

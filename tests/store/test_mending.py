@@ -1,0 +1,149 @@
+"""Stopping, resuming, cancelling and trying again, as the ledger has it afterwards."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select, update
+
+from newsletter.model import DeliveryState, OccurrenceState, Reason
+from newsletter.store import Store, audit, mending, occurrences, tables
+from newsletter.store.claiming import Claim, Outcome, claim, record
+from newsletter.store.fan_out import fan_out_page
+from newsletter.store.occurrences import OccurrenceRow
+from tests.builders import NOW, add_occurrence, add_subscribers
+from tests.support.newsroom import add_articles, an_article
+
+HOURS = timedelta(hours=8)
+LATER = NOW + timedelta(days=1)
+_S, _D = OccurrenceState, DeliveryState
+
+
+def going_out(store: Store, readers: int) -> OccurrenceRow:
+    """An occurrence in ``sending`` with that many queued deliveries, holding article 1."""
+    add_subscribers(store, readers)
+    _, edition_id = add_occurrence(store)
+    while store.write(fan_out_page, edition_id, languages=("en",), expires_at=NOW + HOURS, now=NOW):
+        pass
+
+    add_articles(store, an_article(1))
+
+    def use(connection: Connection) -> None:
+        connection.execute(
+            insert(tables.article_uses).values(
+                newsletter="daily", stream="each", cohort="", article_id=1, edition_id=edition_id
+            )
+        )
+
+    store.write(use)
+    return the_row(store)
+
+
+def the_row(store: Store) -> OccurrenceRow:
+    (row,) = store.read(occurrences.listing)
+    return row
+
+
+def take(store: Store, limit: int = 100, *, now: datetime = NOW) -> Claim:
+    return store.write(
+        claim,
+        1,
+        newsletters=["daily"],
+        limit=limit,
+        now=now,
+        message_id_of=lambda _edition, subscriber: f"<{subscriber}@test>",
+        plans=["free"],
+        languages={},
+    )
+
+
+def finish(store: Store, claimed: Claim, *ended: tuple[DeliveryState, Reason]) -> None:
+    outcomes = [
+        Outcome(row.id, state, reason, "main", "said") for row, (state, reason) in zip(claimed.rows, ended, strict=True)
+    ]
+    store.write(record, 1, outcomes, NOW)
+
+
+def held_articles(store: Store) -> list[bool]:
+    """For each article that an edition holds, whether it counts as sent."""
+    return list(store.read(lambda c: c.execute(select(tables.article_uses.c.sent)).scalars().all()))
+
+
+def test_nothing_of_a_stopped_occurrence_is_claimed_until_it_goes_on(store: Store) -> None:
+    row = going_out(store, 6)
+    finish(store, take(store, 2), (_D.SENT, Reason.NONE), (_D.SENT, Reason.NONE))
+    assert store.write(mending.stop, row, actor="ann", detail="wrong picture", now=NOW)
+    assert not store.write(mending.stop, row, actor="bob", now=NOW)
+    assert take(store) == Claim((), 0)
+    assert store.read(mending.who_has_it, row.id) == {
+        "sent": 2, "in_doubt": 0, "sending": 0, "queued": 4, "failed": 0, "skipped": 0
+    }  # fmt: skip
+    assert (the_row(store).state, the_row(store).detail) == (_S.STOPPED, "wrong picture")
+    assert store.write(mending.resume, row, actor="ann", retry_for=HOURS, now=NOW)
+    assert not store.write(mending.resume, row, actor="ann", retry_for=HOURS, now=NOW)
+    assert len(take(store).rows) == 4
+    assert [(act.actor, act.action) for act in store.read(audit.listing)] == [("ann", "resume"), ("ann", "stop")]
+
+
+def test_what_was_deferred_before_a_long_stop_is_tried_again_after_it(store: Store) -> None:
+    row = going_out(store, 1)
+    finish(store, take(store), (_D.QUEUED, Reason.DEFERRED))
+    store.write(mending.stop, row, actor="ann", now=NOW)
+    store.write(mending.resume, row, actor="ann", retry_for=HOURS, now=LATER)
+    (claimed,) = take(store, now=LATER).rows
+    assert claimed.expires_at == LATER + HOURS
+
+
+def test_what_goes_out_cannot_be_cancelled_before_it_is_stopped(store: Store) -> None:
+    row = going_out(store, 3)
+    assert not store.write(mending.cancel, row, actor="ann", now=NOW)
+    assert store.write(mending.drop_queued, row.id, NOW) == 0, "nobody is skipped of an occurrence that goes on"
+    assert the_row(store).state is _S.SENDING
+
+
+def test_cancelling_frees_the_stories_where_nobody_has_them(store: Store) -> None:
+    row = going_out(store, 3)
+    store.write(mending.stop, row, actor="ann", now=NOW)
+    assert store.write(mending.cancel, row, actor="ann", now=NOW)
+    while store.write(mending.drop_queued, row.id, NOW, limit=2):
+        pass
+    assert store.read(mending.who_has_it, row.id)["skipped"] == 3
+    assert held_articles(store) == []
+
+
+def test_cancelling_keeps_the_stories_that_somebody_has_and_who_may_have_it(store: Store) -> None:
+    row = going_out(store, 4)
+    claimed = take(store, 3)
+    finish(
+        store, claimed, (_D.SENT, Reason.NONE), (_D.QUEUED, Reason.RESENT_IN_DOUBT), (_D.FAILED, Reason.REFUSED_MAILBOX)
+    )
+    store.write(mending.stop, row, actor="ann", now=NOW)
+    store.write(mending.cancel, row, actor="ann", now=NOW)
+    assert store.write(mending.drop_queued, row.id, NOW) == 2
+    assert store.write(mending.drop_queued, row.id, NOW) == 0
+    assert store.read(mending.who_has_it, row.id) == {
+        "sent": 1, "in_doubt": 1, "sending": 0, "queued": 0, "failed": 1, "skipped": 1
+    }  # fmt: skip
+    assert held_articles(store) == [True]
+
+
+def test_the_failed_are_tried_again_once_and_bounces_only_when_asked_for(store: Store) -> None:
+    row = going_out(store, 4)
+    failed = [Reason.REFUSED_CONTENT, Reason.EXPIRED, Reason.REFUSED_MAILBOX]
+    finish(store, take(store), *((_D.FAILED, reason) for reason in failed), (_D.SENT, Reason.NONE))
+    store.write(lambda c: c.execute(update(tables.occurrences).values(state=_S.SENT.value)))
+    reasons = mending.OF_FAILURES - mending.NOT_RETRIED
+    assert store.write(mending.retry, row, actor="ann", reasons=reasons, now=LATER)
+
+    def page(connection: Connection) -> int:
+        return mending.requeue_failed(
+            connection, row.id, reasons=reasons, failed_before=LATER, retry_for=HOURS, now=LATER, limit=1
+        )
+
+    assert [store.write(page) for _ in range(3)] == [1, 1, 0]
+    assert the_row(store).state is _S.SENDING
+    claimed = take(store, now=LATER)
+    assert [(one.message_id, one.attempt) for one in claimed.rows] == [(f"<{n}@test>", 1) for n in (1, 2)]
+    finish(store, claimed, (_D.SENT, Reason.NONE), (_D.SENT, Reason.NONE))
+    assert not store.write(mending.retry, row, actor="ann", reasons=reasons, now=LATER), "only a bounce is left"
+    assert store.write(mending.retry, row, actor="ann", reasons={Reason.REFUSED_MAILBOX}, now=LATER)
