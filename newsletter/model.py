@@ -302,6 +302,30 @@ class Reason(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
 
 
+class Gate(StrEnum):
+    """What is looked at before an occurrence goes out, and can hold it. Each value is its key under ``gates:``."""
+
+    READERS = "readers"
+    LINKS = "links"
+    SAME_SUBJECT = "same_subject"
+    STALE_AFTER = "stale_after"
+    WEB = "web"
+    LEAD_PICTURE = "lead_picture"
+    LINT = "lint"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedGate:
+    """A gate that speaks against an occurrence: ``what``, with its numbers, and what to do about it (``remedy``)."""
+
+    gate: Gate
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.gate.value}: {self.what}"
+
+
 class SuppressionScope(StrEnum):
     """``marketing`` stops newsletters and offers; ``all`` stops every mail."""
 

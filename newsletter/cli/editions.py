@@ -87,6 +87,7 @@ def show(
         "by_hand": row.by_hand,
         "partial": row.partial,
         "edits": row.layer,
+        "gates": plain_gates(row),
         "editions": [plain_edition(one, headlines) for one in cohorts],
         "deliveries": [
             {"state": state, "reason": reason, "number": number} for (state, reason), number in sorted(counts.items())
@@ -125,6 +126,13 @@ def _print(facts: dict[str, Any]) -> None:
         typer.echo("\nedited")
         for name, value in facts["edits"].items():
             typer.echo(f"  {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    if facts["gates"]["failed"]:
+        typer.echo("\nheld by")
+        for gate in facts["gates"]["failed"]:
+            typer.echo(f"  {gate['gate']}: {gate['what']}\n    {gate['remedy']}.")
+        typer.echo(f"`newsletter editions release {facts['edition']}` lets it go out despite that.")
+    if facts["gates"]["overruled"]:
+        typer.echo(f"\ngoes out despite {', '.join(facts['gates']['overruled'])}")
     if facts["deliveries"]:
         typer.echo("\ndeliveries")
         print_rows(facts["deliveries"], as_json=False)
@@ -164,10 +172,13 @@ def hold(
 def release(
     context: typer.Context,
     edition: Annotated[str, typer.Argument(metavar="EDITION", help="Like daily@2026-11-01/1")],
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Overrule no gate: what still speaks against it holds it again")
+    ] = False,
 ) -> None:
-    """Let a held edition go on where it was."""
+    """Let a held edition go on where it was; one that gates hold, despite these gates."""
     from newsletter.schedule.planning import too_late
-    from newsletter.store import decisions
+    from newsletter.store import decisions, gates, occurrences
 
     options = options_of(context)
     configuration = options.configuration()
@@ -177,10 +188,15 @@ def release(
         if row.state is OccurrenceState.HELD and row.reason is Reason.AWAITING_APPROVAL:
             remedy = f"`newsletter editions approve {row.name}` approves it"
             raise UsageError(f"{row.name} is held because {row.detail}", remedy=remedy)
-        state = store.write(decisions.release, row, actor=login_name(), now=now)
+        state = store.write(decisions.release, row, actor=login_name(), overrule=not recheck, now=now)
+        despite = gates.overruled_of(store.read(occurrences.get, row.id) or row)
     if state is None:
         raise NothingToDo(f"{row.name} is not held, but {row.state.value}")
     typer.echo(f"{row.name} is {state.value} again.")
+    if despite:
+        typer.echo(f"It goes out despite {', '.join(gate.value for gate in gates.in_order(despite))}.")
+    if {one.gate for one in gates.failed_of(row)} - despite:
+        typer.echo("It is looked at again, and held where a gate still speaks against it.")
     newsletter = configuration.schedules.newsletters.get(row.newsletter)
     if newsletter is not None and state is not OccurrenceState.SENDING and too_late(row, newsletter, now):
         typer.echo(f"Its catch_up is over, so the schedule will skip it; `newsletter send {row.newsletter}` sends now.")
@@ -231,6 +247,14 @@ def plain_row(configuration: Configuration, row: OccurrenceRow) -> dict[str, Any
         "words": occurrence_words(row),
         "changed_at": row.changed_at,
     }
+
+
+def plain_gates(row: OccurrenceRow) -> dict[str, Any]:
+    """The gates that hold an occurrence, and those that a person overruled."""
+    from newsletter.store import gates
+
+    failed = [{"gate": one.gate, "what": one.what, "remedy": one.remedy} for one in gates.failed_of(row)]
+    return {"failed": failed, "overruled": gates.in_order(gates.overruled_of(row))}
 
 
 def plain_edition(row: EditionRow, headlines: dict[int, str]) -> dict[str, Any]:

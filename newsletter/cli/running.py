@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import typer
@@ -57,11 +57,12 @@ def _require_ready(configuration: Configuration) -> None:
 async def _everything(options: Options, configuration: Configuration, store: Store) -> None:
     from newsletter.schedule import running
 
-    stop = asyncio.Event()
+    stop, ready = asyncio.Event(), asyncio.Event()
     with _signals(stop):
         async with asyncio.TaskGroup() as group:
             if configuration.schedules.web is not None:
-                group.create_task(_serve(options, configuration, store, stop))
+                group.create_task(_serve(options, configuration, store, stop, ready.set))
+                await ready.wait()  # a gate asks our pages before a send
             group.create_task(running.run(configuration, store, options.clock, stop))
 
 
@@ -90,7 +91,13 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-async def _serve(options: Options, configuration: Configuration, store: Store, stop: asyncio.Event) -> None:
+async def _serve(
+    options: Options,
+    configuration: Configuration,
+    store: Store,
+    stop: asyncio.Event,
+    ready: Callable[[], object] = lambda: None,
+) -> None:
     from newsletter.collect.parsing import Parser
     from newsletter.deliver.copies import browser_copy
     from newsletter.model import Occurrence
@@ -104,4 +111,4 @@ async def _serve(options: Options, configuration: Configuration, store: Store, s
     assert address is not None
     with Parser(_READERS) as parser:  # its processes start when something is pushed
         application = create_app(configuration, store, clock=options.clock, parser=parser, browser_copy=copy)
-        await serve(application, address.host, address.port, stop)
+        await serve(application, address.host, address.port, stop, ready)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from newsletter.cli.names import login_and_host
+from newsletter.cli.names import known, login_and_host
 from newsletter.cli.options import Json, Options, console, options_of, print_json, progress, run_async
 from newsletter.errors import IncompleteSend, UsageError
-from newsletter.model import DeliveryState, Reason
+from newsletter.model import DeliveryState, FailedGate, Gate, Reason
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -37,6 +38,9 @@ def send(
     test: Annotated[str, typer.Option("--test", help="One test message to this address; the list is left alone")] = "",
     extra: Annotated[bool, typer.Option("--extra", help="A new edition beside those of the schedule")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing")] = False,
+    despite: Annotated[
+        list[str] | None, typer.Option("--despite", metavar="GATE", help="Send although this gate fails (repeatable)")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
     collect: Annotated[bool, typer.Option(help="First collect the sources that are due")] = True,
     as_json: Json = False,
@@ -46,15 +50,16 @@ def send(
     configuration = options.configuration()
     configuration.newsletter(newsletter)
     _ = configuration.site_keys
-    if test and (to or extra):
-        raise UsageError("--test goes alone", where="--test", remedy="Leave --to and --extra out")
+    if test and (to or extra or despite):
+        raise UsageError("--test goes alone", where="--test", remedy="Leave --to, --extra and --despite out")
+    overruled = [Gate(known("gate", one, [gate.value for gate in Gate])) for one in despite or []]
     with options.store(configuration) as store:
         if collect:
             _collect(options, configuration, store)
         if test:
             _test(options, configuration, store, newsletter, test)
             return
-        _send(options, configuration, store, newsletter, to or [], extra, dry_run, yes, collect, as_json)
+        _send(options, configuration, store, newsletter, to or [], extra, overruled, dry_run, yes, collect, as_json)
 
 
 def _send(
@@ -64,6 +69,7 @@ def _send(
     newsletter: str,
     addresses: list[str],
     extra: bool,
+    despite: list[Gate],
     dry_run: bool,
     yes: bool,
     ask_again: bool,
@@ -73,9 +79,11 @@ def _send(
     from newsletter.schedule.logo import publish_logo
     from newsletter.schedule.work import Work
 
-    plan = by_hand.plan_send(configuration, store, newsletter, extra=extra, now=options.clock())
+    plan = by_hand.plan_send(configuration, store, newsletter, extra=extra, despite=despite, now=options.clock())
     if dry_run:
-        _show_plan(plan, as_json=as_json)
+        work = Work(configuration, store, logo=publish_logo(configuration))
+        against = [one for one in by_hand.failing_gates(work, plan, options.clock()) if one.gate not in despite]
+        _show_plan(plan, against, as_json=as_json)
         return
     if not yes:
         readers = ", ".join(addresses) if addresses else _readers(plan)
@@ -92,6 +100,7 @@ def _send(
         addresses,
         options.clock(),
         actor=login_and_host(),
+        despite=despite,
         freshen=lambda row: _freshen(options, configuration, store, row) if ask_again else None,
     )
     run_async(_deliver(options, configuration, store, row))
@@ -167,7 +176,7 @@ async def _watch(store: Store, occurrence_id: int, show: Callable[[int], None]) 
 _MOVING = (DeliveryState.QUEUED, DeliveryState.SENDING)
 
 
-def _show_plan(plan: Plan, *, as_json: bool) -> None:
+def _show_plan(plan: Plan, against: list[FailedGate], *, as_json: bool) -> None:
     articles: list[dict[str, Any]] = []
     if plan.proposal is not None:
         for section in plan.proposal.sections:
@@ -175,11 +184,21 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
                 article = plan.proposal.articles[article_id]
                 articles.append({"section": section.name, "headline": article.headline, "url": article.url})
     if as_json:
-        print_json({"edition": str(plan.name), "readers": plan.readers, "articles": articles, "sent": False})
+        gates = [asdict(one) for one in against]
+        facts = {
+            "edition": str(plan.name),
+            "readers": plan.readers,
+            "articles": articles,
+            "gates": gates,
+            "sent": False,
+        }
+        print_json(facts)
         return
     typer.echo(f"{plan.name} would go to {_readers(plan)}. Nothing was sent.")
     for line in articles:
         typer.echo(f"  {line['section']}: {line['headline']}")
+    for one in against:
+        typer.echo(f"It would be held by {one}. {one.remedy}. `--despite {one.gate.value}` sends it all the same.")
 
 
 def _readers(plan: Plan) -> str:

@@ -229,6 +229,11 @@ def _warnings(configuration: Configuration) -> Iterator[ConfigurationError]:
     if schedules.environment is Environment.STAGING and not schedules.relays:
         yield configuration.fault("there is no relay: preview works, sending does not", "relays")
     for name, newsletter in schedules.newsletters.items():
+        if newsletter.gates.readers == 0:
+            yield configuration.fault(
+                "one reader more or less holds an edition", "newsletters", name, "gates", "readers",
+                remedy="Write 0.3 for 30 %, or null to switch this gate off",
+            )  # fmt: skip
         cron = newsletter.schedule.cron
         if cron is not None and next(Cron.parse(cron).times(_ANY_DAY), None) is None:
             yield configuration.fault(f"no such date ever comes: '{cron}'", "newsletters", name, "schedule", "cron")

@@ -130,13 +130,17 @@ class Approval(Strict):
 class Gates(Strict):
     """What is looked at before an occurrence goes out, and holds it. ``null`` or ``false`` switches one off."""
 
-    readers: Share | None = Field(0.3, description="Number of readers this far off the median of its last editions")
-    readers_least: Annotated[int, Field(ge=0)] = Field(
-        50, description="With fewer readers than this it is not looked at"
+    readers: Share | None = Field(
+        0.3, description="The number of readers is off the median of the last editions by more than this share"
     )
-    stale_after: Duration | None = Field(None, description="The newest story is older than this")
-    links: bool = Field(True, description="An edition without any link to a story")
+    readers_least: Annotated[int, Field(ge=0)] = Field(
+        50, description="It is not looked at where both the readers now and that median are fewer"
+    )
+    stale_after: Duration | None = Field(None, description="The newest story is older than this when it goes out")
+    links: bool = Field(True, description="The mail has no link to any of its stories")
     same_subject: bool = Field(True, description="The subject is that of the last edition")
-    lead_picture: bool = Field(True, description="The lead picture cannot be fetched")
+    lead_picture: bool = Field(
+        True, description="The lead's picture, or any other that web.url serves, cannot be fetched"
+    )
     web: bool = Field(True, description="web.url does not answer")
     lint: bool = Field(True, description="Errors of `newsletter lint`")

@@ -21,6 +21,7 @@ from jinja2 import (
     TemplateNotFound,
     TemplateSyntaxError,
     UndefinedError,
+    meta,
     nodes,
 )
 from jinja2 import TemplateError as JinjaError
@@ -177,6 +178,15 @@ def compile_text(source: str, where: str) -> Template:
 def messages_of(source: str) -> frozenset[str]:
     """The keys of the messages that a small text may print (``words.message_key``)."""
     return translating.messages_in(_TEXT_ENVIRONMENT, source)
+
+
+@lru_cache(maxsize=256)
+def names_in(source: str) -> frozenset[str]:
+    """What a small text reads: ``lead``, ``newsletter`` … Of one that cannot be read, nothing."""
+    try:
+        return frozenset(meta.find_undeclared_variables(_TEXT_ENVIRONMENT.parse(source)))
+    except JinjaError:
+        return frozenset()
 
 
 def render(template: Template, context: Mapping[str, Any]) -> str:

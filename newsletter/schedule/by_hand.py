@@ -5,7 +5,7 @@ It composes, renders and queues; a sender (here or in ``newsletter run``) does t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,12 +17,12 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, TemplateError, UsageError
 from newsletter.members.addresses import parse_address
-from newsletter.model import EditionName, OccurrenceState, Reason, SubscriptionState
+from newsletter.model import Edition, EditionName, FailedGate, Gate, OccurrenceState, Reason, SubscriptionState
 from newsletter.render.document import check_newsletter
 from newsletter.render.rendering import templates_of
 from newsletter.schedule.planning import an_extra, due_or_next
 from newsletter.schedule.work import Work
-from newsletter.store import Store, deliveries, editions, fan_out, occurrences, subscribers, subscriptions
+from newsletter.store import Store, deliveries, editions, fan_out, gates, occurrences, subscribers, subscriptions
 from newsletter.store.occurrences import OccurrenceRow
 
 _S = OccurrenceState
@@ -44,9 +44,18 @@ class Plan:
         return self.row.name
 
 
-def plan_send(configuration: Configuration, store: Store, newsletter_name: str, *, extra: bool, now: datetime) -> Plan:
+def plan_send(
+    configuration: Configuration,
+    store: Store,
+    newsletter_name: str,
+    *,
+    extra: bool,
+    despite: Collection[Gate] = (),
+    now: datetime,
+) -> Plan:
     """Find the occurrence and what would go out. Writes nothing but the planned row. Blocking.
 
+    One that gates hold is found where ``despite`` names all of them; ``begin`` then releases it.
     Raises AlreadySent, OccurrenceHeld, NothingToSend (too few stories, or nobody subscribed), TemplateError and
     UsageError.
     """
@@ -67,10 +76,11 @@ def plan_send(configuration: Configuration, store: Store, newsletter_name: str, 
             f"{row.name} has been sent", remedy="Use --extra to send another edition, or see `newsletter editions list`"
         )
     awaited = row.reason is Reason.AWAITING_APPROVAL
-    if row.state in (_S.HELD, _S.STOPPED) and not awaited:
+    failed = {one.gate for one in gates.failed_of(row)}
+    if row.state in (_S.HELD, _S.STOPPED) and not awaited and not (failed and failed <= set(despite)):
         raise OccurrenceHeld(
             f"{row.name} is {row.state.value}: {row.detail or in_words(row.reason)}",
-            remedy=f"Run `newsletter editions release {row.name}` when it is right",
+            remedy=_remedy(row) if failed else f"Run `newsletter editions release {row.name}` when it is right",
         )
     if row.state in (_S.CANCELLED, _S.SKIPPED):
         raise NothingToSend(
@@ -91,8 +101,19 @@ def plan_send(configuration: Configuration, store: Store, newsletter_name: str, 
             f"nobody is subscribed to {newsletter_name}",
             remedy=f"Add a reader with `newsletter subscribers add ADDRESS --newsletter {newsletter_name}`",
         )
-    unapproved = awaited or (newsletter.approval.mode == "required" and row.state in (_S.PLANNED, _S.COMPOSED))
+    stands = row.resumes if failed else row.state
+    unapproved = awaited or (newsletter.approval.mode == "required" and stands in (_S.PLANNED, _S.COMPOSED))
     return Plan(row, proposal, readers, unapproved)
+
+
+def failing_gates(work: Work, plan: Plan, now: datetime) -> tuple[FailedGate, ...]:
+    """The gates that would hold the edition if it were sent now; nothing is written. Blocking. Raises TemplateError."""
+    row = plan.row
+    proposed = [one.edition for one in work.store.read(editions.for_occurrence, row.id)]
+    if plan.proposal is not None:
+        sections = plan.proposal.sections
+        proposed = [Edition(row.newsletter, row.stream, row.occurrence, "", now, sections, edits=row.edits)]
+    return work.gatekeeping.foresee(row, proposed, now, logo=work.logo)
 
 
 async def require_relay(configuration: Configuration, newsletter_name: str) -> None:
@@ -108,15 +129,19 @@ def begin(
     now: datetime,
     *,
     actor: str = "",
+    despite: Collection[Gate] = (),
     freshen: Callable[[OccurrenceRow], object] = lambda _row: None,
 ) -> OccurrenceRow:
     """Compose, render, and queue the deliveries: everyone's, or those of ``addresses``. Blocking.
 
+    The gates are asked as for any other; those named in ``despite`` are overruled for this occurrence, by ``actor``.
     Where an approval is required, sending it to everyone is one, by ``actor``; sending it to some is none, and it waits
     for the rest. ``freshen`` is called once it is composed, to bring its stories up to date (see ``freshness``).
     Raises OccurrenceHeld when something speaks against it, NothingToSend, AlreadySent and UsageError.
     """
     store, row = work.store, plan.row
+    if despite:
+        row = store.write(gates.overrule, row, despite, actor=actor, now=now)
     if plan.unapproved and row.state is _S.HELD:
         if addresses:
             raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
@@ -144,12 +169,16 @@ def begin(
     _require_ready(row, addresses)
     freshen(row)
     row = work.freeze(row, now)
-    if row.state in (_S.SKIPPED, _S.HELD):
+    if row.state is _S.HELD:
+        raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
+    if row.state is _S.SKIPPED:
         raise NothingToSend(f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}")
     if addresses:
         _queue_named(work, row, addresses, now)
         return _again(store, row)
     row = work.begin(_by_hand(row), now)
+    if row.state is _S.HELD:
+        raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
     if row.state in (_S.PLANNED, _S.COMPOSED):
         _require_ready(row, addresses)
     work.fan_out(row, now)
@@ -160,6 +189,9 @@ def begin(
 def _remedy(row: OccurrenceRow) -> str:
     if row.reason is Reason.AWAITING_APPROVAL:
         return f"`newsletter editions approve {row.name}` approves it"
+    if failed := gates.failed_of(row):
+        options = " ".join(f"--despite {one.gate.value}" for one in failed)
+        return f"Mend it and `newsletter editions release {row.name}`, or send it with {options}"
     return "Mend it, then release it and send again"
 
 

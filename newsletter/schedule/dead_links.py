@@ -34,7 +34,7 @@ async def ask(configuration: Configuration, addresses: Collection[str], client: 
 
     A private address is asked only where it is our own ``web``, or at a source that says ``allow_private``.
     """
-    private = _private_hosts(configuration)
+    private = trusted_hosts(configuration)
     places = asyncio.Semaphore(AT_ONCE)
     refused: dict[str, FetchError] = {}
 
@@ -71,7 +71,8 @@ def dead_links(mail: Mail, refused: dict[str, FetchError]) -> list[Finding]:
     return found
 
 
-def _private_hosts(configuration: Configuration) -> set[str]:
+def trusted_hosts(configuration: Configuration) -> set[str]:
+    """Hosts (with their ports) that may be asked in a private network: our own ``web``, and sources that say so."""
     sources = configuration.schedules.sources.values()
     trusted = {urlsplit(source.location).netloc for source in sources if source.allow_private}
     return {*trusted, urlsplit(web_base(configuration)).netloc} - {""}

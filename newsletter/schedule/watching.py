@@ -16,7 +16,7 @@ from newsletter.config.reading import Configuration
 from newsletter.model import DeliveryState, EditionName, OccurrenceState, Reason, Stream
 from newsletter.schedule.explaining import occurrence_words
 from newsletter.schedule.turns import next_turn
-from newsletter.store import Store, deliveries, heartbeats, occurrences, sources
+from newsletter.store import Store, deliveries, gates, heartbeats, occurrences, sources
 from newsletter.store.heartbeats import HeartbeatRow
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.sources import SourceRow
@@ -183,6 +183,8 @@ def _stuck(status: Status) -> Iterator[str]:
                     awaited = row.reason is Reason.AWAITING_APPROVAL
                     remedy = f"`newsletter editions approve {row.name}`"
                     remedy = remedy if awaited else f"mend it, then `newsletter editions release {row.name}`"
+                    if gates.failed_of(row):
+                        remedy = f"`newsletter editions show {row.name}` says what to do"
                     yield f"{row.name} is {occurrence_words(row)}; {remedy}"
             elif row.state in _BEFORE_SENDING and not row.partial and status.now > row.due_at + OVERDUE_AFTER:
                 yield f"{row.name} was due at {_utc(row.due_at)} and is only {row.state.value}"

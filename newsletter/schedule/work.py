@@ -21,12 +21,12 @@ from newsletter.compose.composing import compose
 from newsletter.compose.keys import has_stories, rendered_keys
 from newsletter.config.reading import Configuration
 from newsletter.errors import EditedMeanwhile, NewsletterError, StoreError, UnreadableEdits
-from newsletter.model import Article, OccurrenceState, Picture, Reason
+from newsletter.model import Article, OccurrenceState, Picture, Reason, RenderedKey
 from newsletter.render.rendering import render_edition, templates_of
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
-from newsletter.schedule.checking import findings_of
+from newsletter.schedule.gatekeeping import Gatekeeping
 from newsletter.schedule.planning import plan_ahead, too_late
-from newsletter.store import Store, articles, deliveries, edition_changes, editions, fan_out, occurrences, pieces
+from newsletter.store import Store, articles, deliveries, edition_changes, editions, fan_out, gates, occurrences, pieces
 from newsletter.store import approving as approvals
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
@@ -43,11 +43,13 @@ class Work:
 
     def __init__(self, configuration: Configuration, store: Store, *, logo: Picture | None = None) -> None:
         self.configuration, self.store, self.logo = configuration, store, logo
+        self.gatekeeping = Gatekeeping(configuration, store)
         self._planned_at: datetime | None = None
 
     def advance(self, now: datetime, stopping: Callable[[], bool] = lambda: False) -> bool:
         """Do all that is due; True when rows were queued. Raises StoreError; anything else is held with its row."""
         self._plan(now)
+        self.gatekeeping.reachability.forget()
         for row in self.store.read(occurrences.due_to_compose, now):
             self._guarded(self.compose, row, now)
         for row in self.store.read(occurrences.listing, states=[_S.COMPOSED]):
@@ -110,15 +112,16 @@ class Work:
         return self._again(row)
 
     def check(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
-        """Render every edition of a composed occurrence for every rendered key; held where something speaks against it.
+        """Render every edition of a composed occurrence for every rendered key; held where a gate speaks against it.
 
         The row comes back as it was read, so that an edit made meanwhile is noticed. Raises TemplateError.
         """
         for edition in self.store.read(editions.for_occurrence, row.id):
             self.render(edition)
-            for finding in findings_of(self.configuration, self.store, edition):
-                self._hold_composed(row, Reason.GATE, str(finding), now)
-                return self._again(row)
+        looked = self.gatekeeping.look(row, now)
+        if looked.failed:
+            self.store.write(gates.hold, row, looked.failed, now)
+            return self._again(row)
         return row
 
     def approve(self, row: OccurrenceRow, *, actor: str, detail: str = "", now: datetime) -> OccurrenceRow:
@@ -135,10 +138,7 @@ class Work:
 
     def render(self, edition: EditionRow) -> None:
         """Render an edition for each rendered key that has no pieces yet. Raises TemplateError."""
-        schedules = self.configuration.schedules
-        keys = rendered_keys(self.configuration.languages(edition.newsletter), schedules.plans)
-        there = set(self.store.read(pieces.keys, edition.id, edition.revision))
-        missing = [key for key in keys if key not in there]
+        missing = self._unrendered(edition)
         if not missing:
             return
         known = self.store.read(articles.get_many, edition.edition.article_ids)
@@ -147,26 +147,30 @@ class Work:
             made = render_edition(self.configuration, edition.edition, known, key, templates, logo=self.logo)
             self.store.write(pieces.save, edition.id, edition.revision, key, made)
 
+    def _unrendered(self, edition: EditionRow) -> list[RenderedKey]:
+        keys = rendered_keys(self.configuration.languages(edition.newsletter), self.configuration.schedules.plans)
+        there = set(self.store.read(pieces.keys, edition.id, edition.revision))
+        return [key for key in keys if key not in there]
+
     def begin(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
         """approved -> sending at its time; skipped when that is past catch-up."""
         if row.state is not _S.APPROVED:
             return row
         if too_late(row, self.configuration.newsletter(row.newsletter), now):
             return self._skip_missed(row, now)
+        edited = row.edited  # what the gates looked at is what goes out
         row = self.freeze(row, now)
         if row.state is not _S.APPROVED:
             return row
-        if self.store.write(
-            occurrences.transition, row.id, _S.SENDING, from_={_S.APPROVED}, edited=row.edited, now=now
-        ):
+        if self.store.write(occurrences.transition, row.id, _S.SENDING, from_={_S.APPROVED}, edited=edited, now=now):
             log.info("sending begins", edition=str(row.name))
         return self._again(row)
 
     def freeze(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
         """What changed since composing: retracted stories and those whose hour has not come are taken out, corrected
-        ones rendered again. An occurrence of which nothing is left is skipped.
+        ones rendered again. An occurrence of which nothing is left is skipped, one against which a gate speaks is held.
         """
-        left, taken_out = 0, 0
+        left, taken_out, rendered = 0, 0, set[int]()
         sends_nothing = self.configuration.newsletter(row.newsletter).when_empty == "send"
         for edition in self.store.read(editions.for_occurrence, row.id):
             known = self.store.read(articles.get_many, edition.edition.article_ids)
@@ -175,19 +179,26 @@ class Work:
             left += len(known) - len(dropped)
             taken_out += len(dropped)
             if not dropped and not revised:
-                self.render(edition)  # it is, unless whoever revised it was killed
+                if self._unrendered(edition):  # whoever revised it was killed, or released it to be rendered anew
+                    self.render(edition)
+                    rendered.add(edition.id)
                 continue
             changed = self.store.write(edition_changes.revise, edition.id, dropped, now)
             log.info("edition changed", edition=str(row.name), dropped=len(dropped), revised=len(revised))
             if not changed.sections and not sends_nothing:
                 continue
             self.render(changed)
-            for finding in findings_of(self.configuration, self.store, changed):
-                return self._hold(row, Reason.GATE, str(finding), now)
+            rendered.add(changed.id)
         if taken_out and not left and not sends_nothing:
             self.store.write(
                 occurrences.skip, row.id, reason=Reason.EMPTY, detail="its stories were withdrawn", now=now
             )
+            return self._again(row)
+        looked = self.gatekeeping.look(row, now, lint=rendered)
+        if looked.failed:
+            self.store.write(gates.hold, row, looked.failed, now)
+        else:
+            self.store.write(gates.passed, row, looked.readers, looked.subjects)
         return self._again(row)
 
     def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:

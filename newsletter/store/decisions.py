@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from newsletter.errors import UsageError
 from newsletter.model import OccurrenceState, Reason
-from newsletter.store import audit, deliveries, occurrences
+from newsletter.store import audit, deliveries, gates, occurrences
 from newsletter.store.deliveries import DeliveryRow
 from newsletter.store.occurrences import OccurrenceRow
 
@@ -24,11 +24,15 @@ def hold(connection: Connection, row: OccurrenceRow, *, actor: str, detail: str 
     return held
 
 
-def release(connection: Connection, row: OccurrenceRow, *, actor: str, now: datetime) -> OccurrenceState | None:
-    """Let a held occurrence go on where it was; that state, or None when it is not held."""
-    state = occurrences.release(connection, row.id, now=now)
+def release(
+    connection: Connection, row: OccurrenceRow, *, actor: str, overrule: bool = True, now: datetime
+) -> OccurrenceState | None:
+    """Let a held occurrence go on where it was, despite the gates that hold it or, without ``overrule``, to be looked
+    at by them again; that state, or None when it is not held."""
+    state, despite = gates.release(connection, row, overrule=overrule, now=now)
     if state is not None:
-        audit.record(connection, actor=actor, action="release", subject=str(row.name), detail=state.value, now=now)
+        detail = state.value + (f", despite {despite}" if despite else "")
+        audit.record(connection, actor=actor, action="release", subject=str(row.name), detail=detail, now=now)
     return state
 
 

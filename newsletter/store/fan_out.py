@@ -54,9 +54,7 @@ def fan_out_page(
     page = (
         select(subscriptions.c.subscriber_id)
         .where(
-            subscriptions.c.newsletter == edition.newsletter,
-            subscriptions.c.stream == edition.stream,
-            subscriptions.c.state == SubscriptionState.ACTIVE.value,
+            _gets(edition.newsletter, edition.stream),
             subscriptions.c.subscriber_id > edition.fanned_out_after,
         )
         .order_by(subscriptions.c.subscriber_id)
@@ -96,6 +94,20 @@ def add_recipients(
     return made
 
 
+def count_readers(connection: Connection, newsletter: str, stream: str) -> int:
+    """How many deliveries an occurrence would have if it were fanned out now."""
+    return int(connection.execute(select(func.count()).where(_gets(newsletter, stream))).scalar_one())
+
+
+def _gets(newsletter: str, stream: str) -> ColumnElement[bool]:
+    """Who gets a stream: what fans out and what counts beforehand ask the same."""
+    return and_(
+        subscriptions.c.newsletter == newsletter,
+        subscriptions.c.stream == stream,
+        subscriptions.c.state == SubscriptionState.ACTIVE.value,
+    )
+
+
 def _insert_rows(
     connection: Connection,
     edition: Row[Any],
@@ -131,12 +143,7 @@ def _insert_rows(
     source = (
         select(*(value.label(name) for name, value in values.items()))
         .join_from(subscriptions, subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
-        .where(
-            subscriptions.c.newsletter == edition.newsletter,
-            subscriptions.c.stream == edition.stream,
-            subscriptions.c.state == SubscriptionState.ACTIVE.value,
-            which,
-        )
+        .where(_gets(edition.newsletter, edition.stream), which)
         .order_by(subscriptions.c.subscriber_id)
     )
     statement = insert_ignoring_conflicts(connection, deliveries).from_select(list(values), source)

@@ -37,7 +37,7 @@ class OccurrenceRow:
     """One turn of a stream. Times are UTC; ``resumes`` is the state that ``release`` goes back to, while held.
 
     ``by_hand``: a person asked for it, so a schedule no longer moves it. ``partial``: sent to some, open for the rest.
-    ``layer`` is what editors changed, as it is stored, and ``edited`` how often they did.
+    ``layer`` is what editors changed, as it is stored, and ``edited`` how often they did; ``gates`` is for ``gates``.
     """
 
     id: int
@@ -57,6 +57,7 @@ class OccurrenceRow:
     changed_at: datetime
     layer: Mapping[str, Any] = field(default_factory=dict)
     edited: int = 0
+    gates: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> EditionName:
@@ -393,4 +394,5 @@ def _row(row: Row[Any]) -> OccurrenceRow:
         changed_at=row.changed_at,
         layer=row.layer,
         edited=row.edited,
+        gates=row.gates,
     )

@@ -41,6 +41,10 @@ occurrences = Table(
     # What editors changed (``edits``), and how often: who composes or approves what was edited meanwhile begins anew.
     Column("layer", JSON, nullable=False, server_default="{}"),
     count("edited"),
+    # What the gates said of it (``gates``); how many readers it went to and under which subjects, for later ones.
+    Column("gates", JSON, nullable=False, server_default="{}"),
+    Column("readers", Integer, nullable=True),
+    Column("subjects", JSON, nullable=False, server_default="{}"),
     Column("by_hand", Boolean, nullable=False, server_default=text("false")),
     Column("partial", Boolean, nullable=False, server_default=text("false")),
     time("created_at"),

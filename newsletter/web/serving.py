@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 
 import structlog
 import uvicorn
@@ -18,12 +19,25 @@ log = structlog.get_logger()
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         return contextlib.nullcontext()  # the signals belong to the command that runs us
 
 
-async def serve(application: FastAPI, host: str, port: int, stop: asyncio.Event) -> None:
-    """Listen on ``host:port`` and answer until ``stop`` is set. Raises ConfigurationError where it cannot listen."""
+async def serve(
+    application: FastAPI, host: str, port: int, stop: asyncio.Event, ready: Callable[[], object] = lambda: None
+) -> None:
+    """Listen on ``host:port`` and answer until ``stop`` is set; ``ready`` is called once it does.
+
+    Raises ConfigurationError where it cannot listen.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,7 +54,8 @@ async def serve(application: FastAPI, host: str, port: int, stop: asyncio.Event)
                 access_log=False,  # it would hold the tokens of people's links
                 lifespan="off",
                 timeout_graceful_shutdown=_GRACE_SECONDS,
-            )
+            ),
+            ready,
         )
         log.info("pages", address=f"http://{host}:{port}")
         async with asyncio.TaskGroup() as group:

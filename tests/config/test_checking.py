@@ -112,6 +112,11 @@ WARNINGS = {
         "twin",
         "daily and twin have the same title",
     ),
+    "a gate that one reader holds": (
+        replaced('{at: "07:00"}', '{at: "07:00"}\n    gates: {readers: 0}'),
+        "gates:",
+        "one reader more or less holds an edition",
+    ),
     "a date that never comes": (
         replaced('{at: "07:00"}', "{cron: 0 7 30 feb *}"),
         "cron",

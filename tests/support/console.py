@@ -54,6 +54,7 @@ class Folder:
             self.edit(
                 "- {name: News, max: 10}", "- {name: News, match: {section: News}, max: 10}\n      - {name: World}"
             )
+            self.edit("    sections:", "    gates: {web: false}\n    sections:")  # most tests serve no pages
             self.edit("# Where links and", 'web: {url: "http://127.0.0.1:8025"}\n# Where links and')
             self.edit("# The SMTP servers", "relays: {main: {host: 127.0.0.1, port: 1, tls: none}}\n# The SMTP servers")
 

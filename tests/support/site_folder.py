@@ -31,6 +31,7 @@ newsletters:
     sections: [{{name: National, match: {{section: National}}, max: 5}}]
     articles: {{min: 1, max: {most}, max_age: 30d}}
     in_doubt: {in_doubt}
+    gates: {gates}
 """
 
 
@@ -51,6 +52,7 @@ class SiteFolder:
             "compose_lead": "30m",
             "most": 5,
             "in_doubt": "resend",
+            "gates": "{web: false}",  # most tests serve no pages
         } | settings
         (path / "schedules.yaml").write_text(_SCHEDULES.format(**values))
         if not (path / site_key.FILE_NAME).exists():
