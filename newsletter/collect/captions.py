@@ -21,7 +21,8 @@ _WORD = (
     r"graphics?|video)(?: (?:credit|courtesy|source|file))?s?(?: by| courtesy| credit)?|"
     r"(?:photo |image |picture )?credits?|crédits?(?: photos?)?|foto(?:s|grafía|grafia|graf)?|bild(?:er|quelle|"
     r"nachweis)?|imagen|imagem|immagine|afbeelding|фото(?:графия)?|kuva|zdjęcie|fotoğraf|"
-    r"फ[़]?ोटो(?: क्रेडिट| साभार)?|तस्वीर|الصورة|صورة|تصوير|تصویر|写真(?:提供)?|撮影|画像|图片(?:来源)?|图|사진)"
+    r"फ[़]?ोटो(?: क्रेडिट| साभार)?|तस्वीर|الصورة|صورة|تصوير|تصویر|φωτ(?:ογραφίες|ογραφία|ο)?\.?|fotó|"
+    r"写真(?:提供)?|撮影|画像|图片(?:来源)?|图|사진)"
 )
 _AT_START = re.compile(rf"[(\[]?\s?{_WORD}\s?(?:[:：|©=/…]|\.\.\.| by )", re.IGNORECASE)
 _AT_END = re.compile(
@@ -44,9 +45,15 @@ _SHORTEST = 4
 _LABEL = 6  # words of a button between the two copies of a caption
 _MOST_PICTURES = 10
 _WHOSE = re.compile(
-    rf"^\W*(?:{_WORD}\s?(?:[:：|©=/…]|\.\.\.|\sby\s)\W*)?(?P<whose>.*?)[\s)\]|]*$",
+    rf"^\W*(?:{_WORD}\s?(?:[:：|©=/…]|\.\.\.|\sby\s)\W*)?(?P<whose>.*?)[\s)\]）|]*$",
     re.IGNORECASE,
 )
+# The last part of "In this photo … | File photo | Photo Credit: …".
+_LAST_PART = re.compile(r"\s[|]\s(?=[^|]+$)")
+# "（記者林佳慧攝）": what Chinese and Japanese papers put behind the caption.
+_UNSPACED_CREDIT = re.compile(r"[（(](?:圖|图|照片)?[^（）()]{2,24}(?:攝影?|摄影?|撮影|提供|翻攝)[）)]$")
+# "(Photo Maëlle Le Gall/Le Télégramme)", "(Fot. Jan Kos / PAP)"
+_LABEL_BEFORE_NAME = re.compile(r"^(?:Photo|Foto|Fot\.) (?=[^\W\d_a-z][\w'’-]+ [^\W\d_a-z])")
 _IN_BRACKETS = re.compile(r"[(\[][^()\[\]/]{2,60}(?:/| via | for )[^()\[\]]{2,60}[)\]]\.?$")
 _FILE = re.compile(r"(?:\.|,)\s(?:File|FILE|File photo|file photo|Archivo|Archiv|Arquivo|Archives)\.?$")
 
@@ -70,7 +77,10 @@ def is_caption(text: str) -> bool:
         return False
     if _AT_START.match(text) and words_in(text) <= 45:
         return True
-    return bool(_AT_END.search(text[-160:]) or _FILE.search(text[-24:]) or _in_capitals(text) >= 0)
+    tail = text[-160:]
+    return bool(
+        _AT_END.search(tail) or _UNSPACED_CREDIT.search(tail) or _FILE.search(text[-24:]) or _in_capitals(text) >= 0
+    )
 
 
 def _in_capitals(text: str) -> int:
@@ -89,8 +99,17 @@ def pictures_of(texts: Sequence[str], positions: Collection[int]) -> tuple[Pictu
     Short lines that stood twice, or between the two copies of a caption, are buttons and no captions.
     """
     found: list[Picture] = []
+    told: set[int] = set()
     for at in sorted(positions):
         line = texts[at]
+        if at in told:
+            continue
+        if _is_described(texts, at):
+            told.update((at + 1, at + 2))
+            caption = _tidy(texts[at + 2]) if at + 2 in positions else ""
+            name = texts[at + 1]
+            found.append(Picture(url="", caption=caption, credit=name, alt=line.removeprefix(name).strip()))
+            continue
         if words_in(line) < _SHORTEST and not is_caption(line) and not is_credit(line):
             continue
         if 0 < at < len(texts) - 1 and words_in(line) <= _LABEL and _same_twice(texts[at - 1], texts[at + 1]):
@@ -105,6 +124,8 @@ def pictures_of(texts: Sequence[str], positions: Collection[int]) -> tuple[Pictu
             found.append(one)
         else:
             other = found[known]
+            if not one.credit and not other.credit and (whose := _names_behind(one.caption, other.caption)):
+                one = replace(one, credit=whose)
             shorter = min((one.caption, other.caption), key=len) if one.credit != other.credit else other.caption
             found[known] = replace(other, caption=shorter, credit=other.credit or one.credit)
     return tuple(found[:_MOST_PICTURES])
@@ -116,8 +137,8 @@ def _picture(line: str) -> Picture:
     at = -1
     if not _AT_START.match(line):
         start = max(0, len(line) - 160)
-        match = _AT_END.search(line[start:])
-        at = start + match.start() if match else _in_capitals(line)
+        match = _last_credit(line, start) or _AT_END.search(line, start) or _UNSPACED_CREDIT.search(line, start)
+        at = match.start() if match else _in_capitals(line)
         if match and line[at] in '.。।!?”»"':
             at += 1
     if at < 0:
@@ -126,16 +147,42 @@ def _picture(line: str) -> Picture:
             caption = line[label.end() :]
         return Picture(url="", caption=_tidy(caption))
     whose = _WHOSE.match(line[at:])
-    return Picture(url="", caption=_tidy(line[:at]), credit=_tidy(whose["whose"]) if whose else "")
+    credit = _LABEL_BEFORE_NAME.sub("", _tidy(whose["whose"])) if whose else ""
+    return Picture(url="", caption=_tidy(line[:at]), credit=credit)
+
+
+def _last_credit(line: str, start: int) -> re.Match[str] | None:
+    """Where the last part of ``line`` between bars begins, if that is a credit."""
+    part = _LAST_PART.search(line, start)
+    return part if part and _AT_START.match(line, part.end()) else None
 
 
 def _tidy(text: str) -> str:
-    return text.strip(" |–—-([").strip()[:600]
+    return text.strip(" |–—-([（").strip()[:600]
+
+
+def _names_behind(one: str, other: str) -> str:
+    """What stands behind the same caption in its longer copy, if that is names: whose the picture is; else ''."""
+    shorter, longer = sorted((one, other), key=len)
+    rest = longer[len(shorter) :] if longer.startswith(shorter) else ""
+    names = _tidy(rest).lstrip(".,;: ")
+    long = [word for word in names.split() if len(word) > 3]
+    named = 0 < words_in(names) <= _LABEL + 2 and not ends_sentence(names)
+    return names if named and names[:1].isupper() and not any(word[:1].islower() for word in long) else ""
 
 
 def _same_caption(one: str, other: str) -> bool:
     one, other = normalised(one), normalised(other)
     return one == other or (min(len(one), len(other)) >= 12 and (one.startswith(other) or other.startswith(one)))
+
+
+def _is_described(texts: Sequence[str], at: int) -> bool:
+    """Whether ``texts[at]`` is what a picture shows with its photographer's name before it, and that name stands alone
+    below: "Huw Jones Nine children in front of a shop", "Huw Jones". A caption may follow."""
+    name = texts[at + 1] if at + 1 < len(texts) else ""
+    words = name.split()
+    named = 1 < len(words) <= _SHORTEST and all(word[:1].isupper() for word in words) and not ends_sentence(name)
+    return named and texts[at].startswith(f"{name} ") and not ends_sentence(texts[at])
 
 
 def captions_among(texts: Sequence[str], *, within_story: bool) -> set[int]:
@@ -156,6 +203,12 @@ def captions_among(texts: Sequence[str], *, within_story: bool) -> set[int]:
                 found.add(position - 1)
         elif is_caption(text):
             found.add(position)
+        if _is_described(texts, position):
+            found.update((position, position + 1))
+            below = texts[position + 2] if position + 2 < len(texts) else ""
+            if below and not ends_sentence(below) and words_in(below) <= _MOST_WORDS:
+                found.add(position + 2)
+            continue
         if after and words_in(text) <= _MOST_WORDS and len(text) >= 2 and _same_twice(text, after):
             found.update((position, position + 1))
         beyond = texts[position + 2] if position + 2 < len(texts) else ""

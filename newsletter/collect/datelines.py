@@ -15,7 +15,7 @@ _NAME = rf"{_WORD}+(?:\.(?=\s?{_WORD}))?(?:(?:\s|(?<=\.)){_WORD}+(?:\.(?=\s?{_WO
 _OPENING = re.compile(
     rf"(?P<place>(?P<name>{_NAME})(?:/{_NAME}){{0,2}}(?:,\s(?:{_WORD}\.){{2,3}}|,\s{_WORD}+\.?(?:\s{_WORD}+){{0,2}}(?!\s?\d))?)"
     r"(?P<date>,?\s(?:\d{1,2}\.?\s[^\W\d_]{3,12}\.?|[^\W\d_]{3,12}\.?\s\d{1,2}))?"
-    rf"(?:\s*[(（\[](?P<agency>{_WORD}[^()（）\[\]]{{1,50}})[)）\]])?"
+    rf"(?:\s*[(（\[](?P<agency>{_WORD}[^()（）\[\]]{{1,50}})[)）\]]|,\s(?P<site>[^\W_][\w-]+(?:\.[a-z]{{2,4}}){{1,2}}))?"
     r"(?P<dash>\s*(?:[—–]|--?(?=\s)|[:\uff1a]))\s*(?=\S)"
 )
 _NO_PLACE = {
@@ -33,7 +33,7 @@ def dateline_of(paragraph: str) -> str:
     letters = [character for character in name if character.isalpha()]
     cased = any(character.isupper() or character.islower() for character in letters)
     in_capitals = cased and len(letters) > 2 and not any(character.islower() for character in letters)
-    beside = match["agency"] or match["date"]
+    beside = match["agency"] or match["site"] or match["date"]
     set_apart = dash.strip() in {":", "\uff1a"} or dash[:1].isspace() or bool(match["agency"])
     if not set_apart or place.casefold() in _NO_PLACE:
         return ""

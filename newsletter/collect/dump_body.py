@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from newsletter.collect.dump_page import authors_box
+from newsletter.collect.dump_page import authors_box, tells_of
 from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, is_numbered, words_in
 from newsletter.collect.dump_shapes import ADDRESS, STORY, Shape, is_loose, recurring_topics, shapes_of
 from newsletter.collect.site_voice import LIKELY, READER, addresses_reader, is_label, is_prose, topics_of, voice_of
@@ -53,7 +53,11 @@ def story_of(
         shapes = [Shape.STANZA if shape is Shape.LABEL else shape for shape in shapes]
     end = _end(paragraphs, shapes, topics, about)
     kept = _within(paragraphs[:end], shapes[:end], topics)
-    return [paragraphs[position] for position in _without_tail(paragraphs, shapes, kept, topics)]
+    kept = _without_tail(paragraphs, shapes, kept, topics)
+    # Who the author is stays where it closes the story, and goes where it stands apart from it.
+    while len(kept) > 1 and kept[-2] != kept[-1] - 1 and tells_of(paragraphs[kept[-1]].text, authors):
+        kept = _without_tail(paragraphs, shapes, kept[:-1], topics)
+    return [paragraphs[position] for position in kept]
 
 
 def is_subheading(paragraphs: Sequence[Paragraph], position: int) -> bool:
@@ -319,7 +323,9 @@ def _without_tail(
             if last + 1 < len(shapes) and len(voice.concepts) >= 2 and voice.manner and not voice.personal:
                 strength = LIKELY  # the site's, even in a story about such things: more of the page follows
             gap = len(kept) > 1 and any(shapes[n] is Shape.SITE for n in range(kept[-2] + 1, last))
-            if strength < LIKELY and not (gap and strength):
+            asks = text.endswith("?") and addresses_reader(text) and READER not in topics
+            asks = asks and Shape.SITE in shapes[last + 1 : last + 2]  # "Would you like the news in your inbox?"
+            if strength < LIKELY and not (gap and strength) and not asks:
                 break
         closes = (bool(signed) and _is_signature(text)) or (_SIGNATURE.match(text) and not _BYLINE_END.match(text))
         beside = len(kept) > 1 and kept[-2] == last - 1 and shapes[last - 1] in STORY

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from newsletter.collect.bylines import names_in_text
 from newsletter.collect.dump_paragraphs import ends_sentence, words_in
+from newsletter.collect.published_line import SITE_NAME
 from newsletter.collect.site_voice import is_button
 
 _LONGEST = 160
-_SEVERAL = re.compile(r"\s*[|•·]\s*|\s[-–—]\s|\s{3,}|\t")
+_SEVERAL = re.compile(r"\s*[|•·／]\s*|\s[-–—]\s|\s{3,}|\t")
 _BYLINE = re.compile(
     r"(?:(?:written|words|reported|story|text|compiled|texte|texto|testo|report) )?(?:by|par|por|von|di|door|av|af|"
     r"przez|автор|текст|autor|autore|auteur|oleh|oleh:|yazan)"
@@ -36,12 +37,15 @@ _DESK = re.compile(
 _ROLE = re.compile(
     r"\b(?:staff|senior|chief|special)? ?(?:writer|correspondent|reporter|editor|columnist)s?$", re.IGNORECASE
 )
+_NO_FIRST_NAMES = frozenset({"the", "our", "a", "an", "from", "special", "staff", "chief", "senior", "political"})
 _ASIDE = re.compile(r"\s*\([^()]{1,60}\)")
 _PLACE_WORDS = frozenset({
     "new", "san", "los", "são", "saint", "port", "hong", "north", "south", "east", "west", "cape", "rio", "buenos",
     "kuala", "tel", "addis", "abu", "sri", "las", "el", "la", "le", "santa", "mexico", "fort", "mount", "lake",
     "st.", "st", "united", "navi", "panama", "guatemala", "ciudad", "belo", "porto",
 })  # fmt: skip
+_OF_DESK = re.compile(r"\b(?:service|news|team|unit|desk|bureau|politics|sports?)$", re.IGNORECASE)
+_REPORTED_FROM = re.compile(r"(\S{2,6})(?:報導|报道|报导|電|电|特稿)")
 _IN_PLACE = re.compile(r"\s+(?:in|at|à|aus|em)\s+([^\W\d_a-z][^,|]{2,40})$")
 
 _WITHIN_NAMES = {
@@ -81,8 +85,11 @@ def read_byline(text: str, *, sure: bool) -> Byline | None:
     names: list[str] = []
     places: list[str] = []
     for segment in _SEVERAL.split(text):
-        one = _segment(segment, sure=sure or bool(names))
-        if one is not None:
+        reported = _REPORTED_FROM.fullmatch(segment.strip()) if names else None
+        one = _segment(segment, sure=sure or bool(names)) if reported is None else None
+        if reported is not None:
+            places.append(reported[1])
+        elif one is not None:
             names.extend(one.names)
             places.extend(one.places)
         elif _could_be_place(segment):
@@ -93,9 +100,14 @@ def read_byline(text: str, *, sure: bool) -> Byline | None:
     return Byline(tuple(names), tuple(places)) if names or (places and sure and _known_place(text)) else None
 
 
+def announces_author(text: str) -> bool:
+    """Whether ``text`` begins as a byline does, with "By" or its like in another language."""
+    return bool(_BYLINE.match(text))
+
+
 def is_role(text: str) -> bool:
     """Whether ``text`` says what somebody is, rather than who: "Political editor", "Staff Reporter"."""
-    return bool(_ROLE.search(text))
+    return bool(_ROLE.search(text) or _ROLE.search(text.partition(",")[0]))
 
 
 def is_person(text: str) -> bool:
@@ -112,6 +124,8 @@ def _segment(text: str, *, sure: bool) -> Byline | None:
         return Byline((desk,), (place,)) if _could_be_place(place) else Byline((bare,))
     if match is None and (not sure or words_in(text) > 9 or is_button(text, frozenset())):
         return None
+    if match is None and (described := _described(bare)):
+        return Byline((described,))
     named = _ASIDE.sub("", text[match.end() :] if match else text)
     if (place_in := _IN_PLACE.search(named)) is not None:
         places.append(place_in[1])
@@ -140,9 +154,22 @@ def _segment(text: str, *, sure: bool) -> Byline | None:
     return Byline(tuple(names), tuple(places))
 
 
+def _described(text: str) -> str:
+    """The name in "Amelia Hartwell East Anglia correspondent", where nothing parts it from what that person is."""
+    words = text.split()
+    name = " ".join(words[:2])
+    plain = len(words) > 3 and "," not in text and words[0].casefold() not in _NO_FIRST_NAMES
+    return name if plain and _ROLE.search(text) and is_person(name) and not _ROLE.search(name) else ""
+
+
 def _is_name(text: str) -> bool:
     words = text.split()
-    if not text or len(words) > 5 or any(one.isdigit() or one in "+|<>#=/?!" for one in text):
+    if (
+        not text
+        or len(words) > 5
+        or any(map(SITE_NAME.fullmatch, words))
+        or any(one.isdigit() or one in "+|<>#=/?!" for one in text)
+    ):
         return False
     if not any(one.isupper() or one.islower() for one in text):
         return len(text) <= 30 and len(words) <= 4
@@ -151,6 +178,8 @@ def _is_name(text: str) -> bool:
 
 def _could_be_place(text: str) -> bool:
     words = text.split()
+    if _OF_DESK.search(text):
+        return False
     return 1 <= len(words) <= 3 and all(word[:1].isupper() for word in words) and not any(one.isdigit() for one in text)
 
 

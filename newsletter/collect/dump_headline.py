@@ -145,7 +145,7 @@ def _is_over(text: str, rest: Sequence[Paragraph], zone: str, language: str) -> 
     below = [dated(one, zone, language) is not None or read_byline(one.text, sure=False) is not None for one in rest]
     if below[0] or words_in(rest[0].text) > _LONGEST_HEADLINE or is_standfirst(rest[0].text, text):
         return False
-    return any(below[1:3]) or (is_person(rest[1].text) and any(below[1:]))
+    return any(below[1:4]) or (is_person(rest[1].text) and any(below[1:]))
 
 
 def _is_kicker(text: str) -> bool:

@@ -8,7 +8,9 @@ from itertools import pairwise
 from newsletter.collect.captions import is_caption
 from newsletter.collect.dump_bylines import is_person
 from newsletter.collect.dump_paragraphs import Paragraph, words_in
-from newsletter.collect.site_voice import is_label, is_prose, voice_of
+from newsletter.collect.site_voice import LIKELY, is_label, is_prose, voice_of
+
+_BOX = 4  # lines
 
 
 def repeated_labels(paragraphs: Sequence[Paragraph]) -> set[int]:
@@ -33,6 +35,30 @@ def repeated_labels(paragraphs: Sequence[Paragraph]) -> set[int]:
         and not any(at + step in every for at in found for step in (-1, 1))
         for at in found
     }
+
+
+def repeated_boxes(paragraphs: Sequence[Paragraph]) -> set[int]:
+    """Positions of lines of which four or more stand in the same order at two places of one page, one of them plainly
+    the site's: a box that the page shows twice. What begins with the page's first line is not taken for one."""
+    keys = ["" if one.verse else one.text.casefold() for one in paragraphs]
+    places: dict[tuple[str, ...], list[int]] = {}
+    for at in range(1, len(keys) - _BOX + 1):
+        run = tuple(keys[at : at + _BOX])
+        if all(run):
+            places.setdefault(run, []).append(at)
+    found: set[int] = set()
+    for starts in places.values():
+        apart = starts[-1] - starts[0] >= _BOX
+        lines = paragraphs[starts[0] : starts[0] + _BOX]
+        if apart and any(voice_of(one.text).strength() >= LIKELY for one in lines):
+            found.update(at + line for at in starts for line in range(_BOX))
+    return found
+
+
+def tells_of(text: str, authors: Sequence[str]) -> bool:
+    """Whether ``text`` begins with an author's whole name, to say who that is or where they were."""
+    told = text.casefold()
+    return any(is_person(author) and told.startswith(f"{author.casefold()} ") for author in authors)
 
 
 def authors_box(paragraphs: Sequence[Paragraph], authors: Sequence[str]) -> int:

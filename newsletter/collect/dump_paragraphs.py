@@ -29,8 +29,11 @@ _BULLET = re.compile(r"(?:[•‣▪◦●○■□⁃∙·►▶✓✔➤]|[*+-
 _NUMBERED = re.compile(r"(?:\d{1,3}[.)]|\(\d{1,3}\)|#\d{1,3})\s+\S")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SMALL_BYLINE = re.compile(r"(?:by|di|de|por|par|von|van|door|av|af|przez|oleh) [^\W\d_a-z]\S* [^\W\d_a-z]")
+_BYLINE = re.compile(r"(?:By|Di|De|Por|Par|Von|Van|Door|Av|Af|Przez|Oleh) [^\W\d_a-z]\S* [^\W\d_a-z]")
+_LONGEST_BYLINE = 6  # words
 _CLOSERS = "\"'”’»›)]）」』】*_ "
 _ENDS = ".!?…。！？।॥؟۔։።‽｡"
+_WIDE_SIGNS = "）」』】》。！？、，：；"
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
@@ -166,6 +169,10 @@ def _breaks_off(line: str, after: str, perhaps: int, *, headline: bool) -> bool:
 
 
 def _goes_on(line: str, after: str, width: int, *, headline: bool) -> bool:
+    if line == after:  # the same twice in a row is a caption, or a button
+        return False
+    if _BYLINE.match(after) and len(after.split()) <= _LONGEST_BYLINE and not ends_sentence(after):
+        return False
     broken_off = width and not ends_sentence(line) and len(line) + 1 + len(after.split(" ", 1)[0]) > width
     if _BULLET.match(after) or (_NUMBERED.match(after) and not broken_off):
         return False
@@ -182,7 +189,7 @@ def _goes_on(line: str, after: str, width: int, *, headline: bool) -> bool:
             and len(after.split()) > 1
             and not _is_small(line)
         )
-    if _UNSPACED.search(line[-1:]) and _UNSPACED.search(after[:1]):
+    if (_UNSPACED.search(line[-1:]) or line[-1:] in _WIDE_SIGNS) and _UNSPACED.search(after[:1]):
         return len(line) >= width - 2 and not (headline and len(after) >= width - 2)
     if headline and not lower and len(after) > 0.8 * width:
         return False  # the tail of a wrapped headline is short: this is the paragraph below it

@@ -20,7 +20,7 @@ from newsletter.collect.captions import captions_among, pictures_of
 from newsletter.collect.datelines import dateline_of
 from newsletter.collect.dump_body import is_subheading, story_of
 from newsletter.collect.dump_header import Header, dates_joined, read_header
-from newsletter.collect.dump_page import repeated_labels
+from newsletter.collect.dump_page import repeated_boxes, repeated_labels
 from newsletter.collect.dump_paragraphs import Paragraph, ends_sentence, paragraphs_of, words_in
 from newsletter.collect.plain_text import one_line, paragraphs
 from newsletter.collect.source_facts import SourceFacts
@@ -88,7 +88,7 @@ def read_dump(
 
 
 def _of_this_page(found: list[Paragraph], repeated: frozenset[str]) -> list[Paragraph]:
-    buttons = repeated_labels(found)
+    buttons = repeated_labels(found) | repeated_boxes(found)
     return [
         one
         for number, one in enumerate(found)

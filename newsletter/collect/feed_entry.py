@@ -18,6 +18,7 @@ from newsletter.collect.feed_pictures import Candidate, chosen_pictures
 from newsletter.collect.feed_text import NO_TEXT, Markup
 from newsletter.collect.ignoring import without_ignored
 from newsletter.collect.plain_text import clean, first_sentence, one_line, paragraphs
+from newsletter.collect.published_line import read_date_line
 from newsletter.collect.source_facts import SourceFacts
 from newsletter.collect.stated_times import read_time
 from newsletter.collect.teaser import teaser_of
@@ -178,6 +179,8 @@ def _time(stated: StatedTime, zone: str, language: str) -> tuple[datetime | None
     if asctime := _YEAR_LAST.fullmatch(plain):
         plain = f"{asctime[1]}, {asctime[4]} {asctime[2]}{asctime[3]}"
     moment = read_time(plain, zone=zone, language=language) or stated.otherwise
+    if moment is None and (line := read_date_line(plain, zone, language)) is not None:
+        moment = line.published  # month names of a language that the feed does not say it is in
     return moment, "" if moment else f"its date '{one_line(text, 60)}' cannot be read"
 
 

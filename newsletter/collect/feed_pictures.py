@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 from newsletter.collect.feed_text import plain
+from newsletter.collect.page_pictures import split_credit
 from newsletter.collect.plain_text import clean, one_line
 from newsletter.collect.sanitising import pictures_in
 from newsletter.model import Picture
@@ -64,10 +65,13 @@ def chosen_pictures(
             _same_picture(url),
         )
         alt = one_line(plain(one.alt), _MAX_ALT)
+        caption, credit = plain(one.caption), plain(one.credit)
+        if not credit:
+            caption, credit = split_credit(one_line(caption, _MAX_CAPTION + _MAX_CREDIT))
         worded = Picture(
             url,
-            one_line(plain(one.caption), _MAX_CAPTION),
-            one_line(plain(one.credit), _MAX_CREDIT),
+            one_line(caption, _MAX_CAPTION),
+            one_line(credit, _MAX_CREDIT),
             "" if alt == headline or _FILE_NAME.fullmatch(alt) else alt,
             width=one.width if one.height else 0,
             height=one.height if one.width else 0,

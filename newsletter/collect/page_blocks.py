@@ -15,6 +15,7 @@ from lxml.html import HtmlElement
 
 from newsletter.collect.html_tree import text_of
 from newsletter.collect.page_headline import plain_key
+from newsletter.collect.published_line import read_date_line
 from newsletter.collect.stated_times import read_time
 from newsletter.model import Picture
 
@@ -117,6 +118,8 @@ def _is_about(text: str, known: Known) -> bool:
     if rest != text and len(plain_key(rest)) <= 40 and not _SENTENCE.search(rest):
         return True
     if plain_key(text) in {plain_key(known.section), plain_key(known.dateline)} - {""}:
+        return True
+    if read_date_line(text, "UTC", known.language) is not None:  # "Von Eva Groß 14. März 2024, 13:15 Uhr"
         return True
     words = plain_key(re.sub(r"\d+", "", text))
     if len(words) > 50 or words == plain_key(text) or _SENTENCE.search(text):

@@ -177,7 +177,7 @@ class _Figures:
         linked = any(
             (link.get("href") or "").partition("?")[0] not in picture.url for link in figure.iterancestors("a")
         )
-        hero = not linked and next(figure.iterancestors("article", "main", "header"), None) is not None
+        hero = not linked and any(map(_holds_story, figure.iterancestors()))
         self._replace(holder, _figure_html(picture), picture, hero=hero)
 
     def _replace(self, element: HtmlElement, html: str, picture: Picture | None, *, hero: bool = False) -> None:
@@ -202,6 +202,11 @@ class _Figures:
         elif parent is not None:
             mark.tail = element.tail
             parent.replace(element, mark)
+
+
+def _holds_story(element: HtmlElement) -> bool:
+    """Whether ``element`` is the one in which a page has its story, by its name or by microdata."""
+    return element.tag in {"article", "main", "header"} or "Article" in (element.get("itemtype") or "")
 
 
 def _holder(image: HtmlElement) -> HtmlElement:

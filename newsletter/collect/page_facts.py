@@ -48,7 +48,8 @@ _ACCESS = {
     "premium": Access.MEMBERS, "subscriber": Access.MEMBERS, "subscription": Access.MEMBERS,
 }  # fmt: skip
 _STANDFIRST_WORDS = {"standfirst", "subheadline", "subhead", "subtitle", "subheading", "dek", "deck", "kicker-text",
-                     "chapo", "vorspann", "intro", "lede", "summary", "excerpt", "sinopsis"}  # fmt: skip
+                     "chapo", "vorspann", "intro", "lede", "summary", "excerpt", "sinopsis",
+                     "ingress", "entradilla", "bajada", "perex", "sapo", "sottotitolo"}  # fmt: skip
 _UPDATED_WORDS = {"updated", "modified", "update"}
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _LINE = 120
@@ -268,7 +269,9 @@ def _standfirst(tree: HtmlElement, meta: _Meta, structured: StructuredFacts, hea
     shown = (
         text_of(element)
         for element in _scope(tree).iter("p", "h2", "div", "span")
-        if class_words(element) & _STANDFIRST_WORDS or "description" in (element.get("itemprop") or "").split()
+        if class_words(element) & _STANDFIRST_WORDS
+        or "description" in (element.get("itemprop") or "").split()
+        or (element.tag == "p" and "lead" in (element.get("class") or "").split())
     )
     seen = next((text for text in shown if 20 <= len(text) <= MAX_STANDFIRST), "")
     said = [seen, structured.text("description"), *(text for name in _DESCRIPTIONS for text in meta[name][:1])]

@@ -24,7 +24,7 @@ _LANGUAGES = (
 _MONTH_FIRST = ("en-us", "en_us", "en-ph")
 
 _UPDATED = re.compile(
-    r"\b(?:updat|modif|revised|edited|mis[e]? à jour|maj\b|aktualis|geändert|stand:|actualiz|atualiz|aggiorn|"
+    r"\b(?:updat|modif|revised|edited|mis[e]? à jour|maj\b|aktuali[sz]|geändert|stand:|actualiz|atualiz|aggiorn|"
     r"bijgewerkt|"
     r"uppdater|oppdater|opdater|güncelle|diperbarui|обновл|изменен)|अपडेट|अद्यतन|تحديث|اپ ?ڈیٹ|更新|最終更新|"
     r"수정|업데이트",
@@ -103,6 +103,9 @@ _AGO = re.compile(
 )
 _IN_PRINT = re.compile(r"\s*(?:Published|Printed|Appeared) in (?=\S)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*[|•·●‧]\s*|\s+[-–—/]\s*|\s*[-–—]\s+|\s{3,}|\t")
+_HALVES = {"午前": "a", "上午": "a", "오전": "a", "午後": "p", "下午": "p", "오후": "p"}
+_TWO_PLACES = re.compile(r"\W*[^\W\d_a-z][^\W\d_]+ / [^\W\d_a-z][^\W\d_]+\W*")
+SITE_NAME = re.compile(r"[\w-]{1,30}(?:\.[a-z]{2,4}){1,2}")  # "KOMPAS.com": neither a person nor a place
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,9 @@ def read_date_line(line: str, zone: str, language: str = "") -> DateLine | None:
         return None
     text = _plain_digits(line)
     if _AGO.search(text) and len(text.split()) <= 8:
-        return DateLine(labelled=True)
+        text = _AGO.sub(" ", text)  # a date may stand beside it: "23/04/2019 22h13 Atualizado há 5 anos"
+        if not any(character.isdecimal() for character in text):
+            return DateLine(labelled=True)
     labelled = bool(_PUBLISHED.search(text) or _UPDATED.search(text))
     found = list(_dates(text, zone, language))
     if not found:
@@ -159,9 +164,10 @@ def read_date_line(line: str, zone: str, language: str = "") -> DateLine | None:
     timed = any(one.timed for one in found)
     unknown, places, names = 0, [], []
     for part, position in rest:
-        for segment in _SEPARATOR.split(_READ_TIME.sub(" ", part)):
+        part = _READ_TIME.sub(" ", part)
+        for segment in [part] if _TWO_PLACES.fullmatch(part) else _SEPARATOR.split(part):
             left = _without_labels(segment, language)
-            if not left:
+            if not left or SITE_NAME.fullmatch(left):
                 continue
             if not _is_named(left):
                 unknown += len(left.split()) if left.isascii() or " " in left else len(left) // 3
@@ -278,14 +284,7 @@ def _next_date(text: str, position: int, language: str) -> tuple[tuple[int, int,
 
 def _iso_clock(match: re.Match[str]) -> str:
     hour, minute = int(match[2]) % 24, int(match[3] or 0)
-    half = (match[5] or "").lower() or {
-        "午前": "a",
-        "上午": "a",
-        "오전": "a",
-        "午後": "p",
-        "下午": "p",
-        "오후": "p",
-    }.get(match[1] or "", "")
+    half = (match[5] or "").lower() or _HALVES.get(match[1] or "", "")
     half = half or ("" if not match[6] else "a" if match[6].startswith("ص") else "p")
     if half and hour <= 12:
         hour = hour % 12 + (12 if half == "p" else 0)

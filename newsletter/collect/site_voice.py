@@ -31,6 +31,7 @@ _INSISTED = frozenset({"account", "membership", "newsletter", "comments", "priva
 _QUOTED = re.compile(
     r"“[^”]{0,600}”|«[^»]{0,600}»|„[^“”]{0,600}[“”]|「[^」]{0,600}」|\"[^\"]{0,600}\"|‘[^’]{0,300}’(?!\w)"
 )
+_LINK = re.compile(r"https?://\S+|\bwww\.\S+")  # "t.me" is nobody's "me"
 _FEW_LETTERS = re.compile(r"[\W\d_]+")
 _CREDIT_CLOSING = re.compile(
     r"(?:\W{0,3})(?:(?:additional |further )?(?:reporting|writing|editing|compiled|translat\w+|research|edited|"
@@ -90,7 +91,7 @@ def voice_of(text: str) -> Voice:
     manner = to_reader + of_site + bool(ASKS.match(told.lstrip(" •*-–—")))
     letters = len(_FEW_LETTERS.sub("", told)) or 1
     sentence = ends_sentence(text)
-    personal = sentence and bool(OF_PERSON.search(told))
+    personal = sentence and bool(OF_PERSON.search(_LINK.sub(" ", told)))
     return Voice(
         frozenset(concepts),
         min(1.0, covered / letters),
@@ -139,7 +140,7 @@ def is_closing(text: str) -> bool:
 def is_button(text: str, topics: frozenset[str]) -> bool:
     """Whether a label is one of the site's: "Sign in", "Share this article", "12 comments"."""
     voice = voice_of(text)
-    if not voice.concepts - topics or not is_label(text.rstrip("!！ ")):
+    if not voice.concepts - topics or not is_label(text.rstrip("!！:： ")):
         return False
     return voice.covered >= 0.5 or voice.strength(topics) >= 2
 

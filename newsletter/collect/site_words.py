@@ -79,6 +79,7 @@ _CASED: Mapping[str, str] = {
     ),
     "rights": (
         r"creative commons|may be republished|"
+        r"^copyright\b.{0,40}$|"
         r"copyright (?:©|\(c\)|notice|(?:19|20)\d\d|belongs|reserved)|which is copyright|all rights reserved|"
         r"rights reserved|(?:may|must|can) ?not be (?:reproduced|republished|copied|redistributed|"
         r"published, broadcast)|"
@@ -94,7 +95,7 @@ _CASED: Mapping[str, str] = {
     ),
     "sharing": (
         r"connect with us|"
-        r"share (?:this|on|via|your|article|story|now)|^share\b|facebook|twitter|whatsapp|telegram\b|linkedin|"
+        r"share (?:this|on|via|your|article|story|now)\b|^share\b|facebook|twitter|whatsapp|telegram\b|linkedin|"
         r"pinterest|reddit|instagram|"
         r"youtube|tiktok|threads\b|bluesky|copy (?:the )?link|read later|follow (?:us|me|him|her|them)|like us|"
         r"e-?mail this|"
@@ -115,6 +116,7 @@ _CASED: Mapping[str, str] = {
     "advertising": (
         r"advertis(?:e|ement|ing)s?\b|sponsored\b|promoted\b|paid (?:content|post|partner)|story continues|"
         r"article continues|continues? (?:below|after)|"
+        r"^loading\W*$|"
         r"continue reading|scroll (?:down )?to continue|skip (?:ad|promotion|past)|(?:ad|newsletter) promotion|"
         r"publicité|la suite après|anzeige\b|werbung\b|publicidad|continú?a (?:leyendo|después)|publicidade|"
         r"continua (?:após|depois)|"
@@ -148,7 +150,10 @@ _CASED: Mapping[str, str] = {
     "service": (
         r"contact us|about us|help cent(?:re|er)|^help$|feedback|careers|site ?map|customer (?:service|care)|faqs?\b|"
         r"was this (?:article|story|page|helpful)|(?:did|do) you (?:like|enjoy)|cet article vous|"
-        r"war dieser artikel|report (?:an? )?(?:error|typo|problem|correction)|"
+        r"war dieser artikel|report (?:an? )?(?:\w+ )?(?:error|typo|problem|issue|correction)|"
+        r"about the (?:author|writer)s?$|"
+        r"(?:view|open|see|enlarge) (?:the )?(?:image|picture|photo|gallery|slideshow)(?: in full ?screen)?|"
+        r"bild vergrößern|ampliar (?:foto|imagen)|editorial code|"
         r"(?:news|story) tips?|send (?:us|your|tips)|write to us|back to top|go to (?:top|home)|skip to|^menu$|"
         r"^search$|^close$|^home$|e-?paper|"
         r"^(?:ir|saltar) al contenido|zum inhalt|(?:aller|passer) au contenu|vai al contenuto|"
@@ -164,6 +169,32 @@ _CASED: Mapping[str, str] = {
         r"tip (?:ons|de)|naar boven|tipsa oss|kontakta oss|заметили ошибку|нашли ошибку|ctrl|hubungi|iletişim|liên hệ"
     ),
 }  # fmt: skip
+# Greek, Czech, Romanian, Hungarian.
+_FURTHER: Mapping[str, str] = {
+    "account": (
+        r"συνδεθείτε|σύνδεση\b|εγγραφ\w*|λογαριασμ\w*|přihl[aá]\w*|registruj\w*|registrac\w*|heslo\b|autentific\w*|"
+        r"conectea\w*|contul\b|parola\b|bejelentkez\w*|regisztr\w*|jelszó\w*|fiók\w*"
+    ),
+    "membership": r"συνδρομ\w*|předplat\w*|odemkn\w*|abonea\w*|előfizet\w*",
+    "newsletter": r"ενημερωτικ\w+ δελτί\w*|newsletteru?\b|odběr\w*|hírlevél\w*|hírlevel\w*",
+    "comments": r"σχόλι\w*|σχολι[αά]\w*|koment[áo]\w*|diskus[ei]\w*|comentari\w*|hozzászól\w*|komment\w*",
+    "privacy": (
+        r"απόρρητο\w*|απορρήτου|προσωπικ\w+ δεδομέν\w*|όρ(?:οι|ους) χρήσης|ochran\w+ (?:soukromí|osobních)|"
+        r"podmínk\w+ (?:užití|použ\w*)|confidențialit\w*|prelucrarea datelor|adatvédel\w*|felhasználási feltétel\w*"
+    ),
+    "rights": r"επιφύλαξη παντός|všechna práva|toate drepturile|minden jog",
+    "sharing": (
+        r"κοινοποί\w*|ακολουθήστε|μοιραστείτε|sdíle\w*|sledujte n[aá]s|distribui\w*|urmări(?:ți|ți-ne|t)\w*|"
+        r"urmărește-ne|megoszt\w*|kövess\w*"
+    ),
+    "app": r"την εφαρμογή|κατεβάστε|stáhně\w*|aplikac\w*|descarcă|aplicați\w*|töltse? le|alkalmazás\w*",
+    "advertising": r"διαφήμιση|publicitate|hirdetés",
+    "others": (
+        r"δημοφιλ\w*|διαβάστε (?:επίσης|ακόμ\w+)|σχετικά (?:άρθρα|νέα|θέματα)|τελευταία νέα|nejčten\w*|souvisejíc\w*|"
+        r"čtěte (?:také|i|dále)|mohlo by vás|citește și|cele mai citite|știri similare|legolvasottabb|kapcsolódó"
+    ),
+    "service": r"επικοινωνία\b|nahlásit chybu|contactea\w*|írjon nekünk",
+}
 _OTHER_SCRIPTS: Mapping[str, str] = {
     "account": (
         "लॉग ?इन|लॉगिन|साइन ?(?:इन|अप)|रजिस्ट(?:र|्रेशन)|पंजीक|अकाउंट|खाता बना|पासवर्ड|تسجيل (?:الدخول|حساب)|"
@@ -235,15 +266,17 @@ _OTHER_SCRIPTS: Mapping[str, str] = {
 }  # fmt: skip
 
 CONCEPTS: Mapping[str, re.Pattern[str]] = {
-    name: re.compile(rf"(?<!\w)(?:{_CASED[name]})|{_OTHER_SCRIPTS[name]}", re.IGNORECASE) for name in _CASED
+    name: re.compile(rf"(?<!\w)(?:{_CASED[name]}|{_FURTHER[name]})|{_OTHER_SCRIPTS[name]}", re.IGNORECASE)
+    for name in _CASED
 }
 
 # The reader addressed: pronouns and polite imperatives, where a language has words of their own for it.
 TO_READER = re.compile(
-    r"(?<!\w)(?:you|you['’](?:re|ve|ll|d)|yours?|yourself|please|vous|votre|vos|veuillez|ihre?[mnrs]?|bitte|"
+    r"(?<!\w)(?:you|you['’](?:re|ve|ll|d)|yours?|yourself|please|kindly|vous|votre|vos|veuillez|ihre?[mnrs]?|bitte|"
     r"usted(?:es)?|tus?|tú|você|vocês|"
     r"(?:sua|seu|suas|seus) (?:conta|e-?mail|assinatura|caixa)|por favor|tuo|tua|tuoi|jouw?|uw|je|din|ditt|dina|"
     r"twoj\w*|twój|вы|вас|вам|ваш\w*|"
+    r"σας|σου|εσείς|vám|vás|vaš\w*|dumneavoastră|önök?\w*|"
     r"пожалуйста|ви|вашу?|siz\w*|lütfen|anda|silakan|kamu|bạn|vui lòng)(?!\w)|आप|अपन[ाीे]|कृपया|(?:يرجى|الرجاء|لك |"
     r"لديك|بريدك|يمكنك)|آپ|اپن[اےی]|براہ|ください|下さい|できます|"
     r"您|你|请|請|하세요|하십시오|주세요|습니까|আপনা|คุณ|กรุณา|שלכם|שלך|אתם|شما|لطف",
@@ -255,6 +288,7 @@ OF_SITE = re.compile(
     r"newspaper)|nous|nos|notre|ce site|"
     r"wir|uns|unsere?[mnrs]?|diese (?:seite|website)|nosotros|nuestr[ao]s?|este sitio|esta web|nós|noss[ao]s?|"
     r"este site|noi|nostr[aeio]|questo sito|"
+    r"μας|náš|nás|naše|nostr[ui]|noastr\w*|nálunk|"
     r"wij|we|ons|onze|deze site|vi|vår[at]?|denna webbplats|nasz\w*|мы|наш\w*|нас|сайт\w*|biz\w*|sitemiz\w*|kami|"
     r"situs ini|chúng tôi)(?!\w)|"
     r"हम(?:ारे|ारी|ारा)?(?= )|वेबसाइट|نحن|موقعنا|الموقع|ہماری|ہمارے|ویب سائٹ|当社|本紙|当サイト|弊社|本サイト|"
@@ -272,13 +306,14 @@ OF_PERSON = re.compile(
 )
 # What a box asks one to do: verbs at its beginning.
 ASKS = re.compile(
-    r"(?:sign|log|subscribe|register|click|tap|download|follow|join|get|access|enter|choose|support|try|buy|become|"
+    r"(?:sign|log|subscribe|register|connect|click|tap|download|follow|join|get|access|enter|choose|support|try|buy|become|"
     r"unlock|enjoy|read|save|share|manage|start|create|upgrade|update|allow|accept|verify|check|submit|report|post|"
     r"discover|stay|never miss|receive|"
     r"abonnez|inscrivez|connectez|recevez|découvrez|suivez|profitez|lisez|accédez|jetzt|lesen|melden|erhalten|testen|"
     r"folgen|unterstützen|"
     r"suscríb|regístr|inicia|recibe|accede|disfruta|descarga|sigue|assine|cadastre|receba|acesse|baixe|siga|"
     r"aproveite|leia|abbonati|iscriviti|ricevi|accedi|"
+    r"εγγραφείτε|ακολουθήστε|κατεβάστε|přihlaste|sledujte|abonează|urmăr|iratkoz|kövess|"
     r"abonneer|meld|ontvang|lees|volg|prenumerera|logga|zapisz|dołącz|подпи|войдите|читайте|получайте|скачайте|abone|"
     r"kaydol|dapatkan|ikuti|unduh|baca|daftar)\w*(?!\w)",
     re.IGNORECASE,

@@ -26,7 +26,7 @@ from newsletter.errors import FetchError
 from newsletter.net.body_budget import BodyBudget, Share
 from newsletter.net.decoding import ACCEPT_ENCODING, Decoder, DecodingError
 from newsletter.net.freshness import fresh_for, retry_after
-from newsletter.net.guard import AddressRefused, guarding_socket_factory
+from newsletter.net.guard import NEVER_ALLOWED, AddressRefused, guarding_socket_factory
 
 MAX_REDIRECTS = 5
 PER_HOST = 2
@@ -373,7 +373,8 @@ def _explained(error: BaseException) -> tuple[str, str]:
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
         cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error.certificate_error
     if isinstance(cause, AddressRefused) or "is not a public address" in str(cause):
-        return f"{cause}, so it is not connected to", "Say allow_private: true at the source if it is yours"
+        remedy = "" if NEVER_ALLOWED in str(cause) else "Say allow_private: true at the source if it is yours"
+        return f"{cause}, so it is not connected to", remedy
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its host name cannot be found", ""
     if isinstance(cause, ssl.SSLError):

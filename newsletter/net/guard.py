@@ -27,6 +27,9 @@ _PRIVATE_NETWORKS: tuple[IPv4Network | IPv6Network, ...] = (
     IPv6Network("fc00::/7"),  # RFC 4193 section 3.1
 )
 
+# Said of an address that allow_private does not help: the cloud's metadata, multicast, 0.0.0.0.
+NEVER_ALLOWED = " nor one that allow_private permits"
+
 
 class AddressRefused(OSError):
     """The address that a socket was asked for is not one we connect to."""
@@ -57,7 +60,8 @@ def guarding_socket_factory(*, allow_private: bool) -> Callable[[AddressInfo], s
         family, kind, protocol, _, address = info
         host = str(address[0])
         if not (is_public(host) or (allow_private and is_private(host))):
-            raise AddressRefused(f"{host} is not a public address")
+            never = "" if is_private(host) else NEVER_ALLOWED
+            raise AddressRefused(f"{host} is not a public address{never}")
         return socket.socket(family, kind, protocol)
 
     return make

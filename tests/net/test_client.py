@@ -130,7 +130,9 @@ async def test_each_hop_of_a_redirect_meets_the_guard(
 
 async def test_a_permitted_private_source_cannot_lead_to_cloud_metadata(fetcher: Fetcher, publisher: Publisher) -> None:
     publisher.pages["/feed"] = redirecting("http://169.254.169.254/latest/meta-data/")
-    assert "169.254.169.254 is not a public address" in await refusal(fetcher, publisher.url())
+    line = await refusal(fetcher, publisher.url())
+    assert "169.254.169.254 is not a public address nor one that allow_private permits" in line
+    assert "Say allow_private" not in line  # it would not help
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1", "http://[::1", ""])
