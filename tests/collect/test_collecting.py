@@ -232,7 +232,7 @@ async def test_one_bad_source_stops_no_other(newsroom: Newsroom) -> None:
         good=newsroom.source("/good"),
         world=newsroom.source("/world"),
     )
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20, "nobody waits for what never ends"
     assert list(results) == ["slow", "html", "never", "gone", "good", "world"]
     assert results["slow"].error == "slow: reading it took longer than 1 s. See parse_timeout"
     assert "within 1 s" in results["never"].error
