@@ -173,7 +173,7 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
         for section in plan.proposal.sections:
             for article_id in section.article_ids:
                 article = plan.proposal.articles[article_id]
-                articles.append({"section": section.name, "headline": article.headline, "url": article.url})
+                articles.append({"section": section.label, "headline": article.headline, "url": article.url})
     if as_json:
         print_json({"edition": str(plan.name), "readers": plan.readers, "articles": articles, "sent": False})
         return
