@@ -289,6 +289,8 @@ class Reason(StrEnum):
     UNDELIVERABLE_ADDRESS = "undeliverable_address"
     # an article in an edition's selection
     CHOSEN = "chosen"
+    LEADS = "leads"
+    OFFERED_AS_MISSED = "offered_as_missed"
     CARRIED_OVER = "carried_over"
     DROPPED_OVERFLOW = "dropped_overflow"
     TOO_OLD = "too_old"
@@ -300,6 +302,11 @@ class Reason(StrEnum):
     BACKFILL = "backfill"
     BLOCKED = "blocked"
     NEAR_DUPLICATE = "near_duplicate"
+
+
+# An article that is decided so is in the edition; or is used up by it, with no place in it.
+IN_EDITION = frozenset({Reason.CHOSEN, Reason.LEADS, Reason.OFFERED_AS_MISSED})
+USED_UP = IN_EDITION | {Reason.DROPPED_OVERFLOW}
 
 
 class Gate(StrEnum):
@@ -397,16 +404,40 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class EditionSection:
-    """A section of an edition's pool: its article ids, best first. ``missed``: it is what had no place elsewhere."""
+    """A section of an edition's pool: its article ids, in the order they stand. ``missed``: it is what had no place
+    elsewhere.
+
+    One without a name that is not missed holds the one story that leads for every reader; ``home`` is the section that
+    it comes from.
+    """
 
     name: str
     article_ids: tuple[int, ...]
     missed: bool = False
+    home: str = ""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the story that leads for every reader."""
+        return not self.name and not self.missed
+
+    @property
+    def reason(self) -> Reason:
+        """Why a story that stands here is in the edition."""
+        if self.missed:
+            return Reason.OFFERED_AS_MISSED
+        return Reason.CHOSEN if self.name else Reason.LEADS
+
+    @property
+    def label(self) -> str:
+        """What it is called among editors; in the mail, only a name is a heading."""
+        return "you may have missed" if self.missed else self.name or "lead"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Why one candidate is, or is not, in an edition. ``position`` counts from 1 within its section, 0 outside.
+    """Why one candidate is, or is not, in an edition. ``position`` counts from 1 where it stands, 0 outside; of what
+    leads, or is offered as missed, ``section`` is the one that it comes from.
 
     ``detail`` says more in words: the factors of its rank, which story it doubles, who pinned it.
     """
@@ -420,11 +451,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """An article that an editor put into an occurrence: at ``position`` (from 1) of ``section`` ('': its own)."""
+    """An article that an editor put into an occurrence: at ``position`` (from 1) of ``section`` ('': its own).
+
+    ``leads``: it leads for every reader, and ``section`` is the one that it comes from. ``by`` is the editor; the same
+    pin by another one is the same pin.
+    """
 
     article_id: int
     section: str = ""
     position: int = 1
+    leads: bool = False
+    by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

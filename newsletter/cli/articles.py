@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from newsletter.store import Store
 
 BY_HAND = "by_hand"
-_ELSEWHERE = ("headline", "standfirst", "authors", "body_html", "body_text", "images", "revisions", "merges")
+_ELSEWHERE = ("headline", "standfirst", "authors", "body_html", "body_text", "images", "revisions", "merges", "blocks")
 _COLUMNS = ("id", "source", "section", "published_at", "headline")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     group = typer.Typer(
-        name="articles", help="Stories: add, list, show, split, merge, mark as sent.", no_args_is_help=True
+        name="articles", help="Stories: add, list, show, split, merge, block, mark as sent.", no_args_is_help=True
     )
     group.command("add")(add)
     group.command("list")(list_)
@@ -85,7 +85,7 @@ def show(
     context: typer.Context, article_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False
 ) -> None:
     """Show one article whole."""
-    from newsletter.store import articles
+    from newsletter.store import articles, blocking
 
     options = options_of(context)
     with options.store(options.configuration()) as store:
@@ -97,7 +97,8 @@ def show(
             for one in store.read(articles.revisions, article_id)
         ]
         merges = articles_ledger.merges_of(store, article_id)
-    facts = plain_article(article) | {"revisions": revisions, "merges": merges}
+        blocks = [asdict(one) | {"words": one.words} for one in store.read(blocking.of_article, article_id)]
+    facts = plain_article(article) | {"revisions": revisions, "merges": merges, "blocks": blocks}
     if as_json:
         print_json(facts)
         return
@@ -112,6 +113,8 @@ def show(
         typer.echo(" ".join(filter(None, ("image:", image.url, image.caption))))
     for one in revisions:
         typer.echo(f"revision {one['revision']}: {cell(one['kind'])}, seen {cell(one['seen_at'])}")
+    for one in blocks:
+        typer.echo(f"{one['words']} ({cell(one['at'])})")
     for one in merges:
         typer.echo(f"merge {one['merge']}: {one['words']}")
     if article.body_text:

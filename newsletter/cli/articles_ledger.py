@@ -1,4 +1,5 @@
-"""``articles split|merge|mark-sent|prune``: what an editor decides about which stories are one, sent, or forgotten."""
+"""``articles split|merge|block|unblock|mark-sent|prune``: what an editor decides about which stories are one, kept out,
+sent, or forgotten."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from newsletter.cli.names import known, login_name
+from newsletter.cli.names import known, login_and_host, login_name
 from newsletter.cli.options import Json, cell, options_of, print_json
-from newsletter.errors import UsageError
+from newsletter.errors import NothingToDo, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,8 @@ def add_to(group: typer.Typer) -> None:
     """Add the commands of this module to those of ``articles``."""
     group.command("split")(split)
     group.command("merge")(merge)
+    group.command("block")(block)
+    group.command("unblock")(unblock)
     group.command("mark-sent")(mark_sent)
     group.command("prune")(prune)
 
@@ -100,6 +103,95 @@ def merge(
         typer.echo(f"{edition} holds article {article_id} already and keeps it", err=True)
 
 
+def block(
+    context: typer.Context,
+    article_ids: Annotated[list[int], typer.Argument(metavar="ID…")],
+    newsletter: Annotated[
+        list[str] | None, typer.Option("--newsletter", metavar="NAME", help="Only out of this one; may be repeated")
+    ] = None,
+    because: Annotated[str, typer.Option("--because", help="Why, for the others")] = "",
+    as_json: Json = False,
+) -> None:
+    """Keep articles out of newsletters until they are unblocked; out of every one, also one to come, if none is named.
+
+    An edition that holds one and is not being sent yet goes out without it.
+    """
+    from newsletter.store import article_merges, blocking
+    from newsletter.store.article_merges import BEFORE_SENDING, IN_SENDING
+
+    options = options_of(context)
+    configuration = options.configuration()
+    names = [known("newsletter", name, configuration.schedules.newsletters) for name in newsletter or ()]
+    if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in because):
+        raise UsageError("the reason holds a line break or control character", where="--because")
+    facts: dict[str, Any] = {"actor": login_and_host(), "because": because.strip(), "now": options.clock()}
+    holding: dict[str, set[str]] = {"held_by": set(), "sent_by": set()}
+    with options.store(configuration) as store:
+        made = store.write(blocking.block, article_ids, names, **facts)
+        for article_id in article_ids:
+            for what, states in (("held_by", BEFORE_SENDING), ("sent_by", IN_SENDING)):
+                found = store.read(article_merges.unsent_editions, article_id, states)
+                holding[what] |= {name for name in found if not names or name.partition("@")[0] in names}
+    listed, where = _listed(article_ids), ", ".join(names) or "every newsletter"
+    if not made:
+        raise NothingToDo(f"{listed} {_are(article_ids)} blocked in {where} already")
+    if as_json:
+        print_json(
+            {"articles": article_ids, "newsletters": names} | {what: sorted(held) for what, held in holding.items()}
+        )
+        return
+    typer.echo(f"{listed} {_are(article_ids)} blocked in {where}.")
+    for edition in sorted(holding["held_by"]):
+        typer.echo(f"{edition} is composed with what is blocked now, and goes out without it.")
+    for edition in sorted(holding["sent_by"]):
+        typer.echo(
+            f"{edition} is being sent with it; `newsletter editions hold {edition}` keeps the rest back", err=True
+        )
+
+
+def unblock(
+    context: typer.Context,
+    article_ids: Annotated[list[int], typer.Argument(metavar="ID…")],
+    newsletter: Annotated[
+        list[str] | None, typer.Option("--newsletter", metavar="NAME", help="Only into this one; may be repeated")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let blocked articles into newsletters again: from the next edition that is composed."""
+    from newsletter.store import blocking
+    from newsletter.store.article_uses import EVERY
+
+    options = options_of(context)
+    configuration = options.configuration()
+    with options.store(configuration) as store:
+        there = _blocks(store, article_ids)
+        # A newsletter that is no longer configured may still be named.
+        known_names = [*configuration.schedules.newsletters, *(one for one in there if one != EVERY)]
+        names = [known("newsletter", name, known_names) for name in newsletter or ()]
+        lifted = store.write(blocking.unblock, article_ids, names, actor=login_and_host(), now=options.clock())
+        left = _blocks(store, article_ids)
+    listed, where = _listed(article_ids), ", ".join(names) or "any newsletter"
+    if not lifted:
+        if EVERY in left:
+            remedy = "Leave out --newsletter, then block it where it is to stay out"
+            raise NothingToDo(f"{listed} {_are(article_ids)} blocked in every newsletter", remedy=remedy)
+        raise NothingToDo(f"{listed} {_are(article_ids)} not blocked in {where}")
+    if as_json:
+        print_json({"articles": article_ids, "newsletters": names, "lifted": lifted})
+        return
+    if EVERY in left:
+        typer.echo(f"{listed} {_are(article_ids)} still blocked in every newsletter.")
+    else:
+        typer.echo(f"{listed} may be sent in {where} again.")
+
+
+def _blocks(store: Store, article_ids: list[int]) -> list[str]:
+    """The newsletters that these articles are blocked in."""
+    from newsletter.store import blocking
+
+    return [one.newsletter for number in article_ids for one in store.read(blocking.of_article, number)]
+
+
 def mark_sent(
     context: typer.Context,
     file: Annotated[
@@ -171,6 +263,15 @@ def prune(
     else:
         verb = "would lose" if dry_run else "lost"
         typer.echo(f"1 article {verb} its body" if number == 1 else f"{number} articles {verb} their bodies")
+
+
+def _listed(article_ids: list[int]) -> str:
+    numbers = ", ".join(map(str, article_ids))
+    return f"Article {numbers}" if len(article_ids) == 1 else f"Articles {numbers}"
+
+
+def _are(article_ids: list[int]) -> str:
+    return "is" if len(article_ids) == 1 else "are"
 
 
 def _urls(file: Path) -> dict[Identity, str]:

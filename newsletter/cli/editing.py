@@ -37,6 +37,7 @@ def edit(
         list[str] | None,
         typer.Option("--pin", metavar="ID[:SECTION[:POSITION]]", help="Put a story in, or to another place"),
     ] = None,
+    lead: Annotated[int | None, typer.Option("--lead", metavar="ID", help="This story leads for every reader")] = None,
     retitle: Annotated[
         list[str] | None,
         typer.Option("--retitle", metavar="ID=TEXT", help="Another headline, in this mail only; no TEXT: its own"),
@@ -62,7 +63,7 @@ def edit(
 
     options = options_of(context)
     configuration = options.configuration()
-    change = _change(drop, pin, retitle, order, subject, preheader, _note(note, note_file), clear)
+    change = _change(drop, pin, lead, retitle, order, subject, preheader, _note(note, note_file), clear)
     with options.store(configuration) as store:
         name = whole(edition) if change else EditionName.parse(edition)
         row = find_row(configuration, store, name)
@@ -132,6 +133,7 @@ def _require_approvable(row: OccurrenceRow) -> None:
 def _change(
     drop: list[str] | None,
     pin: list[str] | None,
+    lead: int | None,
     retitle: list[str] | None,
     order: list[str] | None,
     subject: str | None,
@@ -161,6 +163,10 @@ def _change(
             raise UsageError(f"'{one}' names no section", where="--order", remedy="Write SECTION=ID,ID")
         ordered[section.strip()] = tuple(_number(article, "--order") for article in articles.split(","))
     pins = tuple(_pin(one) for one in pin or [])
+    if lead is not None:
+        if lead in {one.article_id for one in pins}:
+            raise UsageError(f"article {lead} cannot lead and be pinned to a section", where="--lead")
+        pins = (*pins, Pin(_number(str(lead), "--lead"), leads=True))
     dropped = tuple(_number(article, "--drop") for one in drop or [] for article in one.split(","))
     both = sorted({one.article_id for one in pins} & set(dropped))
     if both:
@@ -299,7 +305,10 @@ def _report(configuration: Configuration, edited: Edited, *, as_json: bool) -> N
                 {
                     "cohort": one.cohort,
                     "revision": one.revision,
-                    "sections": [{"name": part.name, "articles": part.article_ids} for part in one.sections],
+                    "sections": [
+                        {"name": part.name, "leads": part.leads, "missed": part.missed, "articles": part.article_ids}
+                        for part in one.sections
+                    ],
                 }
                 for one in edited.editions
             ],

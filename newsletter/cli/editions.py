@@ -104,6 +104,7 @@ def show(
                 "section": one.section,
                 "position": one.position,
                 "reason": one.reason,
+                "detail": one.detail,
                 "words": one.words,
             }
             for one in explain([one for one in decided if name.cohort in ("", one.cohort)], sections)
@@ -119,7 +120,7 @@ def _print(facts: dict[str, Any]) -> None:
     for one in facts["editions"]:
         typer.echo(f"\nrevision {one['revision']}{', ' + one['cohort'] if one['cohort'] else ''}")
         for section in one["sections"]:
-            typer.echo(f"  {section['name']}")
+            typer.echo(f"  {_label(section)}")
             for article in section["articles"]:
                 typer.echo(f"    {article['id']}  {article['headline']}")
     if facts["edits"]:
@@ -147,6 +148,10 @@ def _print(facts: dict[str, Any]) -> None:
             columns=("article_id", "section", "position", "words", "headline"),
             empty="Nothing was decided yet: it is composed at its compose_lead.",
         )
+
+
+def _label(section: dict[str, Any]) -> str:
+    return "you may have missed" if section["missed"] else section["name"] or "lead"
 
 
 def hold(
@@ -268,6 +273,8 @@ def plain_edition(row: EditionRow, headlines: dict[int, str]) -> dict[str, Any]:
         "sections": [
             {
                 "name": section.name,
+                "leads": section.leads,
+                "missed": section.missed,
                 "articles": [{"id": one, "headline": headlines.get(one, "")} for one in section.article_ids],
             }
             for section in row.sections

@@ -182,7 +182,7 @@ def _show_plan(plan: Plan, against: list[FailedGate], *, as_json: bool) -> None:
         for section in plan.proposal.sections:
             for article_id in section.article_ids:
                 article = plan.proposal.articles[article_id]
-                articles.append({"section": section.name, "headline": article.headline, "url": article.url})
+                articles.append({"section": section.label, "headline": article.headline, "url": article.url})
     if as_json:
         gates = [asdict(one) for one in against]
         facts = {

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
-from newsletter.collect import likeness
-from newsletter.collect.likeness import words
+from newsletter import likeness
+from newsletter.likeness import words
 from newsletter.model import Article, IncomingArticle
 from newsletter.store.articles import Identity, IdentityKind, Known, Remembrance
 

@@ -7,18 +7,28 @@ before it in small ones. ``compose_preview`` is the same with nothing written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from newsletter.compose.collapsing import Likeness, Used
 from newsletter.compose.edits import apply_edits, redecided
 from newsletter.compose.selecting import Selection, nothing_taken, select_stories, too_few
 from newsletter.config.models import Newsletter
 from newsletter.errors import StoreError
-from newsletter.model import Article, Decision, EditionSection, Edits, OccurrenceState, Reason, Stream
-from newsletter.store import Store, article_merges, article_uses, articles, editions, occurrences
+from newsletter.model import USED_UP, Article, Decision, EditionSection, Edits, OccurrenceState, Reason, Stream
+from newsletter.store import (
+    Store,
+    article_likeness,
+    article_merges,
+    article_uses,
+    articles,
+    blocking,
+    editions,
+    occurrences,
+)
 from newsletter.store.article_merges import Appearance
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
@@ -28,7 +38,6 @@ _FIRST_LOOK_BACK = timedelta(days=7)
 _MOST_PASSED_OVER = 2000
 _ATTEMPTS = 5
 _CHUNK = 500  # reasons a transaction, so that the writer is held well under 100 ms
-_TAKEN = (Reason.CHOSEN, Reason.DROPPED_OVERFLOW)
 _OPEN = (OccurrenceState.PLANNED, OccurrenceState.COMPOSED, OccurrenceState.APPROVED, OccurrenceState.SENDING)
 
 
@@ -53,7 +62,7 @@ class Proposal:
     @property
     def taken(self) -> tuple[Decision, ...]:
         """The decisions on what such an edition uses up: what is in it, and what is dropped."""
-        return tuple(decision for decision in self.selection.decisions if decision.reason in _TAKEN)
+        return tuple(decision for decision in self.selection.decisions if decision.reason in USED_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,7 @@ def compose(
             edits=occurrence.edits,
             now=now,
         )
-        untaken = (one for one in proposal.selection.decisions if one.reason not in _TAKEN)
+        untaken = (one for one in proposal.selection.decisions if one.reason not in USED_UP)
         others = [*untaken, *proposal.passed_over]
         for start in range(0, len(others), _CHUNK):
             store.write(_write_reasons, occurrence, cohort, others[start : start + _CHUNK])
@@ -133,21 +142,42 @@ def compose_preview(
     now: datetime,
 ) -> Proposal:
     """What ``compose`` would make of the articles there are now, with nothing written. Blocking. Raises StoreError."""
-    candidates, passed_over, appearances = store.read(_read, newsletter_name, newsletter, stream, cohort, now)
-    selection = select_stories(candidates, newsletter, now, appearances)
-    known = {article.id: article for article in candidates}
+    pinned = {pin.article_id for pin in edits.pinned}
+    read = store.read(_read, newsletter_name, newsletter, stream, cohort, pinned, now)
+    selection = select_stories(
+        read.candidates, newsletter, now, read.appearances, blocked=read.blocked, likeness=read.likeness
+    )
+    known = {article.id: article for article in read.candidates}
     composed = selection.sections
     if edits != Edits():
-        known |= store.read(articles.get_many, {pin.article_id for pin in edits.pinned} - known.keys())
-        laid = apply_edits(composed, edits, known, names=newsletter.section_names)
+        known |= store.read(articles.get_many, pinned - known.keys())
+        may_stand = {article: one for article, one in known.items() if article not in read.blocked}
+        laid = apply_edits(composed, edits, may_stand, names=newsletter.section_names)
         selection = Selection(laid, redecided(selection.decisions, laid, edits))
-    others = tuple(Decision(article, reason) for article, reason in passed_over.items() if article not in known)
+    others = tuple(Decision(article, reason) for article, reason in read.passed_over.items() if article not in known)
     return Proposal(selection, known, too_few(selection, newsletter), others, composed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the store knows of one edition to be composed."""
+
+    candidates: list[Article]
+    passed_over: dict[int, Reason]
+    appearances: dict[int, tuple[Appearance, ...]]
+    blocked: dict[int, str]
+    likeness: Likeness
+
+
 def _read(
-    connection: Connection, newsletter_name: str, newsletter: Newsletter, stream: Stream, cohort: str, now: datetime
-) -> tuple[list[Article], dict[int, Reason], dict[int, tuple[Appearance, ...]]]:
+    connection: Connection,
+    newsletter_name: str,
+    newsletter: Newsletter,
+    stream: Stream,
+    cohort: str,
+    pinned: Collection[int],
+    now: datetime,
+) -> _Read:
     oldest = now - newsletter.articles.max_age
     candidates = articles.unused_articles(
         connection,
@@ -168,7 +198,29 @@ def _read(
         told_before=last - newsletter.articles.max_age,
         limit=_MOST_PASSED_OVER,
     )
-    return candidates, passed_over, article_merges.appearances(connection, [article.id for article in candidates])
+    ids = [article.id for article in candidates]
+    blocks = blocking.blocked(connection, newsletter_name, {*ids, *pinned})
+    likeness = Likeness()
+    if newsletter.ranking.collapse:
+        likeness = _likeness(connection, newsletter_name, stream, cohort, ids)
+    return _Read(
+        candidates,
+        passed_over,
+        article_merges.appearances(connection, ids),
+        {article: one.words for article, one in blocks.items()},
+        likeness,
+    )
+
+
+def _likeness(
+    connection: Connection, newsletter_name: str, stream: Stream, cohort: str, candidates: Sequence[int]
+) -> Likeness:
+    sharing = article_likeness.sharing(connection, candidates)
+    others = {other for several in sharing.values() for other in several} - set(candidates)
+    uses = article_uses.of_readers(connection, newsletter_name, stream, cohort, others)
+    there = articles.get_many(connection, uses)
+    used = {number: Used(there[number], use.words, use.until) for number, use in uses.items() if number in there}
+    return Likeness(sharing, used)
 
 
 def _write_reasons(
@@ -229,7 +281,7 @@ def _skip(
     editions.record_selections(connection, occurrence.id, cohort, nothing_taken(proposal.taken))
     if cohort:  # the others may have stories: this one goes without, and skips nobody else
         return Composed(occurrence, None, made=True)
-    number, least = len(proposal.selection.article_ids), max(1, newsletter.articles.min)
+    number, least = proposal.selection.number, max(1, newsletter.articles.min)
     stories = "1 story" if number == 1 else f"{number} stories"
     occurrences.transition(
         connection,

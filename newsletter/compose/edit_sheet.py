@@ -25,6 +25,7 @@ _HELP = """\
 #   drop a story     delete its line
 #   pin a story      move its line to another section, or add one with its number (`newsletter articles list`): - 123:
 #   retitle          change the headline, in this mail only; nothing after the colon: the story's own
+#   lead             put one line under lead: that story leads for every reader, whatever her sections
 #   subject, preheader, note (Markdown)    nothing after the colon: the newsletter's own; note: "" for none
 #
 # It is the same for every cohort. Where the edition was approved, it has to be approved again.
@@ -33,24 +34,34 @@ _HELP = """\
 _PLAIN = re.compile(r"[^\W\d_](?:[^:#]*[^\s:#])?")
 _NOT_TEXT = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 _ESCAPED = re.compile(r"[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]|[\[{](?=\s*[\[{])")
-_KEYS = (*TEXTS, "sections", "missed")
+_KEYS = (*TEXTS, "lead", "sections", "missed")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a sheet shows: the edited ``sections``, ``names`` of the newsletter's sections in order, the articles' own
-    ``headlines``, and the edits so far."""
+    ``headlines``, and the edits so far.
+
+    ``may_lead`` is False where the newsletter has no lead; ``composed_lead`` is the story that leads unless editors
+    want otherwise.
+    """
 
     name: str
     sections: tuple[EditionSection, ...]
     names: tuple[str, ...]
     headlines: Mapping[int, str]
     edits: Edits
+    may_lead: bool = True
+    composed_lead: int | None = None
 
     def listed(self) -> dict[str, tuple[int, ...]]:
         """The stories of every section that has or may have some, in order."""
-        there = {section.name: section.article_ids for section in self.sections if not section.missed}
+        there = {section.name: section.article_ids for section in self.sections if section.name and not section.missed}
         return {name: there.get(name, ()) for name in (*self.names, *(one for one in there if one not in self.names))}
+
+    def lead(self) -> tuple[int, ...]:
+        """The story that leads for every reader, if there is one."""
+        return tuple(article for section in self.sections if section.leads for article in section.article_ids)
 
     def missed(self) -> tuple[int, ...]:
         """What had no place elsewhere."""
@@ -73,6 +84,11 @@ def write(shown: Shown) -> str:
     """The sheet."""
     lines = [_HELP.format(name=shown.name)]
     lines += [_text(name, getattr(shown.edits, name)) for name in TEXTS]
+    if shown.may_lead:
+        lead = shown.lead()
+        lines.append("\n# With none, the first story of each reader's first section leads.")
+        lines.append("lead:" + ("" if lead else " []"))
+        lines += [f"  - {article}: {_scalar(shown.headline(article))}" for article in lead]
     lines.append("\nsections:")
     for section, articles in shown.listed().items():
         lines.append(f"  {_scalar(section)}:" + ("" if articles else " []"))
@@ -107,14 +123,14 @@ class _Reading:
         for key in self.data:
             if key not in _KEYS:
                 raise self.fault(f"there is no '{key}' in a sheet", suggestion(key, _KEYS), key)
-        before, after = self.shown.listed(), self._sections()
+        before, lead, after = self.shown.listed(), self._lead(), self._sections()
         missed = self._missed(after)
-        standing = {article for articles in after.values() for article in articles}.union(missed)
-        pins, order = self._places(before, after)
+        standing = {article for articles in after.values() for article in articles}.union(lead, missed)
+        pins, order = self._places(before, after, lead)
         change = Change(
             drop=tuple(
                 article
-                for articles in (*before.values(), self.shown.missed())
+                for articles in (self.shown.lead(), *before.values(), self.shown.missed())
                 for article in articles
                 if article not in standing
             ),
@@ -124,6 +140,14 @@ class _Reading:
             texts=self._texts(),
         )
         return Sheet(change, self.places)
+
+    def _lead(self) -> list[int]:
+        if not self.shown.may_lead and self.data.get("lead"):
+            raise self.fault("this newsletter has no lead", "Its lead in schedules.yaml is: none", "lead")
+        lead = self._articles(self.data.get("lead"), "lead")
+        if len(lead) > 1:
+            raise self.fault("only one story leads", "Move the others to a section", "lead", 1)
+        return lead
 
     def _sections(self) -> dict[str, list[int]]:
         given, known = self.data.get("sections"), list(self.shown.listed())
@@ -188,16 +212,22 @@ class _Reading:
             self.headlines[article] = headline
 
     def _places(
-        self, before: Mapping[str, Sequence[int]], after: Mapping[str, Sequence[int]]
+        self, before: Mapping[str, Sequence[int]], after: Mapping[str, Sequence[int]], lead: Sequence[int]
     ) -> tuple[list[Pin], dict[str, tuple[int, ...]]]:
         """What is to be pinned, and the order of sections, so that these come out as the sheet has them."""
         were_pinned = {pin.article_id for pin in self.shown.edits.pinned}
-        pins: list[Pin] = []
+        pins = [Pin(article, leads=True) for article in lead if article not in self.shown.lead()]
+        # Without another lead, what was composed to lead would do so again.
+        composed = {self.shown.composed_lead} if self.shown.lead() and not lead else set()
         order: dict[str, tuple[int, ...]] = {}
         for name, articles in after.items():
-            if list(articles) == list(before[name]):
+            if list(articles) == list(before[name]) and composed.isdisjoint(articles):
                 continue
-            pinned = {article for article in articles if article in were_pinned or article not in before[name]}
+            pinned = {
+                article
+                for article in articles
+                if article in were_pinned or article not in before[name] or article in composed
+            }
             pins += [Pin(article, name, at) for at, article in enumerate(articles, start=1) if article in pinned]
             rest = [article for article in articles if article not in pinned]
             if rest != [article for article in before[name] if article in rest]:

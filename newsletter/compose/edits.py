@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from newsletter.model import Article, Decision, EditionSection, Edits, Pin, Reason
-from newsletter.store.editing import DROPPED, PINNED
+from newsletter.store.editing import DROPPED, pinned_words
 
 TextName = Literal["subject", "preheader", "note"]
 TEXTS: tuple[TextName, ...] = ("subject", "preheader", "note")
@@ -42,9 +42,13 @@ class Change:
 
 
 def changed(edits: Edits, change: Change) -> Edits:
-    """The edits with this change. What is pinned is no longer dropped, and the other way round."""
+    """The edits with this change. What is pinned is no longer dropped, and the other way round; of two stories that are
+    to lead, the one named last does."""
     before = Edits() if change.clear else edits
     pinned = {pin.article_id: pin for pin in (*before.pinned, *change.pin) if pin.article_id not in change.drop}
+    leading = [number for number, pin in pinned.items() if pin.leads]
+    newest = next((pin.article_id for pin in reversed(change.pin) if pin.leads), None)
+    pinned = {number: pin for number, pin in pinned.items() if number not in leading or newest in (None, number)}
     headlines = dict(before.headlines) | dict(change.headlines)
     order = {section.name: section.article_ids for section in before.order} | dict(change.order)
     texts = {name: change.texts.get(name, getattr(before, name)) for name in TEXTS}
@@ -70,7 +74,8 @@ def apply_edits(
     ``order`` come first, then the others as they were; pinned ones stand at their position, or last where it has fewer.
     A pinned article must be in ``articles`` and neither retracted nor merged. A section that only a pin makes stands
     where ``names``, the newsletter's sections in order, has it, else at the end, before what was missed. A section
-    without stories is left out.
+    without stories is left out. One that is to lead stands in a section of its own, first of all; what led before is
+    then the first of the section that it comes from.
     """
     dropped = frozenset(edits.dropped)
     pins = {
@@ -79,20 +84,23 @@ def apply_edits(
         if pin.article_id not in dropped and _may_stand(articles.get(pin.article_id))
     }
     order = {section.name: section.article_ids for section in edits.order}
+    lead = next((pin for pin in pins.values() if pin.leads), None)
     seen = {*dropped, *pins}
     stands: dict[int, str] = {}
     laid: list[_Laid] = []
-    for section in sections:
+    for section in _with_lead(sections, lead, names):
         kept = []
         for article in section.article_ids:
             if not section.missed:
-                stands.setdefault(article, section.name)
+                stands.setdefault(article, section.name or section.home)
             if article not in seen:
                 kept.append(article)
             seen.add(article)
-        laid.append((section, _ordered(kept, () if section.missed else order.get(section.name, ()))))
-    first = next((section.name for section in sections if not section.missed), names[0] if names else "")
-    for name, listed in _by_section(pins.values(), stands, first).items():
+        if section.leads and lead is not None:
+            kept = [lead.article_id]
+        laid.append((section, _ordered(kept, order.get(section.name, ()) if section.name else ())))
+    first = next((section.name for section in sections if section.name), names[0] if names else "")
+    for name, listed in _by_section((pin for pin in pins.values() if not pin.leads), stands, first).items():
         _insert(_section_of(name, laid, names), listed)
     return tuple(replace(section, article_ids=tuple(listed)) for section, listed in laid if listed)
 
@@ -101,20 +109,22 @@ def redecided(decisions: Sequence[Decision], sections: Sequence[EditionSection],
     """The decisions of an edition whose ``sections`` have the edits over them: what was dropped is blocked, what was
     pinned is chosen, and everything stands where it came to stand."""
     places = {
-        article: (section.name, position)
+        article: (section, position)
         for section in sections
         for position, article in enumerate(section.article_ids, start=1)
     }
-    pinned = {pin.article_id for pin in edits.pinned if pin.article_id in places}
+    pinned = {pin.article_id: pin for pin in edits.pinned if pin.article_id in places}
     decided = {decision.article_id: decision for decision in decisions}
     for article in edits.dropped:
         if article in decided:
             decided[article] = Decision(article, Reason.BLOCKED, detail=DROPPED)
-    for article, (name, position) in places.items():
+    for article, (section, position) in places.items():
+        name = section.name or section.home
         if article in pinned:
-            decided[article] = Decision(article, Reason.CHOSEN, name, position, PINNED)
+            decided[article] = Decision(article, section.reason, name, position, pinned_words(pinned[article]))
         elif article in decided:
-            decided[article] = replace(decided[article], section=name, position=position)
+            before = decided[article]
+            decided[article] = replace(before, reason=section.reason, section=name or before.section, position=position)
     return tuple(decided.values())
 
 
@@ -124,8 +134,7 @@ def in_words(change: Change) -> str:
     if change.drop:
         said.append(f"dropped {', '.join(map(str, change.drop))}")
     if change.pin:
-        places = (f"{pin.article_id} ({pin.section or 'its section'}, {pin.position})" for pin in change.pin)
-        said.append(f"pinned {', '.join(places)}")
+        said.append(f"pinned {', '.join(f'{pin.article_id} ({_place(pin)})' for pin in change.pin)}")
     for article, headline in change.headlines.items():
         said.append(f"retitled {article} “{headline}”" if headline else f"{article} under its own headline again")
     said += [f"order of {name}" for name in change.order]
@@ -134,8 +143,27 @@ def in_words(change: Change) -> str:
     return "; ".join(said)
 
 
+def _place(pin: Pin) -> str:
+    return "leads" if pin.leads else f"{pin.section or 'its section'}, {pin.position}"
+
+
 def _may_stand(article: Article | None) -> bool:
     return article is not None and article.retracted_at is None and article.merged_into is None
+
+
+def _with_lead(sections: Sequence[EditionSection], lead: Pin | None, names: Sequence[str]) -> Sequence[EditionSection]:
+    """The sections with one for the story that is to lead; what led before is back where it comes from."""
+    if lead is None:
+        return sections
+    before = next((section for section in sections if section.leads), None)
+    if before is not None and before.article_ids != (lead.article_id,):
+        home = before.home or next((section.name for section in sections if section.name), names[0] if names else "")
+        back: list[_Laid] = [(one, list(one.article_ids)) for one in sections if not one.leads]
+        if home:
+            _section_of(home, back, names)[:0] = before.article_ids
+        sections = [replace(section, article_ids=tuple(listed)) for section, listed in back]
+    others = (section for section in sections if not section.leads)
+    return (EditionSection("", (lead.article_id,), home=lead.section), *others)
 
 
 def _ordered(articles: Sequence[int], wanted: Sequence[int]) -> list[int]:

@@ -10,8 +10,12 @@ from newsletter.model import Reason
 from newsletter.store.editions import WhyRow
 
 _WORDS: Mapping[Reason, str] = {
+    Reason.LEADS: "leads",
     Reason.CHOSEN: "chosen",
+    Reason.OFFERED_AS_MISSED: "offered as missed: no place for it elsewhere",
     Reason.CARRIED_OVER: "carried over: no place for it, or no edition; the next one may have it",
+    Reason.NEAR_DUPLICATE: "near-duplicate: left out for one that says the same",
+    Reason.BLOCKED: "kept out",
     Reason.DROPPED_OVERFLOW: "dropped: no place for it, and overflow is `drop`",
     Reason.TOO_OLD: "dropped: older than max_age since we first saw it",
     Reason.ALREADY_SENT: "already sent in an earlier edition",
@@ -25,7 +29,11 @@ _WORDS: Mapping[Reason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why one article is where it is in an edition, or not there. ``position`` counts from 1; 0: not in it."""
+    """Why one article is where it is in an edition, or not there. ``position`` counts from 1; 0: not in it.
+
+    ``detail`` is what composing or an editor had to say of it: its rank and the factors of that, what it doubles, who
+    pinned it; ``words`` are the reason with that.
+    """
 
     cohort: str
     article_id: int
@@ -33,6 +41,7 @@ class Explanation:
     section: str
     position: int
     reason: Reason
+    detail: str
     words: str
 
 
@@ -46,8 +55,8 @@ def explain(rows: Sequence[WhyRow], sections: Sequence[str]) -> list[Explanation
 
     def place(row: WhyRow) -> tuple[str, int, int, int, int]:
         reason = reasons.index(row.reason) if row.reason in _WORDS else len(reasons)
-        section = order.get(row.section, len(order))
-        return (row.cohort, reason, section if row.position else 0, row.position, -row.article_id)
+        section = order.get(row.section, len(order)) if row.reason is Reason.CHOSEN and row.position else 0
+        return (row.cohort, reason, section, row.position, -row.article_id)
 
     return [
         Explanation(
@@ -57,7 +66,8 @@ def explain(rows: Sequence[WhyRow], sections: Sequence[str]) -> list[Explanation
             section=row.section,
             position=row.position,
             reason=row.reason,
-            words=in_words(row.reason),
+            detail=row.detail,
+            words="; ".join(filter(None, (in_words(row.reason), row.detail))),
         )
         for row in sorted(rows, key=place)
     ]
@@ -75,6 +85,7 @@ def explain_proposal(proposal: Proposal, sections: Sequence[str]) -> list[Explan
             reason=decision.reason,
             section=decision.section,
             position=decision.position,
+            detail=decision.detail,
         )
         for decision in proposal.selection.decisions
     ]

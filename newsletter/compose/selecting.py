@@ -1,5 +1,8 @@
 """Candidates -> an edition's pool, by section, and one reason for each candidate. Pure.
 
+    candidates -- why_not, blocked --> by section -- ranking --> best first -- collapsing --> without doubles
+        -- dealing --> those with a place; the rest is offered as missed, carried over or dropped
+
 No window on ``published_at`` decides anything (Invariant 4): the ledger says what is unused, so a late, back-dated or
 carried-over story is a candidate like any other until it is older than ``max_age`` since we first saw it; a story that
 waited for its hour, since that hour.
@@ -7,14 +10,16 @@ waited for its hour, since that hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import zip_longest
 from types import MappingProxyType
 
+from newsletter.compose.collapsing import Doubles, Likeness
+from newsletter.compose.dealing import Table
+from newsletter.compose.ranking import Rank, rank, ranked
 from newsletter.config.models import Match, Newsletter
-from newsletter.model import Article, Decision, EditionSection, Reason
+from newsletter.model import USED_UP, Article, Decision, EditionSection, Reason
 from newsletter.store.article_merges import Appearance
 
 
@@ -27,8 +32,13 @@ class Selection:
 
     @property
     def article_ids(self) -> tuple[int, ...]:
-        """Every article chosen, in section order."""
+        """Every article in it, in section order."""
         return tuple(article for section in self.sections for article in section.article_ids)
+
+    @property
+    def number(self) -> int:
+        """How many stories have a place; what is offered as missed has none."""
+        return sum(len(section.article_ids) for section in self.sections if not section.missed)
 
 
 def select_stories(
@@ -36,41 +46,33 @@ def select_stories(
     newsletter: Newsletter,
     now: datetime,
     appearances: Mapping[int, Sequence[Appearance]] = MappingProxyType({}),
+    *,
+    blocked: Mapping[int, str] = MappingProxyType({}),
+    likeness: Likeness = Likeness(),
 ) -> Selection:
     """Choose and order the stories of one edition.
 
     Each candidate goes to the first section, in the newsletter's order, that matches it, or matches it where else it
-    stands (``appearances``, by article id: the same story in another source or section). In a section the newest
-    (``published_at``, then ``first_seen_at``, then id) come first, up to the section's ``max``. Where the sections
-    together exceed ``articles.max``, places are dealt in rounds: every section's first story, in the newsletter's
-    order, then every section's second, and so on, so that no section takes a further story while another, listed
-    before it or after it, still waits with one of a better rank. What is left over is carried or dropped, as the
-    newsletter says. A candidate given twice counts once.
+    stands (``appearances``, by article id: the same story in another source or section); one that matches none may be
+    of the ``fallback``. ``ranking`` says which is better, ``order`` how those taken stand. Of near-duplicates
+    (``likeness``) only the best is taken, or another where that has no place; what doubles a story of an earlier
+    edition is not. With ``lead: best`` the best of all leads, outside its section. Where the sections together exceed
+    ``articles.max``, places are dealt in rounds (``dealing``). What has no place is offered as ``missed``, carried or
+    dropped, as the newsletter says. ``blocked`` says in words why editors keep an article out. A candidate given twice
+    counts once; the order in which they are given changes nothing.
     """
     known = {article.id: article for article in candidates}
-    refused = {
-        article.id: Decision(article.id, reason)
-        for article in known.values()
-        if (reason := why_not(article, newsletter, now)) is not Reason.NONE
-    }
-    ranked = _ranked(newsletter, (one for one in known.values() if one.id not in refused), appearances)
-    chosen = {article.id for article in _dealt(newsletter, ranked)}
-    left_over = Reason.CARRIED_OVER if newsletter.articles.overflow == "carry" else Reason.DROPPED_OVERFLOW
-    sections: list[EditionSection] = []
-    decided = dict(refused)
-    for name, articles in ranked.items():
-        taken = tuple(article.id for article in articles if article.id in chosen)
-        if taken:
-            sections.append(EditionSection(name, taken))
-        decided |= {
-            article: Decision(article, Reason.CHOSEN, name, position) for position, article in enumerate(taken, start=1)
-        }
-        decided |= {
-            article.id: Decision(article.id, left_over, name) for article in articles if article.id not in chosen
-        }
-    for article_id in known:
-        decided.setdefault(article_id, Decision(article_id, Reason.NO_SECTION))
-    return Selection(tuple(sections), tuple(decided[article_id] for article_id in known))
+    decided = {article.id: why for article in known.values() if (why := _refused(article, newsletter, now, blocked))}
+    doubles = Doubles(known, likeness, collapse=newsletter.ranking.collapse)
+    sorting = _Sorting(newsletter, now, doubles)
+    for article in known.values():
+        if article.id not in decided:
+            decision = sorting.sort(article, appearances.get(article.id, ()))
+            if decision is not None:
+                decided[article.id] = decision
+    sections, placed = _Placing(newsletter, sorting, doubles).place()
+    decided |= {decision.article_id: decision for decision in placed}
+    return Selection(sections, tuple(decided[article_id] for article_id in known))
 
 
 def why_not(article: Article, newsletter: Newsletter, now: datetime) -> Reason:
@@ -91,7 +93,7 @@ def too_few(selection: Selection, newsletter: Newsletter) -> Reason:
 
     ``when_empty: send`` sends whatever there is: nothing at all, or fewer than ``articles.min``.
     """
-    number = len(selection.article_ids)
+    number = selection.number
     if newsletter.when_empty == "send" or number >= max(1, newsletter.articles.min):
         return Reason.NONE
     return Reason.BELOW_MINIMUM if number else Reason.EMPTY
@@ -100,9 +102,7 @@ def too_few(selection: Selection, newsletter: Newsletter) -> Reason:
 def nothing_taken(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     """The decisions of an edition that is not made: what it would have used up is carried over to the next."""
     return tuple(
-        replace(decision, reason=Reason.CARRIED_OVER, position=0)
-        if decision.reason in (Reason.CHOSEN, Reason.DROPPED_OVERFLOW)
-        else decision
+        replace(decision, reason=Reason.CARRIED_OVER, position=0) if decision.reason in USED_UP else decision
         for decision in decisions
     )
 
@@ -137,20 +137,161 @@ def _folded(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
-def _ranked(
-    newsletter: Newsletter, articles: Iterable[Article], appearances: Mapping[int, Sequence[Appearance]]
-) -> Mapping[str, list[Article]]:
-    ranked: dict[str, list[Article]] = {name: [] for name in newsletter.section_names}
-    for article in articles:
-        name = section_of(article, newsletter, appearances.get(article.id, ()))
-        if name is not None:
-            ranked[name].append(article)
-    for listed in ranked.values():
-        listed.sort(key=lambda article: (article.published_at, article.first_seen_at, article.id), reverse=True)
-    return ranked
+def _refused(article: Article, newsletter: Newsletter, now: datetime, blocked: Mapping[int, str]) -> Decision | None:
+    reason = why_not(article, newsletter, now)
+    if reason is Reason.NONE and article.id in blocked:
+        return Decision(article.id, Reason.BLOCKED, detail=blocked[article.id])
+    return Decision(article.id, reason) if reason is not Reason.NONE else None
 
 
-def _dealt(newsletter: Newsletter, ranked: Mapping[str, Sequence[Article]]) -> Iterator[Article]:
-    within = [ranked[section.name][: section.max] for section in newsletter.sections]
-    rounds = (article for rank in zip_longest(*within) for article in rank if article is not None)
-    yield from (article for _, article in zip(range(newsletter.articles.max), rounds, strict=False))
+class _Sorting:
+    """Candidates by the section that they belong to, or the fallback, each with its rank."""
+
+    def __init__(self, newsletter: Newsletter, now: datetime, doubles: Doubles) -> None:
+        self._newsletter, self._now, self._doubles = newsletter, now, doubles
+        self.own: dict[str, list[Rank]] = {name: [] for name in newsletter.section_names}
+        self.fallback: list[Rank] = []
+
+    def sort(self, article: Article, appearances: Sequence[Appearance]) -> Decision | None:
+        """Put one candidate where it belongs; or the decision that it belongs nowhere."""
+        name = section_of(article, self._newsletter, appearances)
+        stands: tuple[Article | Appearance, ...] = (article, *appearances)
+        fallback = self._newsletter.fallback
+        if name is None and (fallback is None or not any(matches(fallback, one) for one in stands)):
+            return Decision(article.id, Reason.NO_SECTION)
+        used = self._doubles.used(article)
+        if used is not None:
+            detail = f"doubles article {used.article.id}, “{used.article.headline}”, which {used.words}"
+            return Decision(article.id, Reason.NEAR_DUPLICATE, name or "", detail=detail)
+        ranks = self.fallback if name is None else self.own[name]
+        ranks.append(rank(article, self._newsletter.ranking, self._now))
+        return None
+
+
+class _Placing:
+    """Where the candidates of one edition come to stand."""
+
+    def __init__(self, newsletter: Newsletter, sorting: _Sorting, doubles: Doubles) -> None:
+        self._newsletter, self._doubles = newsletter, doubles
+        self._home = {one.article.id: name for name, listed in sorting.own.items() for one in listed}
+        self._home |= {one.article.id: "" for one in sorting.fallback}
+        best = [_best_first(one for listed in sorting.own.values() for one in listed), _best_first(sorting.fallback)]
+        self._ranks = {one.article.id: one for listed in best for one in listed}
+        self._better: dict[int, int] = {}  # what each near-duplicate doubles
+        kept: list[int] = []
+        for article_id in self._ranks:
+            better = doubles.of(article_id, kept)
+            if better is None:
+                kept.append(article_id)
+            else:
+                self._better[article_id] = better
+
+    def place(self) -> tuple[tuple[EditionSection, ...], list[Decision]]:
+        """The sections, and a decision for each story."""
+        newsletter, lead, home = self._newsletter, None, ""
+        kept = [article_id for article_id in self._ranks if article_id not in self._better]
+        if newsletter.lead == "best" and kept and self._home[kept[0]]:
+            lead, home = kept[0], self._home[kept[0]]
+        table = Table(newsletter, outside=1 if lead is not None else 0)
+        table.deal(
+            {name: self._listed(name, kept, lead) for name in newsletter.section_names}, self._listed("", kept, lead)
+        )
+        if newsletter.lead == "best" and lead is None and table.number:  # all that there is came from the fallback
+            lead = next(article_id for article_id in kept if article_id in table.ids)
+            home = next(name for name, listed in table.taken.items() if self._ranks[lead] in listed)
+            table.taken[home].remove(self._ranks[lead])
+            table.outside = 1
+        self._seat_doubles(table, lead)
+        missed = self._missed(_there(table, lead))
+        sections = [EditionSection("", (lead,), home=home)] if lead is not None else []
+        sections += [
+            EditionSection(section.name, tuple(one.article.id for one in self._ordered(table, section.name)))
+            for section in newsletter.sections
+            if table.taken.get(section.name)
+        ]
+        sections += [EditionSection("", tuple(missed), missed=True)] if missed else []
+        return tuple(sections), self._decisions(sections, table)
+
+    def _listed(self, home: str, kept: Sequence[int], lead: int | None) -> list[Rank]:
+        """What competes for the places of a section ('': what the fallback has), best first."""
+        listed = [self._ranks[one] for one in kept if self._home[one] == home and one != lead]
+        found = ranked(listed, self._newsletter.ranking)
+        self._ranks |= {one.article.id: one for one in found}
+        return found
+
+    def _seat_doubles(self, table: Table, lead: int | None) -> None:
+        """What doubles only stories without a place may have one that is left over: of its own section."""
+        for article_id, better in self._better.items():
+            name, there = self._home[article_id], _there(table, lead)
+            if name and better not in there and self._doubles.of(article_id, there) is None:
+                table.seat(name, self._ranks[article_id])
+
+    def _missed(self, there: Sequence[int]) -> list[int]:
+        """The best of what has no place, for ``missed``."""
+        if self._newsletter.missed is None:
+            return []
+        placed = {*there, *self._better}
+        waiting = (
+            self._ranks[one]
+            for one, home in self._home.items()
+            if home and one not in placed and self._doubles.of(one, there) is None
+        )
+        return [one.article.id for one in _best_first(waiting)[: self._newsletter.missed.max]]
+
+    def _ordered(self, table: Table, name: str) -> list[Rank]:
+        """The stories of a section as they stand; in order of rank, what came from the fallback is last."""
+        listed = table.taken[name]
+        section = next(section for section in self._newsletter.sections if section.name == name)
+        if section.order == "rank":
+            return sorted(listed, key=lambda one: one.article.id in table.from_fallback)
+        return sorted(
+            listed,
+            key=lambda one: (one.article.published_at, one.article.first_seen_at, one.article.id),
+            reverse=section.order == "newest",
+        )
+
+    def _decisions(self, sections: Sequence[EditionSection], table: Table) -> list[Decision]:
+        places = {
+            article_id: (section, position)
+            for section in sections
+            for position, article_id in enumerate(section.article_ids, start=1)
+        }
+        return [
+            self._placed(article_id, *places[article_id], table)
+            if article_id in places
+            else self._left_out(article_id, list(places), table)
+            for article_id in self._home
+        ]
+
+    def _placed(self, article_id: int, section: EditionSection, position: int, table: Table) -> Decision:
+        home = section.name or section.home or self._home[article_id]
+        details = [self._ranks[article_id].words]
+        if section.missed:
+            details.append(table.full(home))
+        if article_id in table.from_fallback:
+            details.append(f"from the fallback: {table.from_fallback[article_id]}")
+        if article_id in self._better:
+            details.append(f"in place of article {self._better[article_id]}, which it doubles and which has no place")
+        return Decision(article_id, section.reason, home, position, "; ".join(details))
+
+    def _left_out(self, article_id: int, there: Sequence[int], table: Table) -> Decision:
+        home, words = self._home[article_id], self._ranks[article_id].words
+        double = self._doubles.of(article_id, there) or (self._better.get(article_id) if home else None)
+        if double is not None:
+            headline = self._ranks[double].article.headline
+            detail = f"doubles article {double}, “{headline}”"
+            return Decision(article_id, Reason.NEAR_DUPLICATE, home, detail=detail)
+        if not home:
+            detail = f"in the fallback, which nothing needed; {words}"
+            return Decision(article_id, Reason.NO_SECTION, detail=detail)
+        carried = self._newsletter.articles.overflow == "carry"
+        reason = Reason.CARRIED_OVER if carried else Reason.DROPPED_OVERFLOW
+        return Decision(article_id, reason, home, detail="; ".join(filter(None, (words, table.full(home)))))
+
+
+def _there(table: Table, lead: int | None) -> list[int]:
+    return table.ids if lead is None else [lead, *table.ids]
+
+
+def _best_first(ranks: Iterable[Rank]) -> list[Rank]:
+    return sorted(ranks, key=lambda one: one.order, reverse=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from newsletter.config.configuration import Configuration
 from newsletter.config.cron import Cron
 from newsletter.config.faults import suggestion, together
-from newsletter.config.models import Environment, Newsletter
+from newsletter.config.models import Environment, Match, Newsletter
 from newsletter.config.site_key import open_to_others
 from newsletter.errors import ConfigurationError
 
@@ -79,13 +79,10 @@ def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter)
             remedy=suggestion(newsletter.relay, schedules.relays),
         )  # fmt: skip
     for index, section in enumerate(newsletter.sections):
-        sources = section.match.source or []
-        for source in [sources] if isinstance(sources, str) else sources:
-            if source not in schedules.sources:
-                yield configuration.fault(
-                    f"there is no source '{source}'", *here, "sections", index, "match", "source",
-                    remedy=suggestion(source, schedules.sources),
-                )  # fmt: skip
+        yield from _sources_of(configuration, section.match, *here, "sections", index, "match", "source")
+    if newsletter.fallback is not None:
+        yield from _sources_of(configuration, newsletter.fallback, *here, "fallback", "source")
+    yield from _layout(configuration, name, newsletter)
     room = sum(section.max for section in newsletter.sections)
     if room < newsletter.articles.min:
         yield configuration.fault(
@@ -93,6 +90,65 @@ def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter)
             *here, "articles", "min",
             remedy="Lower articles.min, or raise a section's max",
         )  # fmt: skip
+
+
+def _sources_of(configuration: Configuration, match: Match, *path: str | int) -> Iterator[ConfigurationError]:
+    sources = configuration.schedules.sources
+    for source in _listed(match.source):
+        if source not in sources:
+            yield configuration.fault(f"there is no source '{source}'", *path, remedy=suggestion(source, sources))
+
+
+def _layout(configuration: Configuration, name: str, newsletter: Newsletter) -> Iterator[ConfigurationError]:
+    """Faults of how an edition is composed: what is ranked that is not there, minimums that cannot be met."""
+    sources, ranking, here = configuration.schedules.sources, newsletter.ranking, ("newsletters", name)
+    for source in ranking.sources:
+        if source not in sources:
+            yield configuration.fault(
+                f"there is no source '{source}'", *here, "ranking", "sources", source,
+                remedy=suggestion(source, sources),
+            )  # fmt: skip
+    seen: dict[str, str] = {}
+    for section in ranking.sections:
+        if _folded(section) in seen:
+            yield configuration.fault(
+                f"'{seen[_folded(section)]}' and '{section}' are one section: letter case is ignored",
+                *here, "ranking", "sections", section,
+                remedy="Leave one of them out",
+            )  # fmt: skip
+        seen.setdefault(_folded(section), section)
+    least, most = sum(section.min for section in newsletter.sections), newsletter.articles.max
+    if least > most:
+        index = next(index for index, section in enumerate(newsletter.sections) if section.min)
+        yield configuration.fault(
+            f"the sections' min add up to {least}, more than articles.max: {most}", *here, "sections", index, "min",
+            remedy="Lower one of them, or raise articles.max",
+        )  # fmt: skip
+
+
+def _unknown_sections(configuration: Configuration, name: str, newsletter: Newsletter) -> Iterator[ConfigurationError]:
+    """Weights of sections that look like a misspelt one: what a source says itself cannot be known from the file."""
+    schedules = configuration.schedules
+    known = {section for source in schedules.sources.values() if (section := source.section)}
+    for other in schedules.newsletters.values():
+        for match in (*(section.match for section in other.sections), other.fallback or Match()):
+            known.update(_listed(match.section))
+    folded = {_folded(section) for section in known}
+    for section in newsletter.ranking.sections:
+        remedy = suggestion(section, sorted(known))
+        if _folded(section) not in folded and remedy.startswith("Did you mean"):
+            yield configuration.fault(
+                f"no source and no match in this file names a section '{section}'",
+                "newsletters", name, "ranking", "sections", section, remedy=remedy,
+            )  # fmt: skip
+
+
+def _listed(names: str | list[str] | None) -> list[str]:
+    return [names] if isinstance(names, str) else names or []
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def _plans(configuration: Configuration) -> Iterator[ConfigurationError]:
@@ -237,6 +293,8 @@ def _warnings(configuration: Configuration) -> Iterator[ConfigurationError]:
         cron = newsletter.schedule.cron
         if cron is not None and next(Cron.parse(cron).times(_ANY_DAY), None) is None:
             yield configuration.fault(f"no such date ever comes: '{cron}'", "newsletters", name, "schedule", "cron")
+    for name, newsletter in schedules.newsletters.items():
+        yield from _unknown_sections(configuration, name, newsletter)
     seen: dict[tuple[str, str], str] = {}
     for name, newsletter in schedules.newsletters.items():
         identity = (newsletter.from_.casefold(), newsletter.title.casefold())

@@ -255,7 +255,7 @@ def _composed(configuration: Configuration, store: Store, row: OccurrenceRow) ->
 def _too_few(proposal: Proposal, least: int) -> tuple[str, ...]:
     if proposal.skip is Reason.NONE:
         return ()
-    number = len(proposal.selection.article_ids)
+    number = proposal.selection.number
     stories = "1 story" if number == 1 else f"{number} stories"
     return (f"As it stands it would be skipped: {stories}, at least {least} needed.",)
 

@@ -91,7 +91,7 @@ def plan_send(
     if row.state is _S.PLANNED:
         proposal = compose_preview(store, newsletter_name, newsletter, edits=row.edits, now=now)
         if proposal.skip is not Reason.NONE:
-            number, least = len(proposal.selection.article_ids), max(1, newsletter.articles.min)
+            number, least = proposal.selection.number, max(1, newsletter.articles.min)
             raise NothingToSend(
                 f"{newsletter_name} has {number} new {'story' if number == 1 else 'stories'}, and needs {least}",
                 remedy="Collect first (`newsletter collect`), or lower articles.min",

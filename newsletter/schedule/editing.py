@@ -19,7 +19,8 @@ from newsletter.errors import NothingToDo, TemplateError, UsageError
 from newsletter.model import Article, EditionSection, Edits, Pin
 from newsletter.schedule.checking import findings_of
 from newsletter.schedule.work import Work
-from newsletter.store import Store, article_merges, articles, editing, editions
+from newsletter.store import Store, article_merges, articles, blocking, editing, editions
+from newsletter.store.blocking import Block
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
 
@@ -43,7 +44,15 @@ def shown(store: Store, newsletter: Newsletter, row: OccurrenceRow, edition: Edi
     """What a sheet shows of an occurrence: the edition of one of its cohorts. Blocking. Raises UnreadableEdits."""
     known = store.read(articles.get_many, edition.article_ids)
     headlines = {article.id: article.headline for article in known.values()}
-    return Shown(str(row.name), edition.sections, tuple(newsletter.section_names), headlines, row.edits)
+    return Shown(
+        str(row.name),
+        edition.sections,
+        tuple(newsletter.section_names),
+        headlines,
+        row.edits,
+        may_lead=newsletter.lead != "none",
+        composed_lead=next((article for one in edition.composed if one.leads for article in one.article_ids), None),
+    )
 
 
 def edit(
@@ -60,14 +69,16 @@ def edit(
     before = Edits() if change.clear else row.edits
     wanted = change.article_ids | {pin.article_id for pin in before.pinned}
     known = store.read(articles.get_many, wanted)
-    checking = _Checking(row, newsletter, known, places)
-    change = checking.checked(change, store)
+    blocks = store.read(blocking.blocked, row.newsletter, wanted)
+    checking = _Checking(row, newsletter, known, blocks, places)
+    change = checking.checked(change, store, actor)
+    may_stand = {article_id: article for article_id, article in known.items() if article_id not in blocks}
     edits = changed(before, replace(change, clear=False))
     if not change or (not row.layer and edits == Edits()) or (not change.clear and edits == row.edits):
         raise NothingToDo(f"{row.name} stands so already; nothing was changed")
 
     def apply(composed: Sequence[EditionSection]) -> tuple[EditionSection, ...]:
-        sections = apply_edits(composed, edits, known, names=newsletter.section_names)
+        sections = apply_edits(composed, edits, may_stand, names=newsletter.section_names)
         if not sections and newsletter.when_empty != "send":
             raise UsageError(
                 "no story would be left; nothing was changed",
@@ -99,12 +110,17 @@ class _Checking:
     """Whether what a change names is there, and may stand where it wants it."""
 
     def __init__(
-        self, row: OccurrenceRow, newsletter: Newsletter, known: Mapping[int, Article], places: Mapping[int, str]
+        self,
+        row: OccurrenceRow,
+        newsletter: Newsletter,
+        known: Mapping[int, Article],
+        blocks: Mapping[int, Block],
+        places: Mapping[int, str],
     ) -> None:
-        self._row, self._newsletter, self._known, self._places = row, newsletter, known, places
+        self._row, self._newsletter, self._known, self._blocks, self._places = row, newsletter, known, blocks, places
 
-    def checked(self, change: Change, store: Store) -> Change:
-        """The change with every pin's section named. Raises UsageError."""
+    def checked(self, change: Change, store: Store, actor: str) -> Change:
+        """The change with every pin's section named, and by whom it is. Raises UsageError."""
         for article_id in sorted(change.article_ids):
             if article_id not in self._known:
                 remedy = "`newsletter articles list` shows their numbers"
@@ -112,7 +128,7 @@ class _Checking:
         for name in change.order:
             self._require_section(name)
         stands = store.read(article_merges.appearances, [pin.article_id for pin in change.pin])
-        pins = tuple(self._pin(pin, stands.get(pin.article_id, ())) for pin in change.pin)
+        pins = tuple(replace(self._pin(pin, stands.get(pin.article_id, ())), by=actor) for pin in change.pin)
         headlines = {
             article_id: "" if headline == self._known[article_id].headline else headline
             for article_id, headline in change.headlines.items()
@@ -151,6 +167,12 @@ class _Checking:
             raise self._fault(article.id, f"article {article.id} was retracted by its source", "")
         if article.merged_into is not None:
             raise self._fault(article.id, f"article {article.id} is article {article.merged_into} now", "Pin that")
+        if article.id in self._blocks:
+            remedy = f"`newsletter articles unblock {article.id}` lets it in again"
+            raise self._fault(article.id, f"article {article.id} is {self._blocks[article.id].words}", remedy)
+        if pin.leads and self._newsletter.lead == "none":
+            remedy = f"Write lead: first or lead: best for {self._row.newsletter} in schedules.yaml"
+            raise self._fault(article.id, f"{self._row.newsletter} has no lead", remedy)
         if article.published_at > self._row.due_at:
             at = f"{article.published_at:%Y-%m-%d %H:%M} UTC"
             raise self._fault(article.id, f"article {article.id} is not to be published before {at}", "")

@@ -26,7 +26,18 @@ from newsletter.render.rendering import render_edition, templates_of
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
 from newsletter.schedule.gatekeeping import Gatekeeping
 from newsletter.schedule.planning import plan_ahead, too_late
-from newsletter.store import Store, articles, deliveries, edition_changes, editions, fan_out, gates, occurrences, pieces
+from newsletter.store import (
+    Store,
+    articles,
+    blocking,
+    deliveries,
+    edition_changes,
+    editions,
+    fan_out,
+    gates,
+    occurrences,
+    pieces,
+)
 from newsletter.store import approving as approvals
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
@@ -167,16 +178,18 @@ class Work:
         return self._again(row)
 
     def freeze(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
-        """What changed since composing: retracted stories and those whose hour has not come are taken out, corrected
-        ones rendered again. An occurrence of which nothing is left is skipped, one against which a gate speaks is held.
+        """What changed since composing: stories retracted or blocked and those whose hour has not come are taken out,
+        corrected ones rendered again. An occurrence of which nothing is left is skipped, one against which a gate
+        speaks is held.
         """
         left, taken_out, rendered = 0, 0, set[int]()
         sends_nothing = self.configuration.newsletter(row.newsletter).when_empty == "send"
         for edition in self.store.read(editions.for_occurrence, row.id):
             known = self.store.read(articles.get_many, edition.edition.article_ids)
-            dropped = {article.id: reason for article in known.values() if (reason := _why_not_now(article, now))}
+            dropped = dict.fromkeys(self.store.read(blocking.blocked, row.newsletter, known), Reason.BLOCKED)
+            dropped |= {article.id: reason for article in known.values() if (reason := _why_not_now(article, now))}
             revised = self.store.read(edition_changes.revised_since, known.keys() - dropped.keys(), edition.composed_at)
-            left += len(known) - len(dropped)
+            left += len(edition.placed - dropped.keys())
             taken_out += len(dropped)
             if not dropped and not revised:
                 if self._unrendered(edition):  # whoever revised it was killed, or released it to be rendered anew
@@ -185,7 +198,7 @@ class Work:
                 continue
             changed = self.store.write(edition_changes.revise, edition.id, dropped, now)
             log.info("edition changed", edition=str(row.name), dropped=len(dropped), revised=len(revised))
-            if not changed.sections and not sends_nothing:
+            if not changed.placed and not sends_nothing:
                 continue
             self.render(changed)
             rendered.add(changed.id)

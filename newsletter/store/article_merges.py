@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from newsletter.errors import UsageError
 from newsletter.model import Article, IncomingArticle, OccurrenceState
-from newsletter.store import article_identities, article_rows, audit
+from newsletter.store import article_identities, article_rows, audit, blocking
 from newsletter.store.article_identities import Identity, IdentityKind, Known, Remembrance
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import (
@@ -32,14 +32,14 @@ from newsletter.store.tables import (
 
 # Who decided: an identity, or a person.
 BY_EDITOR = "editor"
-UNSENT = (
+BEFORE_SENDING = (
     OccurrenceState.PLANNED,
     OccurrenceState.COMPOSED,
     OccurrenceState.APPROVED,
     OccurrenceState.HELD,
-    OccurrenceState.SENDING,
-    OccurrenceState.STOPPED,
 )
+IN_SENDING = (OccurrenceState.SENDING, OccurrenceState.STOPPED)
+UNSENT = (*BEFORE_SENDING, *IN_SENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,19 +209,20 @@ def merge(connection: Connection, article_id: int, into_id: int, *, actor: str, 
     connection.execute(delete(article_shingles).where(article_shingles.c.article_id == article_id))
     article_identities.keep_sketches(connection, [{"hash": value, "article_id": into_id} for value in hashes])
     _carry_uses(connection, article_id, into_id)
+    blocking.carry(connection, article_id, into_id)
     connection.execute(update(articles).where(articles.c.id == article_id).values(merged_into=into_id))
     detail = f"into article/{into_id}"
     audit.record(connection, actor=actor, action="merge", subject=f"article/{article_id}", detail=detail, now=now)
     return unsent_editions(connection, article_id)
 
 
-def unsent_editions(connection: Connection, article_id: int) -> list[str]:
-    """The editions that hold an article and are not sent yet, by name."""
+def unsent_editions(connection: Connection, article_id: int, states: Collection[OccurrenceState] = UNSENT) -> list[str]:
+    """The editions that hold an article and are not sent yet (in these ``states``), by name."""
     statement = (
         select(editions.c.newsletter, editions.c.occurrence, editions.c.cohort)
         .join(article_uses, article_uses.c.edition_id == editions.c.id)
         .join(occurrences, occurrences.c.id == editions.c.occurrence_id)
-        .where(article_uses.c.article_id == article_id, occurrences.c.state.in_([one.value for one in UNSENT]))
+        .where(article_uses.c.article_id == article_id, occurrences.c.state.in_([one.value for one in states]))
         .order_by(editions.c.due_at, editions.c.id)
     )
     return [

@@ -132,6 +132,17 @@ article_shingles = Table(
     Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
+# What editors keep out of a newsletter for good; '*' is every newsletter.
+article_blocks = Table(
+    "article_blocks",
+    metadata,
+    Column("newsletter", String(48), primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True, index=True),
+    words("actor", None),
+    words("because"),
+    time("at"),
+)
+
 # Who may push articles and ask for collections; the token itself is shown once and kept as a hash.
 api_tokens = Table(
     "api_tokens",

@@ -7,6 +7,7 @@ cohort. It is reserved in the transaction that makes the edition, and released w
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from newsletter.store.tables import article_uses, articles, deliveries, editions
 
 # A use that holds for every stream or cohort: what an old tool has sent (``handing_over``).
 EVERY = "*"
+_CHUNK = 500
 # An article waits this long at most for its hour (``collect.dating``), a day to be sure.
 LONGEST_EMBARGO = timedelta(days=31)
 
@@ -115,6 +117,46 @@ def of_others(
     )
     rows = connection.execute(statement)
     return {row.article_id: ("" if row.stream == EVERY else row.occurrence, row.sent) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """That an edition holds an article or has mailed it. ``until`` (UTC): the later of when it was due and when it was
+    last composed."""
+
+    words: str
+    until: datetime
+
+
+def of_readers(
+    connection: Connection, newsletter: str, stream: Stream, cohort: str, article_ids: Collection[int]
+) -> dict[int, Use]:
+    """What of these articles an edition for these readers holds, has mailed or has used up, by article id."""
+    found: dict[int, Use] = {}
+    ids = sorted(set(article_ids))
+    for start in range(0, len(ids), _CHUNK):
+        statement = (
+            select(
+                article_uses.c.article_id,
+                article_uses.c.sent,
+                article_uses.c.stream,
+                editions.c.occurrence,
+                editions.c.due_at,
+                editions.c.composed_at,
+            )
+            .join(editions, editions.c.id == article_uses.c.edition_id)
+            .where(
+                article_uses.c.newsletter == newsletter,
+                article_uses.c.stream.in_((stream.value, EVERY)),
+                article_uses.c.cohort.in_((cohort, EVERY)),
+                article_uses.c.article_id.in_(ids[start : start + _CHUNK]),
+            )
+        )
+        for row in connection.execute(statement):
+            verb = "was sent" if row.sent else "is"
+            where = "before this system" if row.stream == EVERY else f"in {newsletter}@{row.occurrence}"
+            found[row.article_id] = Use(f"{verb} {where}", max(row.due_at, row.composed_at))
+    return found
 
 
 def passed_over(

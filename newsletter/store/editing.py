@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from newsletter.errors import EditedMeanwhile, StoreError, UsageError
-from newsletter.model import Decision, EditionSection, Edits, OccurrenceState, Reason
+from newsletter.model import Decision, EditionSection, Edits, OccurrenceState, Pin, Reason
 from newsletter.store import article_uses, audit, deliveries, edition_changes, editions, occurrences
 from newsletter.store.editions import EditionRow
 from newsletter.store.edits import to_json
@@ -24,7 +24,8 @@ from newsletter.store.tables import selections
 
 _S = OccurrenceState
 _BEFORE_SENDING = (_S.PLANNED, _S.COMPOSED, _S.APPROVED)
-DROPPED, PINNED = "dropped by an editor", "pinned by an editor"
+DROPPED = "dropped by an editor"
+_PINNED = "pinned by "
 Apply = Callable[[Sequence[EditionSection]], tuple[EditionSection, ...]]
 
 
@@ -67,6 +68,11 @@ def edit(
     changed = occurrences.get(connection, row.id)
     assert changed is not None
     return changed
+
+
+def pinned_words(pin: Pin) -> str:
+    """Why a story that is pinned stands where it does."""
+    return f"{_PINNED}{pin.by or 'an editor'}" + (" to lead" if pin.leads else "")
 
 
 def require_editable(row: OccurrenceRow) -> None:
@@ -154,7 +160,7 @@ def _decided(
 ) -> list[Decision]:
     """Why each article that is or was in the edition is where it is now: as composing decided, but for the edits."""
     were = [article for section in edition.sections for article in section.article_ids]
-    pinned = {pin.article_id for pin in edits.pinned}
+    pinned = {pin.article_id: pin for pin in edits.pinned}
     statement = select(selections).where(
         selections.c.occurrence_id == edition.occurrence_id,
         selections.c.cohort == edition.cohort,
@@ -170,9 +176,8 @@ def _decided(
     for section in sections:
         for position, article in enumerate(section.article_ids, start=1):
             known = before.get(article)
-            reason = Reason(known.reason) if known is not None else Reason.CHOSEN
-            detail = known.detail if known is not None and known.detail != PINNED else ""
-            decided[article] = Decision(
-                article, reason, section.name, position, PINNED if article in pinned else detail
-            )
+            name = section.name or section.home or (known.section if known is not None else "")
+            detail = known.detail if known is not None and not known.detail.startswith(_PINNED) else ""
+            detail = pinned_words(pinned[article]) if article in pinned else detail
+            decided[article] = Decision(article, section.reason, name, position, detail)
     return list(decided.values())

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
 from newsletter.errors import EditedMeanwhile, StoreError
 from newsletter.model import (
+    USED_UP,
     Decision,
     Edition,
     EditionName,
@@ -66,6 +67,11 @@ class EditionRow:
     def article_ids(self) -> frozenset[int]:
         """Every article of the pool."""
         return frozenset(article for section in self.sections for article in section.article_ids)
+
+    @property
+    def placed(self) -> frozenset[int]:
+        """Every article that has a place: the pool without what is only offered as missed."""
+        return frozenset(article for one in self.sections if not one.missed for article in one.article_ids)
 
     @property
     def edition(self) -> Edition:
@@ -222,10 +228,9 @@ def _only(sections: Sequence[EditionSection], held: Collection[int]) -> tuple[Ed
 def _without(decisions: Sequence[Decision], kept: Sequence[EditionSection], held: Collection[int]) -> list[Decision]:
     """The decisions as they came out: what somebody else holds is left out, and the rest move up."""
     positions = {article: position for section in kept for position, article in enumerate(section.article_ids, start=1)}
-    takes = (Reason.CHOSEN, Reason.DROPPED_OVERFLOW)
     return [
         replace(decision, reason=Reason.RESERVED_ELSEWHERE, position=0)
-        if decision.reason in takes and decision.article_id not in held
+        if decision.reason in USED_UP and decision.article_id not in held
         else replace(decision, position=positions.get(decision.article_id, 0))
         for decision in decisions
     ]

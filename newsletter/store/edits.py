@@ -22,7 +22,10 @@ def to_json(edits: Edits) -> dict[str, Any]:
     layer: dict[str, Any] = {
         "dropped": list(edits.dropped),
         "pinned": [
-            {"article": pin.article_id, "section": pin.section, "position": pin.position} for pin in edits.pinned
+            {"article": pin.article_id, "section": pin.section, "position": pin.position}
+            | ({"leads": True} if pin.leads else {})
+            | ({"by": pin.by} if pin.by else {})
+            for pin in edits.pinned
         ],
         "order": sections_to_json(edits.order),
         "headlines": [{"article": article_id, "headline": headline} for article_id, headline in edits.headlines],
@@ -47,7 +50,9 @@ def from_json(layer: object, *, where: str = "") -> Edits:
 def sections_to_json(sections: Sequence[EditionSection]) -> list[dict[str, Any]]:
     """Sections as ``editions`` and a layer store them."""
     return [
-        {"name": section.name, "articles": list(section.article_ids)} | ({"missed": True} if section.missed else {})
+        {"name": section.name, "articles": list(section.article_ids)}
+        | ({"missed": True} if section.missed else {})
+        | ({"home": section.home} if section.home else {})
         for section in sections
     ]
 
@@ -55,7 +60,12 @@ def sections_to_json(sections: Sequence[EditionSection]) -> list[dict[str, Any]]
 def sections_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[EditionSection, ...]:
     """The same back."""
     return tuple(
-        EditionSection(section["name"], tuple(section["articles"]), missed=section.get("missed", False))
+        EditionSection(
+            section["name"],
+            tuple(section["articles"]),
+            missed=section.get("missed", False),
+            home=section.get("home", ""),
+        )
         for section in stored
     )
 
@@ -69,7 +79,13 @@ def _read(layer: object) -> Edits:
     return Edits(
         dropped=tuple(_number(article) for article in layer.get("dropped", ())),
         pinned=tuple(
-            Pin(_number(pin["article"]), _text(pin["section"]), _number(pin["position"]))
+            Pin(
+                _number(pin["article"]),
+                _text(pin["section"]),
+                _number(pin["position"]),
+                leads=pin.get("leads") is True,
+                by=_text(pin.get("by", "")),
+            )
             for pin in layer.get("pinned", ())
         ),
         order=tuple(

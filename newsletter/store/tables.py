@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from newsletter.store.article_tables import (
     api_tokens,
+    article_blocks,
     article_identities,
     article_merges,
     article_revisions,
@@ -35,6 +36,7 @@ __all__ = [
     "Id",
     "UtcDateTime",
     "api_tokens",
+    "article_blocks",
     "article_identities",
     "article_merges",
     "article_revisions",

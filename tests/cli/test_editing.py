@@ -55,7 +55,10 @@ def test_options_change_stories_and_words_and_say_what_was_done(folder: Folder, 
         {
             "cohort": "",
             "revision": 2,
-            "sections": [{"name": "News", "articles": [3, 2]}, {"name": "World", "articles": [5, 6, 4]}],
+            "sections": [
+                {"name": "News", "leads": False, "missed": False, "articles": [3, 2]},
+                {"name": "World", "leads": False, "missed": False, "articles": [5, 6, 4]},
+            ],
         }
     ]
     shown = folder.run("editions", "show", NAME, "--json").json
@@ -116,6 +119,47 @@ def test_stories_that_may_not_stand_in_it_are_not_pinned(folder: Folder, row: Oc
     edit(folder, "--pin", "7").refused(2, "retracted by its source")
     edit(folder, "--pin", "8").refused(2, "is article 1 now")
     edit(folder, "--pin", "9").refused(2, "not to be published before 2026-11-23 07:30 UTC")
+
+
+def test_a_story_is_pinned_to_lead_and_says_who_pinned_it(folder: Folder, row: OccurrenceRow) -> None:
+    assert edit(folder, "--lead", "5").out.startswith(f"{NAME}: pinned 5 (leads)")
+    shown = folder.run("editions", "show", NAME, "--why", "--json").json
+    [edition] = shown["editions"]
+    assert edition["sections"][0] == {
+        "name": "", "leads": True, "missed": False, "articles": [{"id": 5, "headline": "Headline of story 5"}],
+    }  # fmt: skip
+    why = shown["why"][0]
+    assert (why["article_id"], why["reason"], why["section"], why["position"]) == (5, "leads", "World", 1)
+    assert re.fullmatch(r"leads; pinned by .+@.+ to lead", why["words"])
+    assert "\n  lead\n    5  " in folder.run("editions", "show", NAME).out
+    edit(folder, "--lead", "5", "--pin", "5:World").refused(2, "article 5 cannot lead and be pinned to a section")
+    assert edit(folder, "--pin", "5:World:2").code == 0
+    assert stories(folder) == {"News": [1, 2, 3], "World": [4, 5]}
+    folder.edit("    schedule:", "    lead: none\n    schedule:")
+    edit(folder, "--lead", "6").refused(2, "daily has no lead; nothing was changed. Write lead: first or lead: best")
+
+
+def test_what_is_blocked_cannot_be_pinned_and_what_is_pinned_can_be_blocked(folder: Folder, row: OccurrenceRow) -> None:
+    assert edit(folder, "--pin", "5").code == 0
+    blocked = folder.run("articles", "block", "5", "6", "--newsletter", "daily", "--because", "an advertisement")
+    composed = f"{NAME} is composed with what is blocked now, and goes out without it."
+    assert blocked.out == f"Articles 5, 6 are blocked in daily.\n{composed}\n"
+    edit(folder, "--pin", "6").refused(
+        2, "article 6 is blocked by ", " in daily: an advertisement", "articles unblock 6"
+    )
+    folder.run("articles", "block", "6", "5", "--newsletter", "daily").refused(3, "are blocked in daily already")
+    assert ": an advertisement (" in folder.run("articles", "show", "6").out
+    assert edit(folder, "--drop", "1").code == 0
+    assert stories(folder) == {"News": [2, 3], "World": [4]}, "an edit brings in nothing that is blocked"
+    assert folder.run("articles", "unblock", "6").out == "Article 6 may be sent in any newsletter again.\n"
+    folder.run("articles", "unblock", "6").refused(3, "Article 6 is not blocked in any newsletter")
+    assert folder.run("articles", "block", "6", "--json").json == {
+        "articles": [6], "newsletters": [], "held_by": [], "sent_by": [],
+    }  # fmt: skip
+    folder.run("articles", "unblock", "6", "--newsletter", "daily").refused(
+        3, "blocked in every newsletter", "--newsletter"
+    )
+    folder.run("articles", "block", "99").refused(2, "there is no article 99")
 
 
 def test_once_it_is_sent_it_is_refused_in_words(folder: Folder, row: OccurrenceRow) -> None:

@@ -56,7 +56,8 @@ def test_an_edition_is_listed_and_shown_with_its_stories_and_reasons(folder: Fol
     assert row["due"] == "2026-11-23T12:00+05:30"
     shown = folder.run("editions", "show", "daily@2026-11-23/1", "--why", "--json").json
     (edition,) = shown["editions"]
-    assert edition["sections"] == [{"name": "News", "articles": [{"id": 1, "headline": "Headline of story 1"}]}]
+    stories = [{"id": 1, "headline": "Headline of story 1"}]
+    assert edition["sections"] == [{"name": "News", "leads": False, "missed": False, "articles": stories}]
     assert [(why["article_id"], why["reason"]) for why in shown["why"]] == [(1, "chosen"), (2, "too_old")]
     in_words = folder.run("editions", "show", "daily@2026-11-23/1", "--why")
     assert "dropped: older than max_age" in in_words.out

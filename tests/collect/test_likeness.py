@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect.identity import same_story, to_remember
-from newsletter.collect.likeness import resemblance, sketch, templated, words
+from newsletter.likeness import resemblance, sketch, templated, words
 from newsletter.model import IncomingArticle
 from newsletter.store import Store, article_merges, articles
 from newsletter.store.articles import Remembered

@@ -342,8 +342,13 @@ def test_an_edition_explains_itself_in_its_own_order_and_in_words(store: Store) 
     composed = compose_day(store, 23)
     written = explain(store.read(editions.why, composed.occurrence.id), NEWSLETTER.section_names)
     proposed = explain_proposal(proposal, NEWSLETTER.section_names)
-    for rows in (written, proposed):
-        assert [(row.headline, row.section, row.position, row.words) for row in rows] == expected
+    assert written == proposed
+    assert [
+        (row.headline, row.section, row.position, row.words.removesuffix(f"; {row.detail}")) for row in written
+    ] == expected
+    assert written[0].detail == "rank 1: 2m old 1"
+    assert written[0].words == "chosen; rank 1: 2m old 1"
+    assert written[4].detail == "rank 0.72: 6m old 0.99, 3 better of front ×0.73; the edition is full (articles.max 4)"
 
 
 # --- whatever arrives ------------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.compose.edit_sheet import Shown, read, write
@@ -24,15 +26,29 @@ def sections(**articles: tuple[int, ...]) -> tuple[EditionSection, ...]:
 
 @st.composite
 def composed(draw: st.DrawFn) -> tuple[EditionSection, ...]:
-    """What composing makes: each story once, in some sections of the newsletter in its order, and what was missed."""
+    """What composing makes: each story once, in some sections of the newsletter in its order, and what was missed; with
+    ``lead: best``, one of them leads."""
     stories = draw(st.lists(ids, unique=True))
+    lead = (
+        [EditionSection("", (stories.pop(),), home=draw(st.sampled_from(NAMES)))]
+        if draw(st.booleans()) and stories
+        else []
+    )
     cuts = sorted(draw(st.lists(st.integers(0, len(stories)), min_size=3, max_size=3)))
     parts = [stories[start:end] for start, end in zip([0, *cuts], [*cuts, len(stories)], strict=True)]
     made = [EditionSection(name, tuple(part)) for name, part in zip(NAMES, parts, strict=False) if part]
-    return (*made, *([EditionSection("", tuple(parts[3]), missed=True)] if parts[3] else []))
+    return (*lead, *made, *([EditionSection("", tuple(parts[3]), missed=True)] if parts[3] else []))
 
 
-layers = st.builds(
+def _one_leads(edits: Edits, leads: bool) -> Edits:
+    """The first pin is of the story that leads; its section is then the one it comes from."""
+    if not leads or not edits.pinned:
+        return edits
+    first, *others = edits.pinned
+    return replace(edits, pinned=(replace(first, leads=True, section=first.section or "World"), *others))
+
+
+_layers = st.builds(
     Edits,
     dropped=st.lists(ids, max_size=4, unique=True).map(tuple),
     pinned=st.lists(
@@ -46,8 +62,10 @@ layers = st.builds(
         unique_by=lambda section: section.name,
     ).map(tuple),
 )
+layers = st.builds(_one_leads, _layers, st.booleans())
 
 
+@settings(deadline=None)
 @given(composed(), layers)
 def test_each_story_stands_once_and_what_was_dropped_nowhere(made: tuple[EditionSection, ...], edits: Edits) -> None:
     laid = apply_edits(made, edits, KNOWN, names=NAMES)
@@ -58,21 +76,24 @@ def test_each_story_stands_once_and_what_was_dropped_nowhere(made: tuple[Edition
     assert all(section.article_ids for section in laid)
 
 
+@settings(deadline=None)
 @given(composed(), layers)
 def test_laid_over_a_second_time_the_edits_change_nothing(made: tuple[EditionSection, ...], edits: Edits) -> None:
     once = apply_edits(made, edits, KNOWN, names=NAMES)
     assert apply_edits(once, edits, KNOWN, names=NAMES) == once
 
 
+@settings(deadline=None)
 @given(composed(), layers)
 def test_sections_keep_the_newsletters_order_and_what_was_missed_stays_last(
     made: tuple[EditionSection, ...], edits: Edits
 ) -> None:
     laid = apply_edits(made, edits, KNOWN, names=NAMES)
-    assert [section.name for section in laid if not section.missed] == [
+    assert [section.name for section in laid if section.name] == [
         name for name in NAMES if name in {section.name for section in laid}
     ]
     assert not any(section.missed for section in laid[:-1])
+    assert not any(section.leads for section in laid[1:])
 
 
 @given(composed(), ids, st.sampled_from(NAMES), st.integers(1, 8))
@@ -110,39 +131,72 @@ def test_a_later_change_wins_over_an_earlier_one() -> None:
     assert changed(edits, Change(drop=(9,), clear=True)) == Edits(dropped=(9,))
 
 
+def test_a_story_pinned_to_lead_leads_and_what_led_before_is_back_in_its_section() -> None:
+    made = (EditionSection("", (5,), home="World"), *sections(National=(1, 2), World=(3,)))
+    edits = changed(Edits(), Change(pin=(Pin(2, "National", leads=True),)))
+    assert apply_edits(made, edits, KNOWN, names=NAMES) == (
+        EditionSection("", (2,), home="National"),
+        *sections(National=(1,), World=(5, 3)),
+    )
+    # Of two the one named last leads, and taken back the first is where it was.
+    edits = changed(edits, Change(pin=(Pin(3, "World", leads=True),)))
+    assert [pin.article_id for pin in edits.pinned] == [3]
+    assert apply_edits(made, edits, KNOWN, names=NAMES) == (
+        EditionSection("", (3,), home="World"),
+        *sections(National=(1, 2), World=(5,)),
+    )
+    assert apply_edits(made, changed(edits, Change(clear=True)), KNOWN, names=NAMES) == made
+
+
+def test_where_none_led_one_pinned_to_lead_does() -> None:
+    edits = Edits(pinned=(Pin(9, "Sport", leads=True),))
+    assert apply_edits(sections(National=(1, 2)), edits, KNOWN, names=NAMES) == (
+        EditionSection("", (9,), home="Sport"),
+        *sections(National=(1, 2)),
+    )
+
+
 # --- the sheet ---
 
 
 def a_sheet(made: tuple[EditionSection, ...], edits: Edits) -> Shown:
     headlines = {number: article.headline for number, article in KNOWN.items()}
-    return Shown("daily@2026-11-23/1", apply_edits(made, edits, KNOWN, names=NAMES), NAMES, headlines, edits)
+    lead = next((section.article_ids[0] for section in made if section.leads), None)
+    laid = apply_edits(made, edits, KNOWN, names=NAMES)
+    return Shown("daily@2026-11-23/1", laid, NAMES, headlines, edits, composed_lead=lead)
 
 
+@settings(deadline=None)
 @given(composed(), layers)
 def test_a_sheet_that_comes_back_as_it_was_changes_nothing(made: tuple[EditionSection, ...], edits: Edits) -> None:
     shown = a_sheet(made, edits)
     assert not read(write(shown), "sheet.yaml", shown).change
 
 
+@settings(deadline=None)
 @given(composed(), layers, st.data())
 def test_what_is_moved_added_and_deleted_in_the_sheet_is_what_comes_out(
     made: tuple[EditionSection, ...], edits: Edits, data: st.DataObject
 ) -> None:
     shown = a_sheet(made, edits)
     wanted: dict[str, list[int]] = {name: [] for name in NAMES}
-    missed = list(shown.missed())
+    missed, lead = list(shown.missed()), list[int]()
     for article in data.draw(st.permutations(sorted(KNOWN)), "stories"):
-        place = data.draw(st.sampled_from([*NAMES, "out"]), f"{article}")
-        if place != "out":
+        place = data.draw(st.sampled_from([*NAMES, "out", *(() if lead else ("lead",))]), f"{article}")
+        if place == "lead":
+            lead.append(article)
+        elif place != "out":
             wanted[place].append(article)
-    missed = [article for article in missed if article not in {one for listed in wanted.values() for one in listed}]
-    lines = ["sections:"]
+    placed = {one for listed in (*wanted.values(), lead) for one in listed}
+    missed = [article for article in missed if article not in placed]
+    lines = ["lead:", *(f"  - {article}" for article in lead), "sections:"]
     for name, listed in wanted.items():
         lines += [f"  {name}:", *(f"    - {article}:" for article in listed)]
     lines += ["missed:", *(f"  - {article}" for article in missed)]
     change = read("\n".join(lines), "sheet.yaml", shown).change
     laid = apply_edits(made, changed(edits, change), KNOWN, names=NAMES)
-    assert {section.name: list(section.article_ids) for section in laid if not section.missed} == {
+    assert [article for section in laid if section.leads for article in section.article_ids] == lead
+    assert {section.name: list(section.article_ids) for section in laid if section.name} == {
         name: listed for name, listed in wanted.items() if listed
     }
 
@@ -181,6 +235,7 @@ def test_a_sheet_says_what_is_retitled_and_what_is_to_be_said() -> None:
         ("subject:\n", "subjekt: Hello\n", "subjekt: Hello", "Did you mean 'subject'?"),
         ("subject:\n", "subject: [1]\n", "subject: [1]", "the subject is not text"),
         ("sections:", "sections: gone\nold:", "old:", "there is no 'old'"),
+        ("lead: []\n", "lead:\n  - 6\n  - 7\n", "  - 7", "only one story leads"),
         ("missed:\n", "missed:\n  - 4\n", "  - 4", "article 4 cannot be put among what was missed"),
         ("  National:", "  Sport: []\n  National:", "  Sport: []\n\n", "stands here twice"),
     ],
@@ -203,3 +258,10 @@ def test_sections_that_change_places_are_refused() -> None:
     sheet = write(shown).split("sections:\n")[0] + "sections:\n  World:\n    - 2:\n  National:\n    - 1:\n"
     with pytest.raises(UsageError, match="'World' has moved"):
         read(sheet, "sheet.yaml", shown)
+
+
+def test_a_newsletter_without_a_lead_has_none_in_its_sheet() -> None:
+    shown = replace(a_sheet(sections(National=(1,)), Edits()), may_lead=False)
+    assert "lead:" not in write(shown).replace("#   lead:", "").partition("\n\n")[2]
+    with pytest.raises(UsageError, match="this newsletter has no lead"):
+        read(f"lead: [1]\n{write(shown)}", "sheet.yaml", shown)

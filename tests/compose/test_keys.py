@@ -68,3 +68,12 @@ def test_a_reader_whose_sections_hold_nothing_today_gets_no_mail_unless_empty_on
     assert has_stories("", NEWSLETTER, edition)
     assert not has_stories("", NEWSLETTER, replace(edition, sections=()))
     assert has_stories(national, NEWSLETTER.model_copy(update={"when_empty": "send"}), edition)
+
+
+def test_for_the_lead_of_others_or_what_was_missed_alone_nobody_is_mailed() -> None:
+    lead, missed = EditionSection("", (1,), home="World"), EditionSection("", (2,), missed=True)
+    edition = Edition("daily", Stream.EACH, Occurrence(NOW.date(), 1), "", NOW, (lead, missed))
+    assert not has_stories(json.dumps(["National"]), NEWSLETTER, edition)
+    assert has_stories(json.dumps(["World"]), NEWSLETTER, edition)
+    assert has_stories("", NEWSLETTER, edition)
+    assert not has_stories("", NEWSLETTER, replace(edition, sections=(missed,)))

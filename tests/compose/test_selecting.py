@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,6 +22,10 @@ def reasons(selection: Selection) -> dict[int, Reason]:
     return {decision.article_id: decision.reason for decision in selection.decisions}
 
 
+def plain(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    return tuple(replace(decision, detail="") for decision in decisions)
+
+
 def pool(selection: Selection) -> dict[str, tuple[int, ...]]:
     return {section.name: section.article_ids for section in selection.sections}
 
@@ -29,7 +34,7 @@ def test_stories_stand_by_section_in_the_newsletters_order_and_newest_first() ->
     candidates = [an_article(3), an_article(2, section="World"), an_article(1), an_article(4, section="World")]
     selection = select_stories(candidates, a_newsletter(), NOW)
     assert selection.sections == (EditionSection("National", (1, 3)), EditionSection("World", (2, 4)))
-    assert selection.decisions == (
+    assert plain(selection.decisions) == (
         Decision(3, Reason.CHOSEN, "National", 2),
         Decision(2, Reason.CHOSEN, "World", 1),
         Decision(1, Reason.CHOSEN, "National", 1),
@@ -116,7 +121,7 @@ def test_the_first_section_that_matches_takes_a_story_even_when_it_is_full() -> 
     newsletter = a_newsletter(sections=[{"name": "Top", "max": 1}, {"name": "Rest"}])
     selection = select_stories([an_article(1), an_article(2)], newsletter, NOW)
     assert pool(selection) == {"Top": (1,)}
-    assert selection.decisions[1] == Decision(2, Reason.CARRIED_OVER, "Top")
+    assert plain(selection.decisions)[1] == Decision(2, Reason.CARRIED_OVER, "Top")
 
 
 @pytest.mark.parametrize(("overflow", "reason"), [("carry", Reason.CARRIED_OVER), ("drop", Reason.DROPPED_OVERFLOW)])

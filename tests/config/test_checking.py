@@ -122,6 +122,13 @@ WARNINGS = {
         "cron",
         "no such date ever comes",
     ),
+    "a ranked section that is nearly another": (
+        replaced("        match: {source: front}", "        match: {source: front, section: [World, Asia]}").replace(
+            "    articles:", "    ranking: {sections: {asia: 2, Wrold: 2, Sport: 2}}\n    articles:"
+        ),
+        "Wrold",
+        "no source and no match in this file names a section 'Wrold'",
+    ),
     "no sources": (
         replaced('  front: {feed: "https://news.example/rss"}\n', "  {}\n").replace("{source: front}", "{}"),
         "sources:",

@@ -131,6 +131,29 @@ CASES = {
     "from without a domain": (replaced("<daily@news.example>", "<daily>"), "from:", "not an e-mail address", ""),
     "no such relay": (replaced("    articles:", "    relay: mian\n    articles:"), "mian", "no relay 'mian'", "'main'"),
     "no such source": (replaced("source: front", "source: frnt"), "frnt", "no source 'frnt'", "'front'"),
+    "no such source in the fallback": (
+        replaced("    articles:", "    fallback: {source: [front, fornt]}\n    articles:"), "fornt",
+        "no source 'fornt'", "'front'",
+    ),
+    "no such source to rank": (
+        replaced("    articles:", "    ranking:\n      sources: {front: 1, frond: 2}\n    articles:"), "frond",
+        "no source 'frond'", "'front'",
+    ),
+    "a section ranked twice": (
+        replaced("    articles:", "    ranking:\n      sections:\n        World: 1\n        WORLD: 2\n    articles:"),
+        "WORLD: 2", "'World' and 'WORLD' are one section", "Leave one",
+    ),
+    "minimums beyond the edition's maximum": (
+        replaced("        max: 5\n", "        max: 6\n        min: 6\n"), "min: 6\n".strip(),
+        "add up to 6, more than articles.max: 5", "raise articles.max",
+    ),
+    "a minimum beyond its maximum": (
+        replaced("        max: 5\n", "        max: 5\n        min: 6\n"), "- name: World",
+        "min (6) is greater than max (5)", "",
+    ),
+    "a negative weight": (
+        replaced("    articles:", "    ranking: {sources: {front: 0}}\n    articles:"), "ranking", "greater than 0", "",
+    ),
     "too few articles": (replaced("min: 1, max: 5", "min: 9, max: 9"), "articles:", "never reached", "Lower"),
     "unknown language": (replaced("  timezone:", "  language: xx\n  timezone:"), "xx", "not a known language", ""),
     "no free plan": (replaced("sources:", "plans: {member: [free]}\nsources:"), "plans", "no plan 'free'", ""),

@@ -106,7 +106,7 @@ def test_every_cohort_composed_later_keeps_the_edits(configuration: Configuratio
     assert {one.edition.edits.subject for one in cohorts(store).values()} == {"Ours"}
     why = {(row.cohort, row.article_id): row for row in store.read(editions.why, today(store).id)}
     assert why["Asia/Kolkata@07:00", first].reason is Reason.BLOCKED
-    assert why["Asia/Kolkata@07:00", third].detail == "pinned by an editor"
+    assert why["Asia/Kolkata@07:00", third].detail == "pinned by anna@desk"
     change(work, Change(clear=True))
     assert [stories(store, cohort) for cohort in cohorts(store)] == [(first, second, third)] * 3
 

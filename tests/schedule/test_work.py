@@ -14,7 +14,7 @@ from newsletter.model import Occurrence, OccurrenceState, Reason, Stream
 from newsletter.schedule import by_hand
 from newsletter.schedule.planning import plan_ahead
 from newsletter.schedule.work import Work
-from newsletter.store import Store, deliveries, editions, fan_out, occurrences, pieces
+from newsletter.store import Store, articles, blocking, deliveries, editions, fan_out, occurrences, pieces
 from newsletter.store.occurrences import OccurrenceRow
 from tests.support.site_folder import SiteFolder
 
@@ -59,6 +59,46 @@ def test_what_a_plan_may_read_is_rendered_for_every_plan(site: SiteFolder, store
     Work(configured(site), store).advance(SEVEN)
     [edition] = store.read(editions.for_occurrence, rows(store)["2026-11-01/1"].id)
     assert [str(key) for key in store.read(pieces.keys, edition.id, edition.revision)] == ["en/free", "en/member"]
+
+
+def test_what_is_blocked_after_it_was_composed_does_not_go_out(site: SiteFolder, store: Store) -> None:
+    site.fill(readers=1, stories=3, seen_at=SEVEN - timedelta(hours=2))
+    work = Work(configured(site), store)
+    work.advance(SEVEN - timedelta(minutes=10))
+    row = rows(store)["2026-11-01/1"]
+    [edition] = store.read(editions.for_occurrence, row.id)
+    first, *others = edition.edition.article_ids
+    store.write(blocking.block, [first], ["daily"], actor="anna", because="an advertisement", now=SEVEN)
+    work.advance(SEVEN)
+    [edition] = store.read(editions.for_occurrence, row.id)
+    assert edition.edition.article_ids == tuple(others)
+    reasons = {one.article_id: one.reason for one in store.read(editions.why, row.id)}
+    assert (reasons[first], states(store, row)) == (Reason.BLOCKED, {"queued": 1})
+
+
+def test_of_what_was_only_missed_no_mail_is_made(site: SiteFolder, store: Store) -> None:
+    site.fill(readers=1, stories=2, seen_at=SEVEN - timedelta(hours=2))
+    file = site.path / "schedules.yaml"
+    file.write_text(file.read_text().replace("max: 5}]", "max: 1}]\n    missed: {}"))
+    work = Work(configured(site), store)
+    work.advance(SEVEN - timedelta(minutes=10))
+    row = rows(store)["2026-11-01/1"]
+    [edition] = store.read(editions.for_occurrence, row.id)
+    assert [section.missed for section in edition.sections] == [False, True]
+    [placed] = edition.placed
+    store.write(articles.retract, placed, "withdrawn", SEVEN)
+    work.advance(SEVEN)
+    row = rows(store)["2026-11-01/1"]
+    assert (row.state, row.reason) == (_S.SKIPPED, Reason.EMPTY)
+    free = store.read(
+        articles.unused_articles,
+        newsletter="daily",
+        stream="each",
+        cohort="",
+        first_seen_after=SEVEN - timedelta(days=1),
+        limit=9,
+    )
+    assert [article.id for article in free] == list(edition.sections[1].article_ids), "it is the next edition's"
 
 
 def test_a_fan_out_cut_off_after_a_page_is_finished_by_the_next_process(site: SiteFolder, store: Store) -> None:

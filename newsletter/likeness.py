@@ -1,4 +1,5 @@
-"""How alike two stories are, word by word: pure decisions on text, for ``identity``.
+"""How alike two stories are, word by word: pure decisions on text. ``collect.identity`` asks whether two are one story,
+``compose.collapsing`` whether a reader of the one has read the other.
 
 A text is looked at as its *runs*: all sequences of four words. A *sketch* is the few of a text's runs that a fixed
 order puts first, as 64-bit numbers: of two texts that share most of their runs, the sketches share some (bottom-k
@@ -37,6 +38,8 @@ _SUMMARY_WORDS = 12  # of headline and standfirst together
 _STANDFIRST_WORDS = 6
 _LONG_SUMMARY_WORDS = 25
 _BODY_WORDS = 40
+# Of the shorter one's runs; of summaries more, since those of two stories may follow one pattern.
+_NEAR, _NEAR_SUMMARY = 0.5, 0.7
 _FEW_RUNS, _SOME_RUNS, _MANY_RUNS = 30, 80, 150
 
 # Letters with their marks (Python's \w leaves out the vowel signs of Indic scripts, Hebrew and Arabic points), and
@@ -122,6 +125,26 @@ def same_story(one: Story, other: Story, apart: timedelta, *, elsewhere: bool) -
         enough = (contained >= 0.7 and alike >= 0.4) or (contained >= 0.8 and headlines[0] == headlines[1])
         enough = enough and not _another_template(first, second, apart)
     return f"{contained:.0%} of its runs of words are the same" if enough else ""
+
+
+def near_duplicate(one: Story, other: Story, apart: timedelta) -> str:
+    """What two stories have in common, so that who has read the one has read the other; '' where she has not.
+
+    Less is asked than of ``same_story``: half of the shorter one's words, as two papers make of one report, or the
+    same paper of an earlier version. Parts of a series and a template filled in twice are two stories here too.
+    """
+    first, second = _Text.of(_whole(one)), _Text.of(_whole(other))
+    fewer = min(len(first.runs), len(second.runs))
+    if _numbered_apart(words(one.headline), words(other.headline)) or fewer + _RUN - 1 < _SUMMARY_WORDS:
+        return ""
+    short = min(len(one.body_text.split()), len(other.body_text.split())) < _BODY_WORDS
+    summaries = short and not _unspaced(first, second)
+    if summaries and _numbers_replaced(first, second):
+        return ""
+    contained = len(first.runs & second.runs) / fewer
+    if contained < (_NEAR_SUMMARY if summaries else _NEAR) or _another_template(first, second, apart):
+        return ""
+    return f"{contained:.0%} of its runs of words are the same"
 
 
 @dataclass(frozen=True, slots=True)
