@@ -300,6 +300,7 @@ class Reason(StrEnum):
     BACKFILL = "backfill"
     BLOCKED = "blocked"
     NEAR_DUPLICATE = "near_duplicate"
+    TRIMMED = "trimmed"
 
 
 class SuppressionScope(StrEnum):
@@ -373,11 +374,18 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class EditionSection:
-    """A section of an edition's pool: its article ids, best first. ``missed``: it is what had no place elsewhere."""
+    """A section of an edition's pool: its article ids, in the order they stand. ``missed``: it is what had no place
+    elsewhere.
+
+    One without a name that is not missed holds the one story that leads for every reader; ``home`` is the section that
+    it comes from. ``trimmed`` is how many of its stories gave way to the newsletter's size budget.
+    """
 
     name: str
     article_ids: tuple[int, ...]
     missed: bool = False
+    home: str = ""
+    trimmed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

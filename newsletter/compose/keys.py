@@ -41,11 +41,18 @@ def sections_for(stored: str, newsletter: Newsletter) -> tuple[str, ...]:
 
 
 def has_stories(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
-    """Whether an edition holds any story for a reader with these stored sections; ``when_empty: send`` always mails."""
+    """Whether an edition holds any story for a reader with these stored sections; ``when_empty: send`` always mails.
+
+    For a story of other sections that leads, or for what was missed, alone nobody is mailed.
+    """
     if newsletter.when_empty == "send":
         return True
     sections = sections_for(stored, newsletter)
-    return any(section.article_ids for section in edition.sections if not sections or section.name in sections)
+    return any(
+        section.article_ids and (not sections or (section.name or section.home) in sections)
+        for section in edition.sections
+        if not section.missed
+    )
 
 
 def _names(stored: str) -> list[str]:

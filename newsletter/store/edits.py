@@ -47,7 +47,10 @@ def from_json(layer: object, *, where: str = "") -> Edits:
 def sections_to_json(sections: Sequence[EditionSection]) -> list[dict[str, Any]]:
     """Sections as ``editions`` and a layer store them."""
     return [
-        {"name": section.name, "articles": list(section.article_ids)} | ({"missed": True} if section.missed else {})
+        {"name": section.name, "articles": list(section.article_ids)}
+        | ({"missed": True} if section.missed else {})
+        | ({"home": section.home} if section.home else {})
+        | ({"trimmed": section.trimmed} if section.trimmed else {})
         for section in sections
     ]
 
@@ -55,7 +58,13 @@ def sections_to_json(sections: Sequence[EditionSection]) -> list[dict[str, Any]]
 def sections_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[EditionSection, ...]:
     """The same back."""
     return tuple(
-        EditionSection(section["name"], tuple(section["articles"]), missed=section.get("missed", False))
+        EditionSection(
+            section["name"],
+            tuple(section["articles"]),
+            missed=section.get("missed", False),
+            home=section.get("home", ""),
+            trimmed=section.get("trimmed", 0),
+        )
         for section in stored
     )
 
