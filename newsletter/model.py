@@ -302,6 +302,7 @@ class Reason(StrEnum):
     BACKFILL = "backfill"
     BLOCKED = "blocked"
     NEAR_DUPLICATE = "near_duplicate"
+    TRIMMED = "trimmed"
 
 
 # An article that is decided so is in the edition; or is used up by it, with no place in it.
@@ -408,13 +409,14 @@ class EditionSection:
     elsewhere.
 
     One without a name that is not missed holds the one story that leads for every reader; ``home`` is the section that
-    it comes from.
+    it comes from. ``trimmed`` is how many of its stories gave way to the newsletter's size budget.
     """
 
     name: str
     article_ids: tuple[int, ...]
     missed: bool = False
     home: str = ""
+    trimmed: int = 0
 
     @property
     def leads(self) -> bool:

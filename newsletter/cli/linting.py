@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
     from newsletter.deliver.linting import Linted
     from newsletter.errors import FetchError
+    from newsletter.model import RenderedKey
     from newsletter.render.lint import Finding, Mail
     from newsletter.store import Store
 
@@ -127,7 +128,7 @@ def _linted(options: Options, configuration: Configuration, store: Store, name: 
     from newsletter.compose.keys import rendered_keys
     from newsletter.deliver.linting import lint_edition
     from newsletter.preview.choosing import choose_edition
-    from newsletter.render.rendering import render_edition, templates_of
+    from newsletter.render.rendering import render_fitted, templates_of
     from newsletter.schedule.logo import publish_logo
     from newsletter.store import pieces
 
@@ -135,12 +136,16 @@ def _linted(options: Options, configuration: Configuration, store: Store, name: 
     templates, logo = templates_of(configuration), publish_logo(configuration)
     stored = store.read(pieces.keys, pool.stored.id, pool.stored.revision) if pool.stored is not None else []
     linted = []
-    for key in stored or rendered_keys(configuration.languages(name), configuration.schedules.plans):
-        if pool.stored is not None and stored:
-            made = store.read(pieces.load, pool.stored.id, pool.stored.revision, key)
-        else:
-            made = render_edition(configuration, pool.edition, pool.articles, key, templates, logo=logo)
-        one = lint_edition(configuration, pool.edition, made, key, lambda: pool.articles, logo=logo)
+    made: Mapping[RenderedKey, Mapping[str, bytes]]
+    edition_now = pool.edition
+    if pool.stored is not None and stored:
+        made = {key: store.read(pieces.load, pool.stored.id, pool.stored.revision, key) for key in stored}
+    else:
+        keys = rendered_keys(configuration.languages(name), configuration.schedules.plans)
+        fitted = render_fitted(configuration, pool.edition, pool.articles, keys, templates, logo=logo)
+        made, edition_now = fitted.pieces, fitted.edition
+    for key, these in made.items():
+        one = lint_edition(configuration, edition_now, these, key, lambda: pool.articles, logo=logo)
         if one.mail is not None:
             linted.append(one)
     if not linted:

@@ -22,6 +22,7 @@ _WORDS: Mapping[Reason, str] = {
     Reason.RESERVED_ELSEWHERE: "held by another edition of this newsletter that is not sent yet",
     Reason.NO_SECTION: "matches no section of this newsletter",
     Reason.RETRACTED: "retracted by its source",
+    Reason.TRIMMED: "gave way to size_budget: the mail would have been too large; the next one may have it",
     Reason.NOT_YET: "not yet published: its publication time is to come",
     Reason.BACKFILL: "only remembered: it was there before the first collection of its source",
 }

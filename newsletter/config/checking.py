@@ -83,6 +83,7 @@ def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter)
     if newsletter.fallback is not None:
         yield from _sources_of(configuration, newsletter.fallback, *here, "fallback", "source")
     yield from _layout(configuration, name, newsletter)
+    yield from _blocks(configuration, name, newsletter)
     room = sum(section.max for section in newsletter.sections)
     if room < newsletter.articles.min:
         yield configuration.fault(
@@ -149,6 +150,30 @@ def _listed(names: str | list[str] | None) -> list[str]:
 
 def _folded(name: str) -> str:
     return " ".join(name.split()).casefold()
+
+
+def _blocks(configuration: Configuration, name: str, newsletter: Newsletter) -> Iterator[ConfigurationError]:
+    """What promotions and related newsletters name: a promotion that nobody can ever see is a slip of the pen."""
+    schedules, here = configuration.schedules, ("newsletters", name)
+    others = [other for other in schedules.newsletters if other != name]
+    for index, related in enumerate(newsletter.related):
+        if related not in others:
+            what = "a newsletter is not related to itself" if related == name else f"there is no newsletter '{related}'"
+            yield configuration.fault(what, *here, "related", index, remedy=suggestion(related, others))
+    sections = {section.casefold() for section in newsletter.section_names}
+    for index, promotion in enumerate(newsletter.promotions):
+        if isinstance(promotion.after, str) and promotion.after.casefold() not in sections:
+            yield configuration.fault(
+                f"{name} has no section '{promotion.after}' for a promotion to follow",
+                *here, "promotions", index, "after",
+                remedy=suggestion(promotion.after, newsletter.section_names),
+            )  # fmt: skip
+        for plan in promotion.plans or ():
+            if plan not in schedules.plans:
+                yield configuration.fault(
+                    f"there is no plan '{plan}'", *here, "promotions", index, "plans",
+                    remedy=suggestion(plan, schedules.plans),
+                )  # fmt: skip
 
 
 def _plans(configuration: Configuration) -> Iterator[ConfigurationError]:

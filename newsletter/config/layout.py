@@ -16,6 +16,7 @@ from newsletter.config.values import Day, Duration, HeaderText, LongerThanZero, 
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(gt=0, le=100)]
+UtmText = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s&=#?]+$")]
 ClientName = Literal[
     "gmail", "apple-mail", "outlook-windows", "outlook.com", "outlook-mac", "outlook-mobile", "yahoo", "samsung", "aol",
     "thunderbird", "protonmail", "fastmail", "hey", "gmx", "web.de", "t-online", "ionos", "orange", "sfr", "laposte",
@@ -117,6 +118,16 @@ class Promotion(Strict):
         if self.from_ is not None and self.until is not None and self.until < self.from_:
             raise ValueError(f"until ({self.until}) is before from ({self.from_})")
         return self
+
+
+class Utm(Strict):
+    """Campaign parameters of links to the publisher's own site; what is not given is the default."""
+
+    source: UtmText | None = Field(None, description="utm_source; default: the newsletter's name")
+    medium: UtmText | None = Field(None, description="utm_medium; default: email")
+    campaign: UtmText | None = Field(None, description="utm_campaign; default: the occurrence, 2026-11-01/1")
+    content: UtmText | None = None
+    term: UtmText | None = None
 
 
 class Approval(Strict):

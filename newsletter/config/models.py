@@ -27,6 +27,7 @@ from newsletter.config.layout import (
     Ranking,
     Section,
     Share,
+    Utm,
 )
 from newsletter.config.mailbox import Mailbox
 from newsletter.config.strict import Strict
@@ -74,6 +75,7 @@ __all__ = [
     "Source",
     "Strict",
     "Theme",
+    "Utm",
     "Web",
 ]
 
@@ -104,6 +106,7 @@ class Site(Strict):
     postal_address: str = Field(min_length=5, description="Printed at the foot of every mail; the law asks for it")
     timezone: Zone = "UTC"
     language: Language = "en"
+    membership_url: WebAddress | None = Field(None, description="Where readers become members; default: the site")
     theme: Theme = Theme()
 
     @property
@@ -307,6 +310,9 @@ class Newsletter(Strict):
     note: str = Field("", max_length=4000, description="The editor's note of every edition, in Markdown")
     promotions: list[Promotion] = []
     related: list[Name] = Field([], description="Newsletters to offer at the end")
+    utm: bool | Utm = Field(
+        False, description="Put campaign parameters on links to your own site: true, or those that differ by name"
+    )
     approval: Approval = Approval()
     gates: Gates = Gates()
     size_budget: Annotated[int, Field(ge=20_000, le=10_000_000)] = Field(

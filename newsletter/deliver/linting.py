@@ -18,11 +18,11 @@ from newsletter.deliver.copies import parts_of
 from newsletter.errors import TemplateError
 from newsletter.members.links import Links
 from newsletter.model import Article, Edition, JoinedKey, MailFormat, Picture, RenderedKey
-from newsletter.render.document import MANIFEST
 from newsletter.render.joining import Variants
 from newsletter.render.lint import Expected, Finding, Mail, Severity, lint_mail
 from newsletter.render.lint.clients import allowed
 from newsletter.render.lint.origins import Origins
+from newsletter.render.pool import MANIFEST
 from newsletter.render.rendering import render_edition, web_base
 from newsletter.render.templates import SHARED, Templates
 

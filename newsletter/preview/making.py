@@ -9,22 +9,25 @@ from __future__ import annotations
 import email
 import email.policy
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import EmailMessage
 
+from newsletter.compose.explaining import in_words
+from newsletter.compose.keys import rendered_keys
 from newsletter.config.reading import Configuration
 from newsletter.deliver.assembling import Reader, message_for
 from newsletter.deliver.copies import parts_of
 from newsletter.deliver.linting import lint_message
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.links import Links
-from newsletter.model import EditionName, JoinedKey, MailFormat, Picture
+from newsletter.model import EditionName, JoinedKey, MailFormat, Picture, Reason
 from newsletter.preview.choosing import NEXT, Facts, KeyFacts, Pool, Turns, choose_edition, choose_reader
+from newsletter.render.fitting import Fitted
 from newsletter.render.joining import Variant, Variants
 from newsletter.render.lint import Finding
-from newsletter.render.rendering import render_edition, templates_of, web_base
+from newsletter.render.rendering import render_fitted, templates_of, web_base
 from newsletter.store import Store, pieces
 
 _RENDERED = "It is rendered already: what was changed since shows in the next edition."
@@ -88,7 +91,7 @@ def make_preview(
     configuration.newsletter(newsletter_name)
     pool = choose_edition(configuration, store, newsletter_name, edition, now, turns)
     facts = choose_reader(configuration, store, pool, reader, now)
-    made, notices = _pieces(configuration, store, pool, facts, logo)
+    made, pool, notices = _pieces(configuration, store, pool, facts, logo)
     variant = Variants(made).variant(JoinedKey(facts.sections))
     if variant is None:
         raise NothingToSend(
@@ -132,29 +135,48 @@ def make_preview(
 
 def _pieces(
     configuration: Configuration, store: Store, pool: Pool, facts: Facts, logo: Logo | None
-) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """The pieces that a send would join: those that are stored, else rendered now."""
+) -> tuple[Mapping[str, bytes], Pool, tuple[str, ...]]:
+    """The pieces that a send would join, those that are stored, else rendered now; and the pool as it then is, without
+    what gave way to the size budget."""
     if pool.stored is not None:
         stored = store.read(pieces.load, pool.stored.id, pool.stored.revision, facts.rendered_key)
         if stored:
-            return stored, (_RENDERED,) if pool.is_open else ()
+            return stored, pool, (_RENDERED,) if pool.is_open else ()
         others = store.read(pieces.keys, pool.stored.id, pool.stored.revision)
         if others:
             raise UsageError(
                 f"{pool.edition.name} was not rendered for {facts.rendered_key}",
                 remedy=f"It was for {', '.join(str(key) for key in others)}",
             )
-    return (
-        render_edition(
-            configuration,
-            pool.edition,
-            pool.articles,
-            facts.rendered_key,
-            templates_of(configuration),
-            logo=logo(configuration) if logo is not None else None,
-        ),
-        (),
+    newsletter = pool.edition.newsletter
+    keys = rendered_keys(configuration.languages(newsletter), configuration.schedules.plans)
+    made = render_fitted(
+        configuration,
+        pool.edition,
+        pool.articles,
+        keys if facts.rendered_key in keys else (*keys, facts.rendered_key),
+        templates_of(configuration),
+        logo=logo(configuration) if logo is not None else None,
     )
+    return made.pieces[facts.rendered_key], _trimmed(pool, made), _about_trimming(made)
+
+
+def _trimmed(pool: Pool, made: Fitted) -> Pool:
+    """The pool with its stories where they are after some gave way."""
+    why = tuple(
+        replace(one, reason=Reason.TRIMMED, position=0, words=in_words(Reason.TRIMMED))
+        if one.article_id in made.trimmed
+        else one
+        for one in pool.why
+    )
+    return replace(pool, edition=made.edition, why=why)
+
+
+def _about_trimming(made: Fitted) -> tuple[str, ...]:
+    if not made.trimmed:
+        return ()
+    stories = "1 story gives way" if len(made.trimmed) == 1 else f"{len(made.trimmed)} stories give way"
+    return (f"{stories}: {made.words}.",)
 
 
 def _headers(message: bytes) -> tuple[tuple[str, str], ...]:
@@ -173,7 +195,7 @@ def _filled(variant: Variant, reader: Reader) -> str:
 def _findings(
     configuration: Configuration,
     pool: Pool,
-    made: dict[str, bytes],
+    made: Mapping[str, bytes],
     facts: Facts,
     message: bytes,
     unsubscribe: str,

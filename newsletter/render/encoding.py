@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from binascii import a2b_qp
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -128,6 +129,11 @@ def merge(chunks: Iterable[bytes | Slot]) -> tuple[bytes | Slot, ...]:
     if run:
         merged.append(b"".join(run))
     return tuple(merged)
+
+
+def decoded_length(chunks: Iterable[bytes]) -> int:
+    """Bytes of what these encoded chunks stand for, lines counted as the reader's program sees them (CRLF as LF)."""
+    return sum(len(a2b_qp(chunk).replace(b"\r\n", b"\n")) for chunk in chunks)
 
 
 def _as_json(reference: Reference) -> dict[str, str | None]:

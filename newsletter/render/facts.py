@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 from babel.lists import format_list
 from markupsafe import Markup
 
 from newsletter.config.models import Images, Newsletter, Site
+from newsletter.errors import TemplateError
 from newsletter.model import Access, Article, Edition, Picture
 from newsletter.render import colour
 from newsletter.render.encoding import clean
@@ -60,7 +61,8 @@ class PictureView:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One article as a template sees it. ``readable``: this plan reads it in full; otherwise ``body`` is empty.
+    """One article as a template sees it. ``readable``: this plan reads it in full; otherwise ``body`` is empty, and
+    ``teaser`` is all there is: the standfirst, or where there is none how the story begins.
 
     ``language`` and ``direction`` are empty where they are the edition's own.
     """
@@ -85,6 +87,7 @@ class Story:
     picture: PictureView | None = None
     body: Markup = field(default_factory=Markup)
     text: str = ""
+    teaser: str = ""
 
     @property
     def minutes(self) -> int:
@@ -100,6 +103,21 @@ class Story:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         times = {name: datetime.fromisoformat(value[name]) for name in ("published_at", "updated_at")}
         return cls(**{**value, **times, "authors": tuple(value["authors"]), "tags": tuple(value["tags"])})
+
+
+@dataclass(frozen=True, slots=True)
+class SectionView:
+    """A section's heading. Which of its stories stand below it is another thing for every reader."""
+
+    name: str
+
+    @property
+    def stories(self) -> NoReturn:
+        """Raises TemplateError: templates cannot know them."""
+        raise TemplateError(
+            "a template asks for the stories of a section, and each reader has others",
+            remedy="Write a story in lead, card or brief; count stories in summary.txt, over `articles`",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +139,8 @@ class NewsletterView:
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """The publisher; the accent is readable on our paper, ``accent_dark`` on the dark one."""
+    """The publisher; the accent is readable on our paper, ``accent_dark`` on the dark one. ``membership_url`` is where
+    readers become members, the site itself where nothing is configured."""
 
     name: str
     url: str
@@ -131,6 +150,7 @@ class SiteView:
     headline_font: str
     text_font: str
     logo: PictureView | None = None
+    membership_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +226,7 @@ def story_view(
         # Sanitised where it was collected (nh3), which is the one place that decides what a feed may say in HTML.
         body=Markup(clean(article.body_html)) if readable else Markup(""),  # noqa: S704
         text=clean(article.body_text) if readable else "",
+        teaser=_line(article.teaser or article.standfirst),
     )
 
 
@@ -228,6 +249,7 @@ def site_view(site: Site, logo: PictureView | None) -> SiteView:
         headline_font=_font(theme.headline_font),
         text_font=_font(theme.text_font),
         logo=replace(logo, alt=site.name) if logo else None,
+        membership_url=str(site.membership_url or site.url),
     )
 
 

@@ -12,11 +12,12 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from babel.dates import format_date, format_time
 from jinja2 import pass_context
 from jinja2.runtime import Context
+
+from newsletter.render.campaigns import with_parameters
 
 WORDS_PER_MINUTE = 230
 WIDTH = 72
@@ -98,9 +99,7 @@ def utm(context: Context, url: str, **parameters: str) -> str:
         "utm_medium": "email",
         "utm_campaign": context["edition"].occurrence,
     } | {f"utm_{name}": value for name, value in parameters.items()}
-    parts = urlsplit(url)
-    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in given]
-    return urlunsplit(parts._replace(query=urlencode([*query, *given.items()])))
+    return with_parameters(url, given)
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

@@ -21,9 +21,22 @@ from zoneinfo import ZoneInfo
 from newsletter.errors import TemplateError
 from newsletter.model import JoinedKey, Role
 from newsletter.render import slots
-from newsletter.render.document import LEAD, MANIFEST, NOTHING, PREHEADER, SECTIONS, SUBJECT, piece_name
 from newsletter.render.encoding import Place, Slot, merge, quoted_printable, unpack
 from newsletter.render.facts import EditionView, KeyView, NewsletterView, SiteView, Story
+from newsletter.render.pool import (
+    LEAD,
+    MANIFEST,
+    MISSED,
+    MORE,
+    NOTE,
+    NOTHING,
+    PREHEADER,
+    PROMOTION,
+    RELATED,
+    SECTIONS,
+    SUBJECT,
+    piece_name,
+)
 from newsletter.render.slots import SLOTS, SlotKind, SlotPrinter
 from newsletter.render.templates import compile_text, render
 from newsletter.render.translating import TRANSLATIONS
@@ -52,6 +65,29 @@ class _Section:
     name: str
     cards: int
     stories: tuple[Story, ...]
+    missed: bool = False
+    leads: bool = False
+    home: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What one reader gets: what leads every mail (None: nothing does), her sections, and what was missed."""
+
+    leads: _Section | None
+    sections: tuple[_Section, ...]
+    missed: tuple[_Section, ...]
+
+    @property
+    def lead(self) -> Story:
+        """The first story: that of the subject, and what leads where anything does."""
+        return self.leads.stories[0] if self.leads is not None else self.sections[0].stories[0]
+
+    @property
+    def stories(self) -> list[Story]:
+        """All in the order of the mail."""
+        listed = (story for section in (*self.sections, *self.missed) for story in section.stories)
+        return [self.lead, *(story for story in listed if story is not self.lead)]
 
 
 class Variants:
@@ -66,40 +102,47 @@ class Variants:
     def variant(self, joined: JoinedKey) -> Variant | None:
         """The message for a reader of ``joined.sections``.
 
-        Where the pool holds no story for her: one that says so if the newsletter has ``when_empty: send``, else None.
+        Where the pool holds no story for her: one that says so if the newsletter has ``when_empty: send``, else None. A
+        story of other sections that leads, and what was missed, are none for her alone.
         """
+        leads = next((section for section in self._sections if section.leads), None)
         chosen = self._choose(joined)
-        known = tuple(section.number for section in chosen)
+        if not chosen and leads is not None and joined.sections and leads.home not in joined.sections:
+            leads = None
+        known = (leads.number if leads is not None else -1, *(section.number for section in chosen))
         if known in self._variants:
             self._variants.move_to_end(known)
             return self._variants[known]
-        variant = self._join(chosen)
+        variant = self._join(leads, chosen)
         self._variants[known] = variant
         while len(self._variants) > self._kept:
             self._variants.popitem(last=False)
         return variant
 
+    @property
+    def section_names(self) -> tuple[str, ...]:
+        """The names of the sections that a reader may choose and that hold stories, in order."""
+        return tuple(section.name for section in self._choose(JoinedKey()))
+
     def _choose(self, joined: JoinedKey) -> tuple[_Section, ...]:
         """Her sections in her order; a name the pool does not have is passed over."""
-        if not joined.sections:
-            chosen = self._sections
-        else:
-            by_name = {section.name: section for section in self._sections}
-            chosen = tuple(by_name[name] for name in dict.fromkeys(joined.sections) if name in by_name)
-        return tuple(section for section in chosen if section.stories)
+        own = [section for section in self._sections if not (section.missed or section.leads)]
+        if joined.sections:
+            by_name = {section.name: section for section in own}
+            own = [by_name[name] for name in dict.fromkeys(joined.sections) if name in by_name]
+        return tuple(section for section in own if section.stories)
 
-    def _join(self, sections: Sequence[_Section]) -> Variant | None:
-        if not sections:
+    def _join(self, leads: _Section | None, sections: tuple[_Section, ...]) -> Variant | None:
+        if not sections and leads is None:
             return self._nothing() if self._manifest["says_nothing"] else None
-        lead = sections[0].stories[0]
-        stories = [lead, *(story for section in sections for story in section.stories if story is not lead)]
+        chosen = _Chosen(leads, sections, tuple(one for one in self._sections if one.missed and one.stories))
+        stories = chosen.stories
         texts = {name: self._text(name, stories) for name in self._manifest["texts"]}
-        preheader = texts[PREHEADER]
         return Variant(
             subject=texts[SUBJECT] or (self._newsletter.title,),
-            preheader=preheader,
-            text=self._part("txt", sections, lead, texts),
-            html=self._part("html", sections, lead, texts),
+            preheader=texts[PREHEADER],
+            text=self._part("txt", chosen, texts),
+            html=self._part("html", chosen, texts),
             article_ids=tuple(story.id for story in stories),
             language=self._manifest["key"]["language"],
         )
@@ -110,40 +153,69 @@ class Variants:
         return Variant(
             subject=(self._newsletter.title,),
             preheader=(),
-            text=self._part("txt", (), None, texts),
-            html=self._part("html", (), None, texts),
+            text=self._part("txt", None, texts),
+            html=self._part("html", None, texts),
             article_ids=(),
             language=self._manifest["key"]["language"],
         )
 
-    def _part(
-        self, suffix: str, sections: Sequence[_Section], lead: Story | None, texts: Mapping[str, Text]
-    ) -> tuple[bytes | Slot, ...]:
-        return merge(self._filled(suffix, sections, lead, texts))
+    def _part(self, suffix: str, chosen: _Chosen | None, texts: Mapping[str, Text]) -> tuple[bytes | Slot, ...]:
+        return merge(self._filled(suffix, chosen, texts))
 
-    def _filled(
-        self, suffix: str, sections: Sequence[_Section], lead: Story | None, texts: Mapping[str, Text]
-    ) -> Iterator[bytes | Slot]:
+    def _filled(self, suffix: str, chosen: _Chosen | None, texts: Mapping[str, Text]) -> Iterator[bytes | Slot]:
+        """One part of a reader's mail; without stories (``chosen`` is None) the words that say so."""
         frame = self._piece(suffix, "frame")
-        has_lead = Place(LEAD) in frame
+        places = {chunk.name for chunk in frame if isinstance(chunk, Place)}
+        note_at = next(name for name in (NOTE, LEAD, SECTIONS) if name in places)
+        related_at = next(name for name in (RELATED, SECTIONS) if name in places)
+        leads = self._manifest.get("lead") != "none" and LEAD in places
         for chunk in frame:
             if not isinstance(chunk, Place):
                 yield chunk
-            elif chunk.name == LEAD:
-                if lead is not None:
-                    yield from self._whole(suffix, f"{lead.id}/{Role.LEAD}")
-            elif chunk.name == SECTIONS:
-                if lead is None:
-                    yield from self._whole(suffix, NOTHING)
-                for section in sections:
-                    left = [story for story in section.stories if not (has_lead and story is lead)]
-                    if left:
-                        yield from self._whole(suffix, f"section/{section.number}")
-                    for position, story in enumerate(left):
-                        role = Role.CARD if position < section.cards else Role.BRIEF
-                        yield from self._whole(suffix, f"{story.id}/{role}")
-            else:
+                continue
+            if chunk.name in texts:
                 yield from _encoded(texts[chunk.name], in_html=suffix == "html")
+            if chunk.name == note_at:
+                yield from self._if_there(suffix, NOTE)
+            if chunk.name == LEAD and leads and chosen is not None:
+                yield from self._whole(suffix, f"{chosen.lead.id}/{Role.LEAD}")
+            elif chunk.name == SECTIONS:
+                yield from self._whole(suffix, NOTHING) if chosen is None else self._stories(suffix, chosen, leads)
+            if chunk.name == related_at:
+                yield from self._if_there(suffix, RELATED)
+
+    def _stories(self, suffix: str, chosen: _Chosen, leads: bool) -> Iterator[bytes | Slot]:
+        """All but what ``leads``: sections with what is put between them, then what was missed."""
+        if chosen.leads is not None and not leads:
+            yield from self._whole(suffix, f"{chosen.lead.id}/{Role.CARD}")
+        count = len(chosen.sections)
+        yield from self._promotions(suffix, 0, "", count)
+        for number, section in enumerate(chosen.sections, start=1):
+            left = [story for story in section.stories if not (leads and story is chosen.lead)]
+            if left:
+                yield from self._whole(suffix, f"section/{section.number}")
+            for position, story in enumerate(left):
+                role = Role.CARD if position < section.cards else Role.BRIEF
+                yield from self._whole(suffix, f"{story.id}/{role}")
+            yield from self._promotions(suffix, number, section.name, count)
+        for section in chosen.missed:
+            yield from self._whole(suffix, MISSED)
+            for story in section.stories:
+                yield from self._whole(suffix, f"{story.id}/{Role.BRIEF}")
+        yield from self._if_there(suffix, MORE)
+
+    def _promotions(self, suffix: str, number: int, name: str, count: int) -> Iterator[bytes | Slot]:
+        """Those that follow her section ``number`` (0: that stand before the first) of ``count``, whose name this is.
+
+        What is to follow a later section than she has follows her last; what follows a section by name, only that."""
+        for index, after in enumerate(self._manifest.get("promotions", ())):
+            at = min(after, count) == number if isinstance(after, int) else after.casefold() == name.casefold() != ""
+            if at:
+                yield from self._whole(suffix, f"{PROMOTION}/{index}")
+
+    def _if_there(self, suffix: str, part: str) -> Iterator[bytes | Slot]:
+        if piece_name(suffix, part) in self._pieces:
+            yield from self._whole(suffix, part)
 
     def _whole(self, suffix: str, part: str) -> Iterator[bytes | Slot]:
         for chunk in self._piece(suffix, part):
@@ -186,7 +258,15 @@ class Variants:
     @cached_property
     def _sections(self) -> tuple[_Section, ...]:
         return tuple(
-            _Section(number, raw["name"], raw["cards"], tuple(Story.from_json(story) for story in raw["stories"]))
+            _Section(
+                number,
+                raw["name"],
+                raw["cards"],
+                tuple(Story.from_json(story) for story in raw["stories"]),
+                raw.get("missed", False),
+                raw.get("leads", False),
+                raw.get("home", ""),
+            )
             for number, raw in enumerate(self._manifest["sections"])
         )
 

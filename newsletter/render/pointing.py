@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from newsletter.model import Role
-from newsletter.render.document import MANIFEST, piece_name
+from newsletter.render.pool import MANIFEST, piece_name
 from newsletter.render.encoding import unpack
 from newsletter.render.lint.links import same
 

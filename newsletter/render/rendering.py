@@ -5,11 +5,12 @@ The one way in for sending, dry runs and preview, so that all of them make the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from newsletter.config.reading import Configuration
 from newsletter.model import Article, Edition, Picture, RenderedKey
 from newsletter.render.document import render_pieces
+from newsletter.render.fitting import Fitted, Pieces, fitted
 from newsletter.render.templates import Templates
 
 LOCAL_WEB = "http://127.0.0.1:8025"
@@ -48,4 +49,27 @@ def render_edition(
         templates,
         logo=logo,
         images={name: source.images for name, source in schedules.sources.items()},
+        newsletters=schedules.newsletters,
+    )
+
+
+def render_fitted(
+    configuration: Configuration,
+    edition: Edition,
+    articles: Mapping[int, Article],
+    keys: Sequence[RenderedKey],
+    templates: Templates,
+    *,
+    logo: Picture | None = None,
+    there: Mapping[RenderedKey, Pieces] | None = None,
+) -> Fitted:
+    """``edition`` for all of ``keys``, within its newsletter's size budget: what a send would make of it, with what
+    gave way. ``there`` are the pieces of keys that are rendered already. Off the event loop; TemplateError.
+    """
+    return fitted(
+        edition,
+        keys,
+        configuration.newsletter(edition.newsletter),
+        lambda one, key: render_edition(configuration, one, articles, key, templates, logo=logo),
+        there=there,
     )

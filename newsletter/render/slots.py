@@ -1,9 +1,9 @@
-"""Slots: what a template prints per subscriber without knowing her.
+"""Slots: what a template prints per subscriber without knowing her. And places, where stories and small texts go.
 
 A template writes ``{{ slot.first_name(default="reader") }}``. While Jinja2 and premailer run, it stands there as an
 opaque ASCII token; the document is then cut at the tokens. ``check`` reads a template's syntax tree and refuses every
 use of a slot but printing it, alone or as a value of a translated sentence, in branches not taken too; ``SlotPrinter``
-refuses at run time what the tree cannot show.
+refuses at run time what the tree cannot show. ``{{ place('lead') }}`` is such a token too, printed alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from enum import StrEnum
 from jinja2 import nodes
 
 from newsletter.errors import TemplateError
+from newsletter.render.contexts import Printed, refuse_context
 from newsletter.render.encoding import Slot
 
 
@@ -38,14 +39,10 @@ _TRANSLATING = frozenset({"_", "gettext", "ngettext", "pgettext", "npgettext"})
 # {% trans a=slot.first_name() %} is to Jinja {% set _trans = slot.first_name() %} and then the sentence, with a=_trans.
 _HELD = "_trans"
 _PRINT_ALONE = "Print it alone, as in {{ slot.first_name(default='reader') }}"
+_PLACE_ALONE = "Print it alone, as in {{ place('summary') }}: what comes there is known when the mails are joined"
 _BRANCH_ELSEWHERE = (
     "Branch on key.language or key.plan, which are known when the mail is rendered, or give the slot a default"
 )
-_TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^\s/>]*(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
-_ATTRIBUTE = re.compile(r"([^\s\"'=<>/]+)\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+(?=\s))")
-_OPEN_ATTRIBUTE = re.compile(r"([^\s\"'=<>/]+)\s*=\s*(?:([\"'])((?:(?!\2).)*))?$", re.DOTALL)
-_RAW = re.compile(r"<(style|script|title)\b", re.IGNORECASE)
-_URL_ATTRIBUTES = frozenset({"href", "src", "action", "formaction", "background", "cite", "poster", "srcset"})
 
 
 class SlotPrinter:
@@ -71,7 +68,7 @@ class SlotPrinter:
 
 
 def check(tree: nodes.Template, filename: str, *, is_html: bool) -> None:
-    """Refuse a template that does anything with a slot but print it; then tell each print its ``file:line``.
+    """Refuse a template that does anything with a slot or place but print it; then tell each print its ``file:line``.
 
     Raises TemplateError, whose ``where`` is ``file:line`` and whose ``remedy`` names the alternative.
     """
@@ -119,6 +116,8 @@ class _Checker:
                     continue
                 if isinstance(printed, nodes.Call) and _is_slot(printed.node):
                     self.print_slot(printed, inside, "")
+                elif isinstance(printed, nodes.Call) and _is_place(printed.node):
+                    self.print_place(printed, inside)
                 elif isinstance(printed, nodes.Call) and _is_translation(printed.node):
                     self.translate(printed, inside)
                 else:
@@ -142,8 +141,13 @@ class _Checker:
             raise self.error(node, f"'{_HELD}' is a name that {{% trans %}} uses", "Choose another name")
         if isinstance(node, nodes.Name) and node.name == "slot":
             raise self.error(node, *_misuse(inside, node.ctx))
-        if "slot" in _names_bound(node):
-            raise self.error(node, "'slot' is the name of the slots", "Choose another name")
+        if isinstance(node, nodes.Call) and _is_place(node.node):
+            raise self.error(node, *_misused_place(inside, "load"))
+        if isinstance(node, nodes.Name) and node.name == "place":
+            raise self.error(node, *_misused_place(inside, node.ctx))
+        for name, owners in (("slot", "slots"), ("place", "places")):
+            if name in _names_bound(node):
+                raise self.error(node, f"'{name}' is the name of the {owners}", "Choose another name")
         around = _around(node) or inside
         for child in node.iter_child_nodes():
             self.visit(child, around)
@@ -193,6 +197,20 @@ class _Checker:
         if self.is_html:
             for sentence in sentences:
                 _refuse_context(name, self.before + sentence, f"{self.filename}:{call.lineno}")
+        self.tell(call)
+
+    def print_place(self, call: nodes.Call, inside: str) -> None:
+        """Check a place, and tell its call where it stands."""
+        if call.kwargs or call.dyn_args or call.dyn_kwargs or len(call.args) != 1:
+            raise self.error(call, "place() takes one name", _PLACE_ALONE)
+        if not (isinstance(call.args[0], nodes.Const) and isinstance(call.args[0].value, str)):
+            raise self.error(call, "the name of a place is not a text in quotes", _PLACE_ALONE)
+        if inside in _CAPTURING:
+            raise self.error(call, f"place('{call.args[0].value}') is printed inside {inside}", _PLACE_ALONE)
+        self.tell(call)
+
+    def tell(self, call: nodes.Call) -> None:
+        """Tell a call its ``file:line``."""
         at = nodes.Const(f"{self.filename}:{call.lineno}")
         at.lineno = call.lineno
         pair = nodes.Keyword("at", at)
@@ -245,6 +263,18 @@ def _misuse(inside: str, context: str) -> tuple[str, str]:
     return f"a slot is used in {inside or 'something else than printing it'}", _CAPTURING.get(inside, _PRINT_ALONE)
 
 
+def _misused_place(inside: str, context: str) -> tuple[str, str]:
+    if context != "load":
+        return "'place' is the name of the places", "Choose another name"
+    if inside in ("a branch", "a test", "a comparison", "an inline if"):
+        return f"a template branches on a place, in {inside}", _PLACE_ALONE
+    return f"a place is used in {inside or 'something else than printing it'}", _PLACE_ALONE
+
+
+def _is_place(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "place"
+
+
 def _is_slot(node: nodes.Node) -> bool:
     return (
         isinstance(node, (nodes.Getattr, nodes.Getitem))
@@ -264,6 +294,8 @@ def _is_held(node: nodes.Node) -> bool:
 def _names_bound(node: nodes.Node) -> Iterator[str]:
     if isinstance(node, nodes.Import):
         yield node.target
+    elif isinstance(node, nodes.Macro):
+        yield node.name
     elif isinstance(node, nodes.FromImport):
         for name in node.names:
             yield name[1] if isinstance(name, tuple) else name
@@ -271,48 +303,5 @@ def _names_bound(node: nodes.Node) -> Iterator[str]:
 
 def _refuse_context(name: str, before: str, at: str) -> None:
     """Raise TemplateError unless a slot may stand after the HTML ``before``."""
-    raw = _last_raw(before)
-    if raw:
-        raise TemplateError(
-            f"slot.{name} stands inside <{raw[1].lower()}>", where=at, remedy="Print it in the body's text"
-        )
-    end = 0
-    for tag in _TAG.finditer(before):
-        end = tag.end()
-    rest = before[end:]
-    opened = re.search(r"<[a-zA-Z]", rest)
-    if opened is None:
-        return
-    inside = _ATTRIBUTE.sub("", rest[opened.start() :])
-    attribute = _OPEN_ATTRIBUTE.search(inside)
-    if attribute is None or attribute[2] is None:
-        raise TemplateError(
-            f"slot.{name} stands inside a tag, not in a quoted attribute", where=at, remedy='Write attribute="{{ … }}"'
-        )
-    attribute_name = attribute[1].lower()
-    if attribute_name.startswith("on") or attribute_name == "style":
-        raise TemplateError(
-            f"slot.{name} stands in {attribute_name}", where=at, remedy="Print it in text, alt, title or href"
-        )
-    if attribute_name in _URL_ATTRIBUTES:
-        if SLOTS[name] is not SlotKind.URL:
-            raise TemplateError(
-                f"slot.{name} is not a URL and stands in {attribute_name}",
-                where=at,
-                remedy=f"There go {', '.join(slot for slot, kind in SLOTS.items() if kind is SlotKind.URL)}",
-            )
-        if attribute[3]:
-            raise TemplateError(
-                f"slot.{name} is a whole URL, yet something stands before it in {attribute_name}",
-                where=at,
-                remedy=f'Write {attribute_name}="{{{{ slot.{name}() }}}}"',
-            )
-
-
-def _last_raw(before: str) -> re.Match[str] | None:
-    last = None
-    for match in _RAW.finditer(before):
-        last = match
-    if last is None or f"</{last[1].lower()}" in before[last.end() :].lower():
-        return None
-    return last
+    urls = ", ".join(slot for slot, kind in SLOTS.items() if kind is SlotKind.URL)
+    refuse_context(f"slot.{name}", Printed(SLOTS[name]), before, at, urls=urls)

@@ -25,7 +25,9 @@ from jinja2 import (
     nodes,
 )
 from jinja2 import TemplateError as JinjaError
+from jinja2.environment import TemplateModule
 from jinja2.exceptions import TemplateRuntimeError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import newsletter
@@ -37,7 +39,11 @@ from newsletter.render.tracing import Tracing
 from newsletter.render.words import Words
 
 SHARED = "shared"
-STORY_FILES = ("lead", "card", "brief")
+PIECE_FILES = ("section", "lead", "card", "brief", "nothing", "note", "promotion", "missed", "more", "related")
+_NOT_THE_SAME_TWICE = ("random", "lipsum")
+_LESS = "Make less of it"
+_LONGEST = 1_000_000
+_HIGHEST_POWER = 100
 
 
 def shipped_templates() -> Path:
@@ -102,7 +108,7 @@ class Templates:
     def check(self, design: str) -> None:
         """Load and check every template that ``design`` can reach, and its stylesheets. Raises TemplateError."""
         for suffix in ("html", "txt"):
-            names = [f"edition.{suffix}", f"section.{suffix}", *(f"{role}.{suffix}" for role in STORY_FILES)]
+            names = [f"edition.{suffix}", *(f"{part}.{suffix}" for part in PIECE_FILES)]
             reached = [self.file(design, name) for name in names]
             seen: set[str] = set()
             where: dict[str, str] = {}
@@ -120,12 +126,34 @@ class Templates:
                 for reference, line in self._environment.references.get(name, ()):
                     waiting.append(reference)
                     where.setdefault(reference, line)
-        if self.has(design, "summary.txt"):
-            compile_text(*self.source(design, "summary.txt"))
+        for name in ("summary.txt", "contents.txt"):
+            if self.has(design, name):
+                compile_text(*self.source(design, name))
+
+
+class _Template(Template):
+    """Jinja2's, but that an import begins anew each time: no counter goes on from one story to the next."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        keys = ctx.globals_keys - self.globals.keys() if ctx is not None else set()
+        return self.make_module({key: ctx.parent[key] for key in keys} if ctx is not None else None)
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja2 as we use it: sandboxed, strict, HTML escaped, slots checked at load."""
+    """Jinja2 as we use it: sandboxed, strict, HTML escaped, slots checked at load, the same bytes each time."""
+
+    template_class = _Template
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """``*`` and ``**``, unless what comes out would take all memory, or all day."""
+        if operator == "**" and isinstance(right, (int, float)) and abs(right) > _HIGHEST_POWER:
+            raise TemplateRuntimeError(f"a power above {_HIGHEST_POWER}")
+        if operator == "*":
+            for many, times in ((left, right), (right, left)):
+                if hasattr(many, "__len__") and isinstance(times, int) and len(many) * times > _LONGEST:
+                    raise TemplateRuntimeError(f"it makes {len(many) * times:,} of something")
+        return super().call_binop(context, operator, left, right)
 
     def __init__(self, folders: Sequence[Path], *, traced: bool = False) -> None:
         super().__init__(
@@ -138,6 +166,9 @@ class _Environment(ImmutableSandboxedEnvironment):
             cache_size=1000,
             extensions=[translating.EXTENSION, *([Tracing] if traced else [])],
         )
+        for name in _NOT_THE_SAME_TWICE:
+            self.filters.pop(name, None)
+            self.globals.pop(name, None)
         self.filters.update(FILTERS)
         translating.translate(self)
         self.references: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -191,8 +222,12 @@ def names_in(source: str) -> frozenset[str]:
 
 def render(template: Template, context: Mapping[str, Any]) -> str:
     """The template's text. Raises TemplateError with the file and line."""
-    with translated(_shown(template.filename or template.name or "template")):
-        return template.render(context)
+    where = _shown(template.filename or template.name or "template")
+    with translated(where):
+        text = template.render(context)
+    if len(text) > _LONGEST:
+        raise TemplateError(f"this file makes {len(text):,} characters", where=where, remedy=_LESS)
+    return text
 
 
 @contextmanager
@@ -219,6 +254,12 @@ def translated(where: str) -> Iterator[None]:
         raise TemplateError(
             str(error.message or error), where=_line(error, where), remedy="Correct this line"
         ) from None
+    except RecursionError as error:
+        raise TemplateError(
+            "templates bring in each other without end", where=_line(error, where), remedy="Remove one include or call"
+        ) from None
+    except MemoryError as error:
+        raise TemplateError("it makes more than memory holds", where=_line(error, where), remedy=_LESS) from None
     except UnicodeDecodeError:
         raise TemplateError("the template is not UTF-8", where=where, remedy="Save it as UTF-8") from None
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:

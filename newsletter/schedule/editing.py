@@ -98,9 +98,9 @@ def edit(
     findings: list[str] = []
     try:
         for edition in made:
-            work.render(edition)
-            found = findings_of(work.configuration, store, edition)
+            found = findings_of(work.configuration, store, work.render(edition))
             findings += [str(finding) for finding in found]
+        made = tuple(store.read(editions.for_occurrence, row.id))
     except TemplateError as error:
         return Edited(row, made, words, error=error)
     return Edited(row, made, words, tuple(dict.fromkeys(findings)))

@@ -14,9 +14,9 @@ from newsletter.deliver.configured import staging_addresses
 from newsletter.deliver.smtp import Answered, RelayConnection, Withheld
 from newsletter.errors import NothingToSend, RelayError, UsageError
 from newsletter.members.links import Links
-from newsletter.model import Edition, JoinedKey, MailFormat, Stream
+from newsletter.model import Edition, JoinedKey, MailFormat, RenderedKey, Stream
 from newsletter.render.joining import Variants
-from newsletter.render.rendering import render_edition, templates_of, web_base
+from newsletter.render.rendering import render_fitted, templates_of, web_base
 from newsletter.schedule.logo import publish_logo
 from newsletter.schedule.turns import next_turn
 from newsletter.store import Store, subscribers
@@ -69,11 +69,12 @@ def _make(
     edition = Edition(newsletter_name, Stream.EACH, turn.occurrence, "", turn.utc, proposal.sections)
     person = store.read(subscribers.by_address, address)
     language = configuration.language_for(newsletter_name, person.language if person is not None else "")
-    key = rendered_keys([language], list(configuration.schedules.plans)[:1])[0]
-    pieces = render_edition(
-        configuration, edition, proposal.articles, key, templates_of(configuration), logo=publish_logo(configuration)
+    keys = rendered_keys(configuration.languages(newsletter_name), configuration.schedules.plans)
+    key = RenderedKey(language, next(iter(configuration.schedules.plans)))
+    made = render_fitted(
+        configuration, edition, proposal.articles, keys, templates_of(configuration), logo=publish_logo(configuration)
     )
-    variant = Variants(pieces).variant(JoinedKey())
+    variant = Variants(made.pieces[key]).variant(JoinedKey())
     assert variant is not None, "the pool has stories"
     reader = (
         Reader(person.id, person.address, person.first_name, person.last_name, person.secret)

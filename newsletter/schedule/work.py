@@ -22,7 +22,7 @@ from newsletter.compose.keys import has_stories, rendered_keys
 from newsletter.config.reading import Configuration
 from newsletter.errors import EditedMeanwhile, NewsletterError, StoreError, UnreadableEdits
 from newsletter.model import Article, OccurrenceState, Picture, Reason, RenderedKey
-from newsletter.render.rendering import render_edition, templates_of
+from newsletter.render.rendering import render_fitted, templates_of
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
 from newsletter.schedule.gatekeeping import Gatekeeping
 from newsletter.schedule.planning import plan_ahead, too_late
@@ -147,16 +147,36 @@ class Work:
             self.store.write(approvals.approve, row, actor=actor, detail=detail, now=now)
         return self._again(row)
 
-    def render(self, edition: EditionRow) -> None:
-        """Render an edition for each rendered key that has no pieces yet. Raises TemplateError."""
-        missing = self._unrendered(edition)
-        if not missing:
-            return
-        known = self.store.read(articles.get_many, edition.edition.article_ids)
-        templates = templates_of(self.configuration)
-        for key in missing:
-            made = render_edition(self.configuration, edition.edition, known, key, templates, logo=self.logo)
-            self.store.write(pieces.save, edition.id, edition.revision, key, made)
+    def render(self, edition: EditionRow) -> EditionRow:
+        """Render an edition for each rendered key that has no pieces yet; the edition as it then is, without what gave
+        way to its size budget. Raises TemplateError.
+        """
+        schedules = self.configuration.schedules
+        keys = rendered_keys(self.configuration.languages(edition.newsletter), schedules.plans)
+        there = set(keys).difference(self._unrendered(edition))
+        if len(there) == len(keys):
+            return edition
+        made = render_fitted(
+            self.configuration,
+            edition.edition,
+            self.store.read(articles.get_many, edition.edition.article_ids),
+            keys,
+            templates_of(self.configuration),
+            logo=self.logo,
+            there={
+                key: self.store.read(pieces.load, edition.id, edition.revision, key) for key in keys if key in there
+            },
+        )
+        if made.trimmed:
+            changed = self.store.write(edition_changes.trim, edition, made.edition.sections, made.trimmed, made.words)
+            if changed.sections != made.edition.sections:
+                return self.render(changed)  # somebody else changed it meanwhile
+            edition, there = changed, set()
+            log.info("trimmed", edition=str(edition.name), articles=list(made.trimmed), why=made.words)
+        for key in keys:
+            if key not in there:
+                self.store.write(pieces.save, edition.id, edition.revision, key, made.pieces[key])
+        return edition
 
     def _unrendered(self, edition: EditionRow) -> list[RenderedKey]:
         keys = rendered_keys(self.configuration.languages(edition.newsletter), self.configuration.schedules.plans)
@@ -200,7 +220,7 @@ class Work:
             log.info("edition changed", edition=str(row.name), dropped=len(dropped), revised=len(revised))
             if not changed.placed and not sends_nothing:
                 continue
-            self.render(changed)
+            changed = self.render(changed)
             rendered.add(changed.id)
         if taken_out and not left and not sends_nothing:
             self.store.write(

@@ -48,6 +48,32 @@ def revise(connection: Connection, edition_id: int, dropped: Mapping[int, Reason
     return changed
 
 
+def trim(
+    connection: Connection, seen: EditionRow, sections: Sequence[EditionSection], dropped: Collection[int], detail: str
+) -> EditionRow:
+    """The edition's next revision, of ``sections``: the articles ``dropped`` gave way to the size budget (``detail``
+    says to what) and become free again. What it was composed of stays, so that an edit may bring them back.
+
+    An edition that is not as ``seen`` any more comes back as it is now. Raises StoreError once its occurrence is being
+    sent.
+    """
+    row = occurrences.get(connection, seen.occurrence_id, lock=True)
+    edition = editions_of.get(connection, seen.id)
+    state = None if row is None else row.resumes if row.state is OccurrenceState.HELD else row.state
+    if edition is None or state not in _NOT_YET_SENDING:
+        raise StoreError("this edition can no longer be changed", where=str(seen.name))
+    if edition.revision != seen.revision:
+        return edition
+    rewrite(connection, edition, sections, edition.composed, edition.composed_at)
+    article_uses.release(connection, editions.c.id == edition.id, dropped)
+    stood = {article: section.name for section in edition.sections for article in section.article_ids}
+    decisions = [Decision(article, Reason.TRIMMED, stood.get(article, ""), 0, detail) for article in dropped]
+    editions_of.record_selections(connection, edition.occurrence_id, edition.cohort, decisions)
+    changed = editions_of.get(connection, edition.id)
+    assert changed is not None
+    return changed
+
+
 def rewrite(
     connection: Connection,
     edition: EditionRow,

@@ -53,6 +53,7 @@ def sections_to_json(sections: Sequence[EditionSection]) -> list[dict[str, Any]]
         {"name": section.name, "articles": list(section.article_ids)}
         | ({"missed": True} if section.missed else {})
         | ({"home": section.home} if section.home else {})
+        | ({"trimmed": section.trimmed} if section.trimmed else {})
         for section in sections
     ]
 
@@ -65,6 +66,7 @@ def sections_from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[EditionSect
             tuple(section["articles"]),
             missed=section.get("missed", False),
             home=section.get("home", ""),
+            trimmed=section.get("trimmed", 0),
         )
         for section in stored
     )

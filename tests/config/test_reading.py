@@ -59,6 +59,7 @@ newsletters:
     assert loaded(tmp_path, text).newsletter("daily").subject == "{{ lead.headline }}"
 
 
+AD = 'headline: A, url: "https://shop.example/a"'
 CASES = {
     "YAML syntax": (
         replaced("    title: The Daily Example", "    title: [The Daily Example"),
@@ -130,6 +131,20 @@ CASES = {
     ),
     "from without a domain": (replaced("<daily@news.example>", "<daily>"), "from:", "not an e-mail address", ""),
     "no such relay": (replaced("    articles:", "    relay: mian\n    articles:"), "mian", "no relay 'mian'", "'main'"),
+    "no such newsletter": (
+        replaced("    articles:", "    related: [weekend]\n    articles:"), "weekend", "no newsletter 'weekend'", "",
+    ),
+    "related to itself": (
+        replaced("    articles:", "    related: [daily]\n    articles:"), "[daily]", "not related to itself", "",
+    ),
+    "a promotion after nothing": (
+        replaced("    articles:", f"    promotions: [{{{AD}, after: Wordl}}]\n    articles:"),
+        "promotions", "no section 'Wordl'", "",
+    ),
+    "a promotion for no plan": (
+        replaced("    articles:", f"    promotions: [{{{AD}, plans: [memebr]}}]\n    articles:"),
+        "promotions", "no plan 'memebr'", "'member'",
+    ),
     "no such source": (replaced("source: front", "source: frnt"), "frnt", "no source 'frnt'", "'front'"),
     "no such source in the fallback": (
         replaced("    articles:", "    fallback: {source: [front, fornt]}\n    articles:"), "fornt",

@@ -101,10 +101,12 @@ def pieces(
     folders: Sequence[Path] = (),
     logo: Picture | None = None,
     images: Mapping[str, Images] | None = None,
+    edition: Edition | None = None,
+    newsletters: Mapping[str, Newsletter] | None = None,
 ) -> dict[str, bytes]:
-    """The pieces of an edition of ``{section: article ids}``."""
+    """The pieces of ``edition``, or of one of ``{section: article ids}``."""
     sections = sections if sections is not None else {"National": [1, 2, 3, 4], "World": [5, 6]}
-    edition = an_edition(sections)
+    edition = edition or an_edition(sections)
     articles = {number: change(an_article(number, images=(PICTURE,))) for number in edition.article_ids}
     return render_pieces(
         edition,
@@ -118,6 +120,7 @@ def pieces(
         Templates(folders),
         logo=logo,
         images=images,
+        newsletters=newsletters,
     )
 
 

@@ -10,9 +10,10 @@ import pytest
 from lxml import html as lxml_html
 
 from newsletter.model import Access, Article, JoinedKey, RenderedKey, Role
-from newsletter.render.document import _unused_nonce, roles
+from newsletter.render.document import _unused_nonce
 from newsletter.render.inlining import inline
 from newsletter.render.joining import Variants
+from newsletter.render.pool import roles
 from tests.render.mails import PICTURE, a_design, a_newsletter, a_site, mail, pieces, variant
 
 POOL = {"National": [1, 2, 3, 4], "World": [5, 6, 7, 8], "Sport": [9]}

@@ -19,8 +19,8 @@ from newsletter.errors import TemplateError, UsageError
 from newsletter.model import Article, RenderedKey
 from newsletter.render import extracting
 from newsletter.render.catalogues import catalogue_path, read_catalogue, words_of
-from newsletter.render.document import MANIFEST
 from newsletter.render.filters import wrap
+from newsletter.render.pool import MANIFEST
 from newsletter.render.templates import Templates, shipped_templates
 from newsletter.render.words import fallbacks, locale_of
 from tests.render.mails import MINIMAL, a_design, a_newsletter, mail, pieces, variant

@@ -129,7 +129,7 @@ def test_a_process_killed_before_it_rendered_the_edit_leaves_that_to_the_next(
 ) -> None:
     work = composed(configuration, store)
 
-    def killed(edition: EditionRow) -> None:
+    def killed(edition: EditionRow) -> EditionRow:
         raise KeyboardInterrupt
 
     work.render = killed  # type: ignore[method-assign]

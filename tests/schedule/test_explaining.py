@@ -186,6 +186,7 @@ def test_every_state_and_every_reason_of_mail_has_words() -> None:
         Reason.CHOSEN, Reason.CARRIED_OVER, Reason.DROPPED_OVERFLOW, Reason.TOO_OLD, Reason.ALREADY_SENT,
         Reason.RESERVED_ELSEWHERE, Reason.NO_SECTION, Reason.RETRACTED, Reason.NOT_YET, Reason.BACKFILL,
         Reason.BLOCKED, Reason.NEAR_DUPLICATE, Reason.LEADS, Reason.OFFERED_AS_MISSED,
+        Reason.TRIMMED,
     }  # fmt: skip
     assert set(STATES) == set(OccurrenceState)
     assert set(Reason) - of_articles - {Reason.NONE} == set(REASONS)

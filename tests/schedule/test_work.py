@@ -180,6 +180,16 @@ def test_a_broken_template_holds_its_occurrence_with_the_line_and_costs_no_other
     assert rows(store)["2026-11-01/1"].state is _S.SENDING
 
 
+def test_a_template_that_includes_itself_holds_its_occurrence_and_ends_no_tick(site: SiteFolder, store: Store) -> None:
+    site.fill(readers=1, seen_at=SEVEN - timedelta(hours=2))
+    (site.path / "templates" / "shared").mkdir(parents=True)
+    (site.path / "templates" / "shared" / "lead.html").write_text('<tr><td>{% include "shared/lead.html" %}</td></tr>')
+    Work(configured(site), store).advance(SEVEN)
+    row = rows(store)["2026-11-01/1"]
+    assert (row.state, row.reason) == (_S.HELD, Reason.TEMPLATE_ERROR)
+    assert "lead.html:1: templates bring in each other without end" in row.detail
+
+
 # --- by hand ---
 
 
