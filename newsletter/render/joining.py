@@ -11,10 +11,10 @@ import json
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,10 +22,10 @@ from newsletter.errors import TemplateError
 from newsletter.model import JoinedKey, Role
 from newsletter.render import slots
 from newsletter.render.document import LEAD, MANIFEST, NOTHING, PREHEADER, SECTIONS, SUBJECT, piece_name
-from newsletter.render.encoding import Place, Slot, merge, quoted_printable, unpack
+from newsletter.render.encoding import Place, Reference, Slot, quoted_printable, unpack
 from newsletter.render.facts import EditionView, KeyView, NewsletterView, SiteView, Story
 from newsletter.render.slots import SLOTS, SlotKind, SlotPrinter
-from newsletter.render.templates import compile_text, render
+from newsletter.render.templates import compile_text, names_in, render
 from newsletter.render.translating import TRANSLATIONS
 from newsletter.render.words import Words, direction_of, locale_of
 
@@ -34,7 +34,10 @@ Text = tuple[str | Slot, ...]
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """One reader's message but for her slots. ``text`` and ``html`` are encoded quoted-printable, CRLF."""
+    """One reader's message but for her slots. ``text`` and ``html`` are encoded quoted-printable, CRLF.
+
+    Their bytes are those of all other variants: only a message is a copy.
+    """
 
     subject: Text
     preheader: Text
@@ -49,9 +52,29 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class _Section:
     number: int
-    name: str
     cards: int
     stories: tuple[Story, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What stands around the stories: chunks and the place after them, again and again, then the ``end``."""
+
+    runs: tuple[tuple[tuple[bytes | Slot, ...], str], ...]
+    end: tuple[bytes | Slot, ...]
+    has_lead: bool
+
+    @classmethod
+    def of(cls, chunks: Sequence[bytes | Reference]) -> _Frame:
+        runs: list[tuple[tuple[bytes | Slot, ...], str]] = []
+        run: list[bytes | Slot] = []
+        for chunk in chunks:
+            if isinstance(chunk, Place):
+                runs.append((tuple(run), chunk.name))
+                run = []
+            else:
+                run.append(chunk)
+        return cls(tuple(runs), tuple(run), any(place == LEAD for _, place in runs))
 
 
 class Variants:
@@ -60,47 +83,45 @@ class Variants:
     def __init__(self, pieces: Mapping[str, bytes], *, kept: int = 64) -> None:
         self._pieces = dict(pieces)
         self._kept = kept
-        self._variants: OrderedDict[tuple[int, ...], Variant | None] = OrderedDict()
-        self._unpacked: dict[str, tuple[bytes | Slot | Place, ...]] = {}
+        self._variants: OrderedDict[tuple[str, ...], Variant | None] = OrderedDict()
+        self._texts: dict[tuple[str, int], Text] = {}
+        # What variants are made of, cut once: no more than twice the size of the pieces.
+        self._frames: dict[str, _Frame] = {}
+        self._leads_made: dict[tuple[str, int], tuple[bytes | Slot, ...]] = {}
+        self._sections_made: dict[tuple[str, int, bool], tuple[bytes | Slot, ...]] = {}
 
     def variant(self, joined: JoinedKey) -> Variant | None:
         """The message for a reader of ``joined.sections``.
 
         Where the pool holds no story for her: one that says so if the newsletter has ``when_empty: send``, else None.
         """
-        chosen = self._choose(joined)
-        known = tuple(section.number for section in chosen)
+        known = joined.sections
         if known in self._variants:
             self._variants.move_to_end(known)
             return self._variants[known]
-        variant = self._join(chosen)
-        self._variants[known] = variant
-        while len(self._variants) > self._kept:
+        variant = self._variants[known] = self._join(self._choose(joined))
+        if len(self._variants) > self._kept:
             self._variants.popitem(last=False)
         return variant
 
     def _choose(self, joined: JoinedKey) -> tuple[_Section, ...]:
-        """Her sections in her order; a name the pool does not have is passed over."""
+        """Her sections in her order; a name the pool does not have, or has no story for, is passed over."""
         if not joined.sections:
-            chosen = self._sections
-        else:
-            by_name = {section.name: section for section in self._sections}
-            chosen = tuple(by_name[name] for name in dict.fromkeys(joined.sections) if name in by_name)
-        return tuple(section for section in chosen if section.stories)
+            return tuple(self._sections.values())
+        return tuple(self._sections[name] for name in dict.fromkeys(joined.sections) if name in self._sections)
 
     def _join(self, sections: Sequence[_Section]) -> Variant | None:
         if not sections:
             return self._nothing() if self._manifest["says_nothing"] else None
         lead = sections[0].stories[0]
-        stories = [lead, *(story for section in sections for story in section.stories if story is not lead)]
+        stories = (lead, *(story for section in sections for story in section.stories if story is not lead))
         texts = {name: self._text(name, stories) for name in self._manifest["texts"]}
-        preheader = texts[PREHEADER]
         return Variant(
             subject=texts[SUBJECT] or (self._newsletter.title,),
-            preheader=preheader,
+            preheader=texts[PREHEADER],
             text=self._part("txt", sections, lead, texts),
             html=self._part("html", sections, lead, texts),
-            article_ids=tuple(story.id for story in stories),
+            article_ids=tuple([story.id for story in stories]),
             language=self._manifest["key"]["language"],
         )
 
@@ -119,58 +140,78 @@ class Variants:
     def _part(
         self, suffix: str, sections: Sequence[_Section], lead: Story | None, texts: Mapping[str, Text]
     ) -> tuple[bytes | Slot, ...]:
-        return merge(self._filled(suffix, sections, lead, texts))
-
-    def _filled(
-        self, suffix: str, sections: Sequence[_Section], lead: Story | None, texts: Mapping[str, Text]
-    ) -> Iterator[bytes | Slot]:
-        frame = self._piece(suffix, "frame")
-        has_lead = Place(LEAD) in frame
-        for chunk in frame:
-            if not isinstance(chunk, Place):
-                yield chunk
-            elif chunk.name == LEAD:
+        chunks: list[bytes | Slot] = []
+        frame = self._frame(suffix)
+        shown_above = lead if frame.has_lead else None
+        for before, place in frame.runs:
+            chunks += before
+            if place == LEAD:
                 if lead is not None:
-                    yield from self._whole(suffix, f"{lead.id}/{Role.LEAD}")
-            elif chunk.name == SECTIONS:
-                if lead is None:
-                    yield from self._whole(suffix, NOTHING)
-                for section in sections:
-                    left = [story for story in section.stories if not (has_lead and story is lead)]
-                    if left:
-                        yield from self._whole(suffix, f"section/{section.number}")
-                    for position, story in enumerate(left):
-                        role = Role.CARD if position < section.cards else Role.BRIEF
-                        yield from self._whole(suffix, f"{story.id}/{role}")
+                    chunks += self._lead(suffix, lead)
+            elif place != SECTIONS:
+                chunks += _encoded(texts[place], in_html=suffix == "html")
+            elif lead is None:
+                chunks += self._chunks(suffix, [NOTHING])
             else:
-                yield from _encoded(texts[chunk.name], in_html=suffix == "html")
+                for section in sections:
+                    chunks += self._section(suffix, section, without=shown_above)
+        chunks += frame.end
+        return tuple(chunks)
 
-    def _whole(self, suffix: str, part: str) -> Iterator[bytes | Slot]:
-        for chunk in self._piece(suffix, part):
-            assert not isinstance(chunk, Place), "a text is placed in the frame only"
-            yield chunk
+    def _section(self, suffix: str, section: _Section, *, without: Story | None) -> tuple[bytes | Slot, ...]:
+        """A section with its stories, or with all but its first where that leads: one of two, both remembered."""
+        leads = section.stories[0] is without
+        known = (suffix, section.number, leads)
+        if known not in self._sections_made:
+            left = section.stories[leads:]
+            names = [f"section/{section.number}"] if left else []
+            for position, story in enumerate(left):
+                names.append(f"{story.id}/{Role.CARD if position < section.cards else Role.BRIEF}")
+            self._sections_made[known] = self._chunks(suffix, names)
+        return self._sections_made[known]
 
-    def _piece(self, suffix: str, part: str) -> tuple[bytes | Slot | Place, ...]:
-        name = piece_name(suffix, part)
-        if name not in self._unpacked:
-            self._unpacked[name] = tuple(unpack(self._pieces[name]))
-        return self._unpacked[name]
+    def _lead(self, suffix: str, lead: Story) -> tuple[bytes | Slot, ...]:
+        known = (suffix, lead.id)
+        if known not in self._leads_made:
+            self._leads_made[known] = self._chunks(suffix, [f"{lead.id}/{Role.LEAD}"])
+        return self._leads_made[known]
+
+    def _chunks(self, suffix: str, names: Sequence[str]) -> tuple[bytes | Slot, ...]:
+        """Pieces, one after the other, cut at their slots."""
+        found = unpack(b"".join(self._pieces[piece_name(suffix, name)] for name in names))
+        return tuple(chunk for chunk in found if not isinstance(chunk, Place))
+
+    def _frame(self, suffix: str) -> _Frame:
+        if suffix not in self._frames:
+            self._frames[suffix] = _Frame.of(unpack(self._pieces[piece_name(suffix, "frame")]))
+        return self._frames[suffix]
 
     def _text(self, name: str, stories: Sequence[Story]) -> Text:
-        """A small text for these stories, on one line, as strings and slots."""
+        """A small text for these stories, on one line, as strings and slots; remembered where it reads but the lead."""
         source, where = self._manifest["texts"][name]
-        nonce = secrets.token_hex(12)
-        printer = SlotPrinter(lambda kind, number: f"x{nonce}{kind}{number}x")
+        reads = names_in(source)
+        if "articles" in reads:
+            return self._small(source, where, stories)
+        known = (name, stories[0].id if "lead" in reads else 0)
+        if known not in self._texts:
+            self._texts[known] = self._small(source, where, stories)
+        return self._texts[known]
+
+    def _small(self, source: str, where: str, stories: Sequence[Story]) -> Text:
+        printer = SlotPrinter(lambda kind, number: f"x{self._nonce}{kind}{number}x")
         rendered = render(
             compile_text(source, where),
             {**self._context, "lead": stories[0], "articles": stories, "slot": printer},
         )
-        token = re.compile(f"x{nonce}s([0-9]+)x")
-        slots.check_complete(rendered, token, printer.printed())
+        printed = printer.printed()
+        line = " ".join(rendered.split())
+        if not printed:
+            return (line,) if line else ()
+        slots.check_complete(line, self._token, printed)
         parts: list[str | Slot] = []
-        for index, part in enumerate(token.split(" ".join(rendered.split()))):
+        for index, part in enumerate(self._token.split(line)):
             if index % 2:
-                slot, at = printer.printed()[int(part)]
+                slot, at = printed[int(part)]
                 if SLOTS[slot.name] is SlotKind.URL:
                     raise TemplateError(f"slot.{slot.name} is a link, and this is not", where=at, remedy="Leave it out")
                 parts.append(slot)
@@ -179,16 +220,30 @@ class Variants:
         return tuple(parts)
 
     @cached_property
+    def _nonce(self) -> str:
+        """Marks the slots in small texts; nothing that these print contains it."""
+        nonce = secrets.token_hex(12)
+        while nonce.encode() in self._pieces[MANIFEST]:
+            nonce = secrets.token_hex(12)
+        return nonce
+
+    @cached_property
+    def _token(self) -> re.Pattern[str]:
+        return re.compile(f"x{self._nonce}s([0-9]+)x")
+
+    @cached_property
     def _manifest(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self._pieces[MANIFEST])
         return found
 
     @cached_property
-    def _sections(self) -> tuple[_Section, ...]:
-        return tuple(
-            _Section(number, raw["name"], raw["cards"], tuple(Story.from_json(story) for story in raw["stories"]))
+    def _sections(self) -> Mapping[str, _Section]:
+        """Those of the pool that have stories, by name, in its order."""
+        return {
+            raw["name"]: _Section(number, raw["cards"], tuple(map(Story.from_json, raw["stories"])))
             for number, raw in enumerate(self._manifest["sections"])
-        )
+            if raw["stories"]
+        }
 
     @cached_property
     def _newsletter(self) -> NewsletterView:
@@ -211,9 +266,10 @@ class Variants:
         }
 
 
-def _encoded(text: Text, *, in_html: bool) -> Iterator[bytes | Slot]:
-    for part in text:
-        if isinstance(part, Slot):
-            yield part
-        else:
-            yield quoted_printable(html.escape(part, quote=True) if in_html else part)
+@lru_cache(maxsize=256)
+def _encoded(text: Text, *, in_html: bool) -> tuple[bytes | Slot, ...]:
+    """A small text as chunks; what it says is escaped where it stands in HTML."""
+    return tuple(
+        part if isinstance(part, Slot) else quoted_printable(html.escape(part, quote=True) if in_html else part)
+        for part in text
+    )

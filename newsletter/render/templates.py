@@ -21,6 +21,7 @@ from jinja2 import (
     TemplateNotFound,
     TemplateSyntaxError,
     UndefinedError,
+    meta,
     nodes,
 )
 from jinja2 import TemplateError as JinjaError
@@ -31,11 +32,14 @@ import newsletter
 from newsletter.errors import TemplateError
 from newsletter.render import slots, stylesheets, translating
 from newsletter.render.catalogues import words_of
+from newsletter.render.facts import Story
 from newsletter.render.filters import FILTERS
 from newsletter.render.tracing import Tracing
 from newsletter.render.words import Words
 
 SHARED = "shared"
+# What these give a template is plain text, numbers and times, or prints.
+_OPEN: Mapping[type, frozenset[str]] = {Story: frozenset(Story.__slots__), slots.SlotPrinter: frozenset(slots.SLOTS)}
 STORY_FILES = ("lead", "card", "brief")
 
 
@@ -147,6 +151,18 @@ class _Environment(ImmutableSandboxedEnvironment):
         source, filename, uptodate = self.loader.get_source(self, name)
         return source, _shown(filename or name), uptodate
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """As the sandbox has it; fields of ``_OPEN`` need none of its questions, and small texts read many of them."""
+        if attribute in _OPEN.get(type(obj), ()):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """The same: filters such as ``map(attribute=…)`` come this way."""
+        if isinstance(argument, str) and argument in _OPEN.get(type(obj), ()):
+            return getattr(obj, argument)
+        return super().getitem(obj, argument)
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
         shown = _shown(filename or name or "template")
@@ -174,6 +190,12 @@ def compile_text(source: str, where: str) -> Template:
 
 
 @lru_cache(maxsize=256)
+def names_in(source: str) -> frozenset[str]:
+    """The names that a small text takes from what it is given: ``lead``, ``articles``, ``slot`` …"""
+    return frozenset(meta.find_undeclared_variables(_TEXT_ENVIRONMENT.parse(source)))
+
+
+@lru_cache(maxsize=256)
 def messages_of(source: str) -> frozenset[str]:
     """The keys of the messages that a small text may print (``words.message_key``)."""
     return translating.messages_in(_TEXT_ENVIRONMENT, source)
@@ -181,7 +203,7 @@ def messages_of(source: str) -> frozenset[str]:
 
 def render(template: Template, context: Mapping[str, Any]) -> str:
     """The template's text. Raises TemplateError with the file and line."""
-    with translated(_shown(template.filename or template.name or "template")):
+    with translated(template.filename or template.name or "template"):
         return template.render(context)
 
 
@@ -210,7 +232,7 @@ def translated(where: str) -> Iterator[None]:
             str(error.message or error), where=_line(error, where), remedy="Correct this line"
         ) from None
     except UnicodeDecodeError:
-        raise TemplateError("the template is not UTF-8", where=where, remedy="Save it as UTF-8") from None
+        raise TemplateError("the template is not UTF-8", where=_shown(where), remedy="Save it as UTF-8") from None
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise TemplateError(
             f"{type(error).__name__}: {error}", where=_line(error, where), remedy="Correct this line"
@@ -222,7 +244,7 @@ def _line(error: BaseException, where: str) -> str:
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.endswith((".py", "<string>"))
     ]
-    return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else where
+    return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else _shown(where)
 
 
 def _references(tree: nodes.Template, shown: str) -> Iterator[tuple[str, str]]:
