@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from newsletter.config.models import Newsletter
 from newsletter.errors import ConfigurationError
@@ -34,10 +35,11 @@ def sections_for(stored: str, newsletter: Newsletter) -> tuple[str, ...]:
     sections: she asked for this newsletter, and a section renamed by its editors must not silence it. All the
     newsletter's sections in its own order are the same as no choice.
     """
-    known = {name.casefold(): name for name in newsletter.section_names}
-    chosen = [known[name.casefold()] for name in _names(stored) if name.casefold() in known]
+    own = newsletter.section_names
+    known = _by_folded_name(own)
+    chosen = [known[folded] for name in _names(stored) if (folded := name.casefold()) in known]
     sections = tuple(dict.fromkeys(chosen))
-    return () if sections == newsletter.section_names else sections
+    return () if sections == own else sections
 
 
 def has_stories(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
@@ -53,6 +55,11 @@ def has_stories(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
         for section in edition.sections
         if not section.missed
     )
+
+
+@lru_cache(maxsize=64)
+def _by_folded_name(names: tuple[str, ...]) -> Mapping[str, str]:
+    return {name.casefold(): name for name in names}
 
 
 def _names(stored: str) -> list[str]:

@@ -181,7 +181,8 @@ class _Reader:
         return found
 
     def _scalar(self, node: Any, kind: str, path: KeyPath) -> Any:
-        text: str = node.value
+        # In a folded text (``>``) ruamel.yaml marks with a BEL where lines were folded.
+        text: str = node.value.replace("\a", "") if node.style == ">" else node.value
         if not _is_unicode(text):
             return self._unread("the text holds half a character (a lone surrogate)", node, path)
         try:

@@ -12,6 +12,7 @@ import hmac
 import secrets
 import stat
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -34,7 +35,7 @@ class SiteKeys:
 
         It may be shortened to no less than its first 16 bytes (128 bits).
         """
-        return _mac(self.derived(purpose)[0], message)
+        return _mac(_derived(self.keys[0], purpose), message)
 
     def verify(self, purpose: str, message: bytes, signature: bytes) -> bool:
         """Whether ``signature``, of 16 to 32 bytes, was made by ``sign`` under any of the keys; in constant time."""
@@ -48,7 +49,7 @@ class SiteKeys:
 
     def derived(self, purpose: str) -> tuple[bytes, ...]:
         """The keys for one purpose, newest first; a key of one purpose verifies nothing of another."""
-        return tuple(_mac(key, b"newsletter site key\0" + purpose.encode()) for key in self.keys)
+        return tuple(_derived(key, purpose) for key in self.keys)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -105,6 +106,11 @@ def create(path: Path) -> SiteKeys:
 def open_to_others(path: Path) -> bool:
     """Whether anyone but its owner may read or write the file."""
     return path.exists() and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+@lru_cache(maxsize=64)
+def _derived(key: bytes, purpose: str) -> bytes:
+    return _mac(key, b"newsletter site key\0" + purpose.encode())
 
 
 def _mac(key: bytes, message: bytes) -> bytes:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
+from typing import Protocol
 
 from newsletter.compose.keys import sections_for
 from newsletter.config.reading import Configuration
@@ -23,19 +23,36 @@ from newsletter.errors import StoreError, TemplateError
 from newsletter.members.links import Links
 from newsletter.model import Edition, JoinedKey, MailFormat, RenderedKey
 from newsletter.render.joining import Variant, Variants
-from newsletter.render.message import assemble, edition_heading
+from newsletter.render.message import Heading, assemble, edition_heading
 from newsletter.render.rendering import web_base
 from newsletter.store import Store, editions, pieces
 from newsletter.store.claiming import Claimed
 
 NO_SIGNERS: Mapping[str, DkimSigner] = MappingProxyType({})
 _KEPT_DOCUMENTS = 8
+_KEPT_CHOICES = 256
+_MINUTE = timedelta(minutes=1)
 _MESSAGE_ID_BYTES = 16
+
+
+class Addressed(Protocol):
+    """What one message is filled with: a claimed delivery, or a ``Reader``."""
+
+    @property
+    def subscriber_id(self) -> int: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def first_name(self) -> str: ...
+    @property
+    def last_name(self) -> str: ...
+    @property
+    def secret(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What one message is filled with."""
+    """Whom a message is for where there is no delivery."""
 
     subscriber_id: int
     address: str
@@ -50,14 +67,18 @@ def message_id(configuration: Configuration, newsletter: str, edition_key: str, 
     ``edition_key`` is newsletter, stream and occurrence; the domain is that of the newsletter's From address.
     """
     signed = configuration.site_keys.sign("message-id", f"{edition_key}/{subscriber_id}".encode())
-    left = base64.b32encode(signed[:_MESSAGE_ID_BYTES]).decode().rstrip("=").lower()
     domain = from_address(configuration, newsletter).rpartition("@")[2]
-    return f"<{left}.{newsletter}@{domain}>"
+    return f"<{signed[:_MESSAGE_ID_BYTES].hex()}.{newsletter}@{domain}>"
 
 
 def from_address(configuration: Configuration, newsletter: str) -> str:
     """The bare From address of a newsletter."""
-    return parseaddr(configuration.newsletter(newsletter).from_)[1]
+    return _bare_address(configuration.newsletter(newsletter).from_)
+
+
+@lru_cache(maxsize=256)
+def _bare_address(mailbox: str) -> str:
+    return parseaddr(mailbox)[1]
 
 
 def message_for(
@@ -72,14 +93,31 @@ def message_for(
     now: datetime,
 ) -> bytes:
     """One reader's message: what a send puts on the wire and a preview shows. ``now`` is its Date, to the minute."""
-    newsletter = configuration.newsletter(edition.newsletter)
-    heading = edition_heading(
+    heading = _heading(configuration, edition, now)
+    return _filled(heading, edition, variant, reader, message_id=message_id, mail_format=mail_format, links=links)
+
+
+def _heading(configuration: Configuration, edition: Edition, now: datetime) -> Heading:
+    site = configuration.schedules.site
+    return edition_heading(
         edition,
-        newsletter,
+        configuration.newsletter(edition.newsletter),
         edition.newsletter,
-        configuration.schedules.site,
-        date=now.astimezone(configuration.schedules.site.zone).replace(second=0, microsecond=0),
+        site,
+        date=now.astimezone(site.zone).replace(second=0, microsecond=0),
     )
+
+
+def _filled(
+    heading: Heading,
+    edition: Edition,
+    variant: Variant,
+    reader: Addressed,
+    *,
+    message_id: str,
+    mail_format: MailFormat,
+    links: Links,
+) -> bytes:
     return assemble(
         variant,
         heading,
@@ -97,6 +135,33 @@ def message_for(
     )
 
 
+class _Document:
+    """One rendered document of an edition, with what all its messages share."""
+
+    def __init__(self, configuration: Configuration, edition: Edition, stored: Mapping[str, bytes]) -> None:
+        newsletter = configuration.newsletter(edition.newsletter)
+        _, relay = configuration.relay(edition.newsletter)
+        self.edition = edition
+        self.envelope_sender = relay.envelope_sender or from_address(configuration, edition.newsletter)
+        self.verp = relay.verp
+        self._configuration, self._variants = configuration, Variants(stored)
+        self._sections_for = lru_cache(_KEPT_CHOICES)(partial(sections_for, newsletter=newsletter))
+        self._heading: Heading | None = None
+
+    def variant(self, sections: str) -> Variant:
+        """What a reader with these stored sections gets. Raises TemplateError where that is nothing."""
+        variant = self._variants.variant(JoinedKey(self._sections_for(sections)))
+        if variant is None:
+            raise TemplateError("the edition holds no story for this reader", where=str(self.edition.name))
+        return variant
+
+    def heading(self, now: datetime) -> Heading:
+        """The heading of this minute, one object for all its messages."""
+        if self._heading is None or not self._heading.date <= now < self._heading.date + _MINUTE:
+            self._heading = _heading(self._configuration, self.edition, now)
+        return self._heading
+
+
 class Assembler:
     """Assembles claimed rows of any edition; remembers the documents of the last few rendered keys."""
 
@@ -111,50 +176,42 @@ class Assembler:
         # RSA lets go of the interpreter's lock while it signs: as many at once as there are cores.
         self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
         self._links = Links(web_base(configuration))
-        self._documents: OrderedDict[tuple[int, int, RenderedKey], tuple[Edition, Variants]] = OrderedDict()
+        self._documents: OrderedDict[tuple[int, int, RenderedKey], _Document] = OrderedDict()
 
     async def __call__(self, row: Claimed) -> Post:
         """The post for this row. Raises TemplateError or StoreError when it cannot be made."""
-        edition, variants = await self._document(row.edition_id, row.revision, row.rendered_key)
-        newsletter = self._configuration.newsletter(row.newsletter)
-        variant = variants.variant(JoinedKey(sections_for(row.sections, newsletter)))
-        if variant is None:
-            raise TemplateError("the edition holds no story for this reader", where=str(edition.name))
-        message = message_for(
-            self._configuration,
-            edition,
-            variant,
-            Reader(row.subscriber_id, row.address, row.first_name, row.last_name, row.secret),
+        wanted = (row.edition_id, row.revision, row.rendered_key)
+        document = self._documents.get(wanted) or await self._load(*wanted)
+        message = _filled(
+            document.heading(self._clock()),
+            document.edition,
+            document.variant(row.sections),
+            row,
             message_id=row.message_id,
             mail_format=row.format,
             links=self._links,
-            now=self._clock(),
         )
-        _, relay = self._configuration.relay(row.newsletter)
         signed = await self._signed(row.newsletter, message)
-        envelope = relay.envelope_sender or from_address(self._configuration, row.newsletter)
-        if relay.verp:
-            envelope = verp.envelope_sender(envelope, row.id, self._configuration.site_keys)
-        return Post(envelope, signed)
+        if document.verp:
+            return Post(verp.envelope_sender(document.envelope_sender, row.id, self._configuration.site_keys), signed)
+        return Post(document.envelope_sender, signed)
 
     async def _signed(self, newsletter: str, message: bytes) -> bytes:
-        signer, at = self._signers[newsletter], int(self._clock().timestamp())
+        signer = self._signers[newsletter]
         if signer is None:
             return message
+        at = int(self._clock().timestamp())
         if not signer.slow:
             return signer.sign(message, at=at) + message
         sign = partial(signer.sign, message, at=at)
         return await asyncio.get_running_loop().run_in_executor(self._signing, sign) + message
 
-    async def _document(self, edition_id: int, revision: int, key: RenderedKey) -> tuple[Edition, Variants]:
-        wanted = (edition_id, revision, key)
-        found = self._documents.get(wanted)
-        if found is None:
-            edition = await self._store.read_async(editions.load, edition_id)
-            stored = await self._store.read_async(pieces.load, edition_id, revision, key)
-            if not stored:
-                raise StoreError(f"the edition was not rendered for {key}", where=str(edition.name))
-            found = self._documents[wanted] = (edition, Variants(stored))
-            while len(self._documents) > _KEPT_DOCUMENTS:
-                self._documents.popitem(last=False)
-        return found
+    async def _load(self, edition_id: int, revision: int, key: RenderedKey) -> _Document:
+        edition = await self._store.read_async(editions.load, edition_id)
+        stored = await self._store.read_async(pieces.load, edition_id, revision, key)
+        if not stored:
+            raise StoreError(f"the edition was not rendered for {key}", where=str(edition.name))
+        document = self._documents[edition_id, revision, key] = _Document(self._configuration, edition, stored)
+        while len(self._documents) > _KEPT_DOCUMENTS:
+            self._documents.popitem(last=False)
+        return document

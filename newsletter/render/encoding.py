@@ -13,28 +13,29 @@ import json
 import re
 from binascii import a2b_qp
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 SOFT_BREAK = b"=\r\n"
+_MARK = b"\0"  # before and after a reference
 # RFC 2045 section 6.7 rule 5: 76 with the soft break's "=". A leading dot and a trailing blank may each grow by 2.
 _ROW = 71
 _UNSAFE = re.compile(rb"[^\t -<>-~]")
-_PLAIN = re.compile(r"(?!\.|From )[A-Za-z0-9@_+/:](?:[ A-Za-z0-9@_+/:.,?;-]{0,69}[A-Za-z0-9@_+/:.,?;-])?")
+# What stands for itself in text, in HTML and, but for how a row may begin, in quoted-printable.
+_PLAIN = re.compile(r"(?!\.|From )[A-Za-z0-9@_+/:](?:[ A-Za-z0-9@_+/:.,?;-]*[A-Za-z0-9@_+/:.,?;-])?")
 _NEWLINES = re.compile(r"\r\n?|\u2028|\u2029")
 # C0 but tab and newline, DEL, C1, lone surrogates and noncharacters: none of them is text, some break XML and headers.
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A place filled per subscriber; ``default`` stands where she has no such value (None: nothing does)."""
 
     name: str
     default: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A place filled per joined key: with pieces (``lead``, ``sections``) or with a short text (``summary``)."""
 
     name: str
@@ -80,55 +81,36 @@ def quoted_printable(text: str) -> bytes:
     return b"".join(rows)
 
 
-def slot_value(text: str, *, in_html: bool) -> bytes:
-    """A subscriber's value, escaped for its part and encoded; it starts at column 0 and ends with a soft break.
+def slot_values(text: str) -> tuple[bytes, bytes]:
+    """A subscriber's value, encoded for the text part and for HTML; each starts at column 0, ends with a soft break.
 
     ``html.escape`` with quotes is right in text and in a quoted attribute, the only two contexts a slot may stand in.
     """
     if _PLAIN.fullmatch(text):
-        return text.encode("ascii") + SOFT_BREAK
-    if in_html:
-        text = html.escape(text, quote=True)
-    return quoted_printable(clean(text).replace("\n", " "))
+        rows = text.encode("ascii")
+        if len(rows) > _ROW:
+            rows = SOFT_BREAK.join([_row_start(rows[at : at + _ROW]) for at in range(0, len(rows), _ROW)])
+        return rows + SOFT_BREAK, rows + SOFT_BREAK
+    text = clean(text).replace("\n", " ")
+    return quoted_printable(text), quoted_printable(html.escape(text, quote=True))
 
 
 def pack(chunks: Iterable[Chunk]) -> bytes:
     """One body for the store: the encoded texts, and between NULs each reference as JSON."""
-    packed: list[bytes] = []
-    for chunk in chunks:
-        if isinstance(chunk, str):
-            packed.append(quoted_printable(chunk))
-        else:
-            packed.append(b"\0" + json.dumps(_as_json(chunk)).encode("ascii") + b"\0")
-    return b"".join(packed)
+    return b"".join(
+        [quoted_printable(chunk) if isinstance(chunk, str) else _packed_reference(chunk) for chunk in chunks]
+    )
 
 
 def unpack(body: bytes) -> list[bytes | Reference]:
-    """What ``pack`` made: encoded bytes and references, in order."""
+    """What ``pack`` made: encoded bytes and references, in order. Bodies may be joined first."""
     unpacked: list[bytes | Reference] = []
-    for index, part in enumerate(body.split(b"\0")):
+    for index, part in enumerate(body.split(_MARK)):
         if index % 2:
-            unpacked.append(_from_json(json.loads(part)))
+            unpacked.append(_reference(part))
         elif part:
             unpacked.append(part)
     return unpacked
-
-
-def merge(chunks: Iterable[bytes | Slot]) -> tuple[bytes | Slot, ...]:
-    """The same chunks with neighbouring bytes joined, so that a message is filled in few steps."""
-    merged: list[bytes | Slot] = []
-    run: list[bytes] = []
-    for chunk in chunks:
-        if isinstance(chunk, bytes):
-            run.append(chunk)
-            continue
-        if run:
-            merged.append(b"".join(run))
-            run = []
-        merged.append(chunk)
-    if run:
-        merged.append(b"".join(run))
-    return tuple(merged)
 
 
 def decoded_length(chunks: Iterable[bytes]) -> int:
@@ -136,13 +118,18 @@ def decoded_length(chunks: Iterable[bytes]) -> int:
     return sum(len(a2b_qp(chunk).replace(b"\r\n", b"\n")) for chunk in chunks)
 
 
-def _as_json(reference: Reference) -> dict[str, str | None]:
+@lru_cache(maxsize=256)
+def _packed_reference(reference: Reference) -> bytes:
     if isinstance(reference, Slot):
-        return {"slot": reference.name, "default": reference.default}
-    return {"place": reference.name}
+        value = {"slot": reference.name, "default": reference.default}
+    else:
+        value = {"place": reference.name}
+    return _MARK + json.dumps(value).encode("ascii") + _MARK
 
 
-def _from_json(value: dict[str, str | None]) -> Reference:
+@lru_cache(maxsize=256)
+def _reference(packed: bytes) -> Reference:
+    value: dict[str, str | None] = json.loads(packed)
     if "slot" in value:
         return Slot(str(value["slot"]), value["default"])
     return Place(str(value["place"]))

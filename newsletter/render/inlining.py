@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,16 @@ import premailer.cache
 from premailer import Premailer
 
 _ONE_AT_A_TIME = threading.Lock()
+
+
+_TAG = re.compile(r"<!--.*?-->|<style\b.*?</style>|<[a-zA-Z](?:[^\"'>]|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
+
+
+def _without_comment(tag: re.Match[str]) -> str:
+    """libxml2 writes ``<!-- … -->`` in an attribute as it is (for server-side includes): an article's words in an alt
+    would begin a conditional comment in Outlook."""
+    found = tag[0]
+    return found if found.startswith(("<!--", "<style")) else found.replace("<!--", "&lt;!--")
 
 
 class _Complaints(logging.Handler):
@@ -58,7 +69,7 @@ def inline(document: str, *, where: str) -> str:
     """
     with _ONE_AT_A_TIME:
         _COMPLAINTS.take()
-        inlined = str(_Inliner(document, **_OPTIONS).transform(pretty_print=False))
+        inlined = _TAG.sub(_without_comment, str(_Inliner(document, **_OPTIONS).transform(pretty_print=False)))
         complaints = _COMPLAINTS.take()
         if complaints:
             # A cached result would complain only once.

@@ -14,14 +14,14 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import TemplateError
 from newsletter.model import JoinedKey, Role
 from newsletter.render import slots
-from newsletter.render.encoding import Place, Slot, merge, quoted_printable, unpack
+from newsletter.render.encoding import Place, Reference, Slot, quoted_printable, unpack
 from newsletter.render.facts import EditionView, KeyView, NewsletterView, SiteView, Story
 from newsletter.render.pool import (
     LEAD,
@@ -38,16 +38,20 @@ from newsletter.render.pool import (
     piece_name,
 )
 from newsletter.render.slots import SLOTS, SlotKind, SlotPrinter
-from newsletter.render.templates import compile_text, render
+from newsletter.render.templates import compile_text, names_in, render
 from newsletter.render.translating import TRANSLATIONS
 from newsletter.render.words import Words, direction_of, locale_of
 
 Text = tuple[str | Slot, ...]
+Chunk = bytes | Slot
 
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """One reader's message but for her slots. ``text`` and ``html`` are encoded quoted-printable, CRLF."""
+    """One reader's message but for her slots. ``text`` and ``html`` are encoded quoted-printable, CRLF.
+
+    Their bytes are those of all other variants: only a message is a copy.
+    """
 
     subject: Text
     preheader: Text
@@ -65,8 +69,6 @@ class _Section:
     name: str
     cards: int
     stories: tuple[Story, ...]
-    missed: bool = False
-    leads: bool = False
     home: str = ""
 
 
@@ -84,10 +86,44 @@ class _Chosen:
         return self.leads.stories[0] if self.leads is not None else self.sections[0].stories[0]
 
     @property
-    def stories(self) -> list[Story]:
+    def stories(self) -> tuple[Story, ...]:
         """All in the order of the mail."""
+        lead = self.lead
         listed = (story for section in (*self.sections, *self.missed) for story in section.stories)
-        return [self.lead, *(story for story in listed if story is not self.lead)]
+        return (lead, *(story for story in listed if story is not lead))
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What stands around the stories: chunks and the place after them, again and again, then the ``end``.
+
+    The note and the related newsletters follow the place ``note_at`` and ``related_at``: their own where it is there.
+    """
+
+    runs: tuple[tuple[tuple[Chunk, ...], str], ...]
+    end: tuple[Chunk, ...]
+    has_lead: bool
+    note_at: str
+    related_at: str
+
+    @classmethod
+    def of(cls, chunks: Sequence[bytes | Reference]) -> _Frame:
+        runs: list[tuple[tuple[Chunk, ...], str]] = []
+        run: list[Chunk] = []
+        for chunk in chunks:
+            if isinstance(chunk, Place):
+                runs.append((tuple(run), chunk.name))
+                run = []
+            else:
+                run.append(chunk)
+        places = {place for _, place in runs}
+        return cls(
+            tuple(runs),
+            tuple(run),
+            has_lead=LEAD in places,
+            note_at=next(name for name in (NOTE, LEAD, SECTIONS) if name in places),
+            related_at=next(name for name in (RELATED, SECTIONS) if name in places),
+        )
 
 
 class Variants:
@@ -96,8 +132,12 @@ class Variants:
     def __init__(self, pieces: Mapping[str, bytes], *, kept: int = 64) -> None:
         self._pieces = dict(pieces)
         self._kept = kept
-        self._variants: OrderedDict[tuple[int, ...], Variant | None] = OrderedDict()
-        self._unpacked: dict[str, tuple[bytes | Slot | Place, ...]] = {}
+        self._variants: OrderedDict[tuple[str, ...], Variant | None] = OrderedDict()
+        self._texts: dict[tuple[str, int], Text] = {}
+        # What variants are made of, cut once: no more than twice the size of the pieces.
+        self._frames: dict[str, _Frame] = {}
+        self._parts_made: dict[tuple[str, str], tuple[Chunk, ...]] = {}
+        self._sections_made: dict[tuple[str, int, bool], tuple[Chunk, ...]] = {}
 
     def variant(self, joined: JoinedKey) -> Variant | None:
         """The message for a reader of ``joined.sections``.
@@ -105,37 +145,34 @@ class Variants:
         Where the pool holds no story for her: one that says so if the newsletter has ``when_empty: send``, else None. A
         story of other sections that leads, and what was missed, are none for her alone.
         """
-        leads = next((section for section in self._sections if section.leads), None)
-        chosen = self._choose(joined)
-        if not chosen and leads is not None and joined.sections and leads.home not in joined.sections:
-            leads = None
-        known = (leads.number if leads is not None else -1, *(section.number for section in chosen))
+        known = joined.sections
         if known in self._variants:
             self._variants.move_to_end(known)
             return self._variants[known]
-        variant = self._join(leads, chosen)
-        self._variants[known] = variant
-        while len(self._variants) > self._kept:
+        variant = self._variants[known] = self._join(self._choose(known))
+        if len(self._variants) > self._kept:
             self._variants.popitem(last=False)
         return variant
 
     @property
     def section_names(self) -> tuple[str, ...]:
         """The names of the sections that a reader may choose and that hold stories, in order."""
-        return tuple(section.name for section in self._choose(JoinedKey()))
+        return tuple(self._sections)
 
-    def _choose(self, joined: JoinedKey) -> tuple[_Section, ...]:
-        """Her sections in her order; a name the pool does not have is passed over."""
-        own = [section for section in self._sections if not (section.missed or section.leads)]
-        if joined.sections:
-            by_name = {section.name: section for section in own}
-            own = [by_name[name] for name in dict.fromkeys(joined.sections) if name in by_name]
-        return tuple(section for section in own if section.stories)
+    def _choose(self, wanted: tuple[str, ...]) -> _Chosen | None:
+        """Her sections in her order; a name the pool does not have, or has no story for, is passed over."""
+        if wanted:
+            sections = tuple(self._sections[name] for name in dict.fromkeys(wanted) if name in self._sections)
+        else:
+            sections = tuple(self._sections.values())
+        leads = self._leading
+        if not sections and (leads is None or (wanted and leads.home not in wanted)):
+            return None
+        return _Chosen(leads, sections, self._missed)
 
-    def _join(self, leads: _Section | None, sections: tuple[_Section, ...]) -> Variant | None:
-        if not sections and leads is None:
+    def _join(self, chosen: _Chosen | None) -> Variant | None:
+        if chosen is None:
             return self._nothing() if self._manifest["says_nothing"] else None
-        chosen = _Chosen(leads, sections, tuple(one for one in self._sections if one.missed and one.stories))
         stories = chosen.stories
         texts = {name: self._text(name, stories) for name in self._manifest["texts"]}
         return Variant(
@@ -143,7 +180,7 @@ class Variants:
             preheader=texts[PREHEADER],
             text=self._part("txt", chosen, texts),
             html=self._part("html", chosen, texts),
-            article_ids=tuple(story.id for story in stories),
+            article_ids=tuple([story.id for story in stories]),
             language=self._manifest["key"]["language"],
         )
 
@@ -159,90 +196,110 @@ class Variants:
             language=self._manifest["key"]["language"],
         )
 
-    def _part(self, suffix: str, chosen: _Chosen | None, texts: Mapping[str, Text]) -> tuple[bytes | Slot, ...]:
-        return merge(self._filled(suffix, chosen, texts))
-
-    def _filled(self, suffix: str, chosen: _Chosen | None, texts: Mapping[str, Text]) -> Iterator[bytes | Slot]:
+    def _part(self, suffix: str, chosen: _Chosen | None, texts: Mapping[str, Text]) -> tuple[Chunk, ...]:
         """One part of a reader's mail; without stories (``chosen`` is None) the words that say so."""
-        frame = self._piece(suffix, "frame")
-        places = {chunk.name for chunk in frame if isinstance(chunk, Place)}
-        note_at = next(name for name in (NOTE, LEAD, SECTIONS) if name in places)
-        related_at = next(name for name in (RELATED, SECTIONS) if name in places)
-        leads = self._manifest.get("lead") != "none" and LEAD in places
-        for chunk in frame:
-            if not isinstance(chunk, Place):
-                yield chunk
-                continue
-            if chunk.name in texts:
-                yield from _encoded(texts[chunk.name], in_html=suffix == "html")
-            if chunk.name == note_at:
-                yield from self._if_there(suffix, NOTE)
-            if chunk.name == LEAD and leads and chosen is not None:
-                yield from self._whole(suffix, f"{chosen.lead.id}/{Role.LEAD}")
-            elif chunk.name == SECTIONS:
-                yield from self._whole(suffix, NOTHING) if chosen is None else self._stories(suffix, chosen, leads)
-            if chunk.name == related_at:
-                yield from self._if_there(suffix, RELATED)
+        chunks: list[Chunk] = []
+        frame = self._frame(suffix)
+        leads = frame.has_lead and self._manifest.get("lead") != "none"
+        for before, place in frame.runs:
+            chunks += before
+            if place in texts:
+                chunks += _encoded(texts[place], in_html=suffix == "html")
+            if place == frame.note_at:
+                chunks += self._if_there(suffix, NOTE)
+            if place == LEAD and leads and chosen is not None:
+                chunks += self._made(suffix, f"{chosen.lead.id}/{Role.LEAD}")
+            elif place == SECTIONS:
+                chunks += self._made(suffix, NOTHING) if chosen is None else self._stories(suffix, chosen, leads=leads)
+            if place == frame.related_at:
+                chunks += self._if_there(suffix, RELATED)
+        chunks += frame.end
+        return tuple(chunks)
 
-    def _stories(self, suffix: str, chosen: _Chosen, leads: bool) -> Iterator[bytes | Slot]:
+    def _stories(self, suffix: str, chosen: _Chosen, *, leads: bool) -> list[Chunk]:
         """All but what ``leads``: sections with what is put between them, then what was missed."""
+        chunks: list[Chunk] = []
         if chosen.leads is not None and not leads:
-            yield from self._whole(suffix, f"{chosen.lead.id}/{Role.CARD}")
+            chunks += self._made(suffix, f"{chosen.lead.id}/{Role.CARD}")
         count = len(chosen.sections)
-        yield from self._promotions(suffix, 0, "", count)
+        chunks += self._promotions(suffix, 0, "", count)
         for number, section in enumerate(chosen.sections, start=1):
-            left = [story for story in section.stories if not (leads and story is chosen.lead)]
-            if left:
-                yield from self._whole(suffix, f"section/{section.number}")
-            for position, story in enumerate(left):
-                role = Role.CARD if position < section.cards else Role.BRIEF
-                yield from self._whole(suffix, f"{story.id}/{role}")
-            yield from self._promotions(suffix, number, section.name, count)
+            chunks += self._section(suffix, section, without=chosen.lead if leads else None)
+            chunks += self._promotions(suffix, number, section.name, count)
         for section in chosen.missed:
-            yield from self._whole(suffix, MISSED)
+            chunks += self._made(suffix, MISSED)
             for story in section.stories:
-                yield from self._whole(suffix, f"{story.id}/{Role.BRIEF}")
-        yield from self._if_there(suffix, MORE)
+                chunks += self._made(suffix, f"{story.id}/{Role.BRIEF}")
+        chunks += self._if_there(suffix, MORE)
+        return chunks
 
-    def _promotions(self, suffix: str, number: int, name: str, count: int) -> Iterator[bytes | Slot]:
+    def _promotions(self, suffix: str, number: int, name: str, count: int) -> Iterator[Chunk]:
         """Those that follow her section ``number`` (0: that stand before the first) of ``count``, whose name this is.
 
         What is to follow a later section than she has follows her last; what follows a section by name, only that."""
         for index, after in enumerate(self._manifest.get("promotions", ())):
             at = min(after, count) == number if isinstance(after, int) else after.casefold() == name.casefold() != ""
             if at:
-                yield from self._whole(suffix, f"{PROMOTION}/{index}")
+                yield from self._made(suffix, f"{PROMOTION}/{index}")
 
-    def _if_there(self, suffix: str, part: str) -> Iterator[bytes | Slot]:
-        if piece_name(suffix, part) in self._pieces:
-            yield from self._whole(suffix, part)
+    def _section(self, suffix: str, section: _Section, *, without: Story | None) -> tuple[Chunk, ...]:
+        """A section with its stories, or with all but its first where that leads: one of two, both remembered."""
+        leads = section.stories[0] is without
+        known = (suffix, section.number, leads)
+        if known not in self._sections_made:
+            left = section.stories[leads:]
+            names = [f"section/{section.number}"] if left else []
+            for position, story in enumerate(left):
+                names.append(f"{story.id}/{Role.CARD if position < section.cards else Role.BRIEF}")
+            self._sections_made[known] = self._cut(suffix, names)
+        return self._sections_made[known]
 
-    def _whole(self, suffix: str, part: str) -> Iterator[bytes | Slot]:
-        for chunk in self._piece(suffix, part):
-            assert not isinstance(chunk, Place), "a text is placed in the frame only"
-            yield chunk
+    def _if_there(self, suffix: str, part: str) -> tuple[Chunk, ...]:
+        return self._made(suffix, part) if piece_name(suffix, part) in self._pieces else ()
 
-    def _piece(self, suffix: str, part: str) -> tuple[bytes | Slot | Place, ...]:
-        name = piece_name(suffix, part)
-        if name not in self._unpacked:
-            self._unpacked[name] = tuple(unpack(self._pieces[name]))
-        return self._unpacked[name]
+    def _made(self, suffix: str, part: str) -> tuple[Chunk, ...]:
+        """One piece, remembered."""
+        known = (suffix, part)
+        if known not in self._parts_made:
+            self._parts_made[known] = self._cut(suffix, [part])
+        return self._parts_made[known]
+
+    def _cut(self, suffix: str, names: Sequence[str]) -> tuple[Chunk, ...]:
+        """Pieces, one after the other, cut at their slots."""
+        found = unpack(b"".join(self._pieces[piece_name(suffix, name)] for name in names))
+        return tuple(chunk for chunk in found if not isinstance(chunk, Place))
+
+    def _frame(self, suffix: str) -> _Frame:
+        if suffix not in self._frames:
+            self._frames[suffix] = _Frame.of(unpack(self._pieces[piece_name(suffix, "frame")]))
+        return self._frames[suffix]
 
     def _text(self, name: str, stories: Sequence[Story]) -> Text:
-        """A small text for these stories, on one line, as strings and slots."""
+        """A small text for these stories, on one line, as strings and slots; remembered where it reads but the lead."""
         source, where = self._manifest["texts"][name]
-        nonce = secrets.token_hex(12)
-        printer = SlotPrinter(lambda kind, number: f"x{nonce}{kind}{number}x")
+        reads = names_in(source)
+        if "articles" in reads:
+            return self._small(source, where, stories)
+        known = (name, stories[0].id if "lead" in reads else 0)
+        if known not in self._texts:
+            self._texts[known] = self._small(source, where, stories)
+        return self._texts[known]
+
+    def _small(self, source: str, where: str, stories: Sequence[Story]) -> Text:
+        printer = SlotPrinter(lambda kind, number: f"x{self._nonce}{kind}{number}x")
         rendered = render(
             compile_text(source, where),
             {**self._context, "lead": stories[0], "articles": stories, "slot": printer},
         )
-        token = re.compile(f"x{nonce}s([0-9]+)x")
-        slots.check_complete(rendered, token, printer.printed())
+        printed = printer.printed()
+        line = " ".join(rendered.split())
+        if not printed:
+            return (line,) if line else ()
+        slots.check_complete(line, self._token, printed)
         parts: list[str | Slot] = []
-        for index, part in enumerate(token.split(" ".join(rendered.split()))):
+        for index, part in enumerate(self._token.split(line)):
             if index % 2:
-                slot, at = printer.printed()[int(part)]
+                slot, at = printed[int(part)]
                 if SLOTS[slot.name] is SlotKind.URL:
                     raise TemplateError(f"slot.{slot.name} is a link, and this is not", where=at, remedy="Leave it out")
                 parts.append(slot)
@@ -251,24 +308,49 @@ class Variants:
         return tuple(parts)
 
     @cached_property
+    def _nonce(self) -> str:
+        """Marks the slots in small texts; nothing that these print contains it."""
+        nonce = secrets.token_hex(12)
+        while nonce.encode() in self._pieces[MANIFEST]:
+            nonce = secrets.token_hex(12)
+        return nonce
+
+    @cached_property
+    def _token(self) -> re.Pattern[str]:
+        return re.compile(f"x{self._nonce}s([0-9]+)x")
+
+    @cached_property
     def _manifest(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self._pieces[MANIFEST])
         return found
 
     @cached_property
-    def _sections(self) -> tuple[_Section, ...]:
+    def _pool(self) -> tuple[tuple[_Section, bool, bool], ...]:
+        """What the pool holds, in its order: each with whether it leads, and whether it is what was missed."""
         return tuple(
-            _Section(
-                number,
-                raw["name"],
-                raw["cards"],
-                tuple(Story.from_json(story) for story in raw["stories"]),
-                raw.get("missed", False),
+            (
+                _Section(
+                    number, raw["name"], raw["cards"], tuple(map(Story.from_json, raw["stories"])), raw.get("home", "")
+                ),
                 raw.get("leads", False),
-                raw.get("home", ""),
+                raw.get("missed", False),
             )
             for number, raw in enumerate(self._manifest["sections"])
+            if raw["stories"]
         )
+
+    @cached_property
+    def _sections(self) -> Mapping[str, _Section]:
+        """Those that a reader may choose, by name."""
+        return {section.name: section for section, leads, missed in self._pool if not (leads or missed)}
+
+    @cached_property
+    def _leading(self) -> _Section | None:
+        return next((section for section, leads, _ in self._pool if leads), None)
+
+    @cached_property
+    def _missed(self) -> tuple[_Section, ...]:
+        return tuple(section for section, _, missed in self._pool if missed)
 
     @cached_property
     def _newsletter(self) -> NewsletterView:
@@ -291,9 +373,10 @@ class Variants:
         }
 
 
-def _encoded(text: Text, *, in_html: bool) -> Iterator[bytes | Slot]:
-    for part in text:
-        if isinstance(part, Slot):
-            yield part
-        else:
-            yield quoted_printable(html.escape(part, quote=True) if in_html else part)
+@lru_cache(maxsize=256)
+def _encoded(text: Text, *, in_html: bool) -> tuple[bytes | Slot, ...]:
+    """A small text as chunks; what it says is escaped where it stands in HTML."""
+    return tuple(
+        part if isinstance(part, Slot) else quoted_printable(html.escape(part, quote=True) if in_html else part)
+        for part in text
+    )

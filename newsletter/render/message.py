@@ -8,30 +8,36 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 from newsletter.config.models import Newsletter, Site
 from newsletter.errors import AddressError, TemplateError
 from newsletter.model import Edition, Kind, MailFormat
-from newsletter.render.encoding import Slot, clean, slot_value
+from newsletter.render.encoding import Slot, clean, slot_values
 from newsletter.render.headers import header, mailbox_header, structured
 from newsletter.render.joining import Text, Variant
 from newsletter.render.slots import SLOTS, SlotKind
 
 _KEPT_HEADINGS = 8
+_LINE = 78  # RFC 5322 section 2.1.1
+_LONGEST_LINK = 900
 _ASCII_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,160}")
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$")
 _URL = re.compile(r"https?://[!-;=?-~]+|mailto:[!-;=?-~]+")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Heading:
-    """The header fields that all messages of an edition share. ``date`` is zone-aware; '' leaves a field out."""
+    """The header fields that all messages of an edition share. ``date`` is zone-aware; '' leaves a field out.
+
+    What it gives is remembered under its identity: many messages should share one.
+    """
 
     from_: str
     reply_to: str
@@ -43,14 +49,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """The message of one variant, heading and format as alternating shared bytes and what is filled."""
+    """The message of one variant, heading and format: chunks, of which those in ``holes`` give way to her values."""
 
     first: bytes
     subject: bytes | None
     after: bytes
     chunks: tuple[bytes, ...]
-    holes: tuple[tuple[Slot, tuple[int, ...], tuple[int, ...]], ...]
-    """Each slot with its places among the chunks: of the text part, of the HTML part."""
+    holes: tuple[tuple[Slot, bool, tuple[int, ...], tuple[int, ...]], ...]
+    """Each slot, whether it is a link, and its places among the chunks: of the text part, of the HTML part."""
 
 
 def edition_heading(
@@ -98,20 +104,53 @@ def assemble(
         prepared.after,
     ]
     chunks = list(prepared.chunks)
-    for slot, in_text, in_html in prepared.holes:
-        value = _value(slot, values)
-        if in_text:
-            encoded = slot_value(value, in_html=False)
-            for index in in_text:
-                chunks[index] = encoded
-        if in_html:
-            encoded = slot_value(value, in_html=True)
-            for index in in_html:
-                chunks[index] = encoded
+    for slot, is_link, in_text, in_html in prepared.holes:
+        value = values.get(slot.name) or slot.default or ""
+        text, html = slot_values(_link(slot, value) if is_link else _line(slot, value))
+        for index in in_text:
+            chunks[index] = text
+        for index in in_html:
+            chunks[index] = html
     return b"".join(head + chunks)
 
 
 def _prepare(variant: Variant, heading: Heading, mail_format: MailFormat) -> _Prepared:
+    first, after = _shared_fields(heading, variant.language)
+    chunks: list[bytes] = []
+    holes: dict[Slot, tuple[list[int], list[int]]] = {}
+
+    def put(part: Sequence[bytes | Slot], *, in_html: bool) -> None:
+        for chunk in part:
+            if isinstance(chunk, Slot):
+                holes.setdefault(chunk, ([], []))[in_html].append(len(chunks))
+                chunks.append(b"")
+            else:
+                chunks.append(chunk)
+
+    if mail_format is MailFormat.TEXT:
+        after += _part_head("plain")
+        put(variant.text, in_html=False)
+    else:
+        # RFC 2046 section 5.1.4: the plainest first. "=_" cannot stand in quoted-printable (RFC 2045 section 6.7).
+        boundary = (
+            b"=_" + hashlib.sha256(repr((variant.article_ids, heading.list_id)).encode()).hexdigest()[:24].encode()
+        )
+        after += b'Content-Type: multipart/alternative; boundary="%s"\r\n\r\n' % boundary
+        chunks.append(b"--%s\r\n%s" % (boundary, _part_head("plain")))
+        put(variant.text, in_html=False)
+        chunks.append(b"\r\n--%s\r\n%s" % (boundary, _part_head("html")))
+        put(variant.html, in_html=True)
+        chunks.append(b"\r\n--%s--\r\n" % boundary)
+    filled = tuple(
+        (slot, SLOTS.get(slot.name) is SlotKind.URL, tuple(in_text), tuple(in_html))
+        for slot, (in_text, in_html) in holes.items()
+    )
+    return _Prepared(first, _shared_subject(variant.subject), after, tuple(chunks), filled)
+
+
+@lru_cache(maxsize=64)
+def _shared_fields(heading: Heading, language: str) -> tuple[bytes, bytes]:
+    """The fields that all messages of a heading and language have: those before To, and those after the links."""
     first = [header("Date", format_datetime(heading.date)), mailbox_header("From", heading.from_)]
     if heading.reply_to:
         first.append(mailbox_header("Reply-To", heading.reply_to))
@@ -122,40 +161,21 @@ def _prepare(variant: Variant, heading: Heading, mail_format: MailFormat) -> _Pr
         after.append(structured("Feedback-ID", heading.feedback_id))
     if heading.kind in (Kind.NOTICE, Kind.SYSTEM):
         after.append(structured("Auto-Submitted", "auto-generated"))  # RFC 3834 section 5
-    if variant.language:
-        after.append(structured("Content-Language", variant.language))
+    if language:
+        after.append(structured("Content-Language", language))
     after.append(structured("MIME-Version", "1.0"))
-    chunks: list[bytes] = []
-    holes: dict[Slot, tuple[list[int], list[int]]] = {}
-
-    def put(part: tuple[bytes | Slot, ...], *, in_html: bool) -> None:
-        for chunk in part:
-            if isinstance(chunk, Slot):
-                holes.setdefault(chunk, ([], []))[in_html].append(len(chunks))
-                chunks.append(b"")
-            else:
-                chunks.append(chunk)
-
-    if mail_format is MailFormat.TEXT:
-        after.append(_part_head("plain"))
-        put(variant.text, in_html=False)
-    else:
-        # RFC 2046 section 5.1.4: the plainest first. "=_" cannot stand in quoted-printable (RFC 2045 section 6.7).
-        boundary = "=_" + hashlib.sha256(repr((variant.article_ids, heading.list_id)).encode()).hexdigest()[:24]
-        after.append(b'Content-Type: multipart/alternative; boundary="%s"\r\n\r\n' % boundary.encode())
-        delimiter = b"--%s\r\n" % boundary.encode()
-        chunks.append(delimiter + _part_head("plain"))
-        put(variant.text, in_html=False)
-        chunks.append(b"\r\n" + delimiter + _part_head("html"))
-        put(variant.html, in_html=True)
-        chunks.append(b"\r\n--%s--\r\n" % boundary.encode())
-    filled = tuple((slot, tuple(in_text), tuple(in_html)) for slot, (in_text, in_html) in holes.items())
-    subject = None
-    if not any(isinstance(part, Slot) for part in variant.subject):
-        subject = header("Subject", "".join(str(part) for part in variant.subject))
-    return _Prepared(b"".join(first), subject, b"".join(after), tuple(chunks), filled)
+    return b"".join(first), b"".join(after)
 
 
+@lru_cache(maxsize=256)
+def _shared_subject(subject: Text) -> bytes | None:
+    """The field of a subject that is the same for all its readers; None where it prints a slot."""
+    if any(isinstance(part, Slot) for part in subject):
+        return None
+    return header("Subject", "".join(map(str, subject)))
+
+
+@cache
 def _part_head(subtype: str) -> bytes:
     return (
         f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
@@ -172,6 +192,8 @@ def _message_id(message_id: str) -> bytes:
     written = message_id if message_id.startswith("<") else f"<{message_id}>"
     if not _MESSAGE_ID.fullmatch(written):
         raise AddressError(f"{message_id!r} is not a Message-ID", remedy="Write <left@right>")
+    if len(written) <= _LINE - len("Message-ID: "):
+        return b"Message-ID: %s\r\n" % written.encode("ascii")
     return structured("Message-ID", written)
 
 
@@ -182,8 +204,11 @@ def _unsubscribe(url: str, mailto: str) -> bytes:
     for link in filter(None, (url, mailto)):
         if not _URL.fullmatch(link):
             raise AddressError(f"{link!r} cannot be an unsubscribe link", remedy="It is made by members.links")
-    links = f"<{url}>, <{mailto}>" if mailto else f"<{url}>"
-    return structured("List-Unsubscribe", links) + b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    if mailto or len(url) > _LONGEST_LINK:
+        links = structured("List-Unsubscribe", f"<{url}>, <{mailto}>" if mailto else f"<{url}>")
+    else:  # nothing to check any more, nowhere to fold
+        links = b"List-Unsubscribe: <%s>\r\n" % url.encode("ascii")
+    return links + b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
 def _subject(subject: Text, values: Mapping[str, str]) -> str:
@@ -191,17 +216,19 @@ def _subject(subject: Text, values: Mapping[str, str]) -> str:
     return "".join(part if isinstance(part, str) else values.get(part.name) or part.default or "" for part in subject)
 
 
-def _value(slot: Slot, values: Mapping[str, str]) -> str:
-    """Her value, else the slot's default. A missing link is an error: a mail whose links lead nowhere must not go."""
-    value = values.get(slot.name) or slot.default or ""
-    if SLOTS.get(slot.name) is SlotKind.URL:
-        if not _URL.fullmatch(value):
-            raise TemplateError(
-                f"the slot '{slot.name}' was given no usable link ({value!r})",
-                where=slot.name,
-                remedy="Give assemble() a value for it",
-            )
-        return value
+def _link(slot: Slot, value: str) -> str:
+    """Her link. A missing one is an error: a mail whose links lead nowhere must not go."""
+    if not _URL.fullmatch(value):
+        raise TemplateError(
+            f"the slot '{slot.name}' was given no usable link ({value!r})",
+            where=slot.name,
+            remedy="Give assemble() a value for it",
+        )
+    return value
+
+
+def _line(slot: Slot, value: str) -> str:
+    """Her value on one line, without what is not text; the slot's default where nothing is left."""
     if _NO_LINE.search(value):
-        value = " ".join(clean(value).split()) or slot.default or ""
+        return " ".join(clean(value).split()) or slot.default or ""
     return value

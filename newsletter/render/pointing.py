@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from newsletter.model import Role
-from newsletter.render.pool import MANIFEST, piece_name
 from newsletter.render.encoding import unpack
 from newsletter.render.lint.links import same
+from newsletter.render.pool import MANIFEST, piece_name
 
 # Stands where a slot or a place is: an address with one is another for each reader, and nobody's in particular.
 _OPEN = "\ufffc"

@@ -34,6 +34,7 @@ import newsletter
 from newsletter.errors import TemplateError
 from newsletter.render import slots, stylesheets, translating
 from newsletter.render.catalogues import words_of
+from newsletter.render.facts import Story
 from newsletter.render.filters import FILTERS
 from newsletter.render.tracing import Tracing
 from newsletter.render.words import Words
@@ -44,6 +45,8 @@ _NOT_THE_SAME_TWICE = ("random", "lipsum")
 _LESS = "Make less of it"
 _LONGEST = 1_000_000
 _HIGHEST_POWER = 100
+# What these give a template is plain text, numbers and times, or prints.
+_OPEN: Mapping[type, frozenset[str]] = {Story: frozenset(Story.__slots__), slots.SlotPrinter: frozenset(slots.SLOTS)}
 
 
 def shipped_templates() -> Path:
@@ -179,6 +182,18 @@ class _Environment(ImmutableSandboxedEnvironment):
         source, filename, uptodate = self.loader.get_source(self, name)
         return source, _shown(filename or name), uptodate
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """As the sandbox has it; fields of ``_OPEN`` need none of its questions, and small texts read many of them."""
+        if attribute in _OPEN.get(type(obj), ()):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """The same: filters such as ``map(attribute=…)`` come this way."""
+        if isinstance(argument, str) and argument in _OPEN.get(type(obj), ()):
+            return getattr(obj, argument)
+        return super().getitem(obj, argument)
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
         shown = _shown(filename or name or "template")
@@ -222,11 +237,11 @@ def names_in(source: str) -> frozenset[str]:
 
 def render(template: Template, context: Mapping[str, Any]) -> str:
     """The template's text. Raises TemplateError with the file and line."""
-    where = _shown(template.filename or template.name or "template")
+    where = template.filename or template.name or "template"
     with translated(where):
         text = template.render(context)
     if len(text) > _LONGEST:
-        raise TemplateError(f"this file makes {len(text):,} characters", where=where, remedy=_LESS)
+        raise TemplateError(f"this file makes {len(text):,} characters", where=_shown(where), remedy=_LESS)
     return text
 
 
@@ -261,7 +276,7 @@ def translated(where: str) -> Iterator[None]:
     except MemoryError as error:
         raise TemplateError("it makes more than memory holds", where=_line(error, where), remedy=_LESS) from None
     except UnicodeDecodeError:
-        raise TemplateError("the template is not UTF-8", where=where, remedy="Save it as UTF-8") from None
+        raise TemplateError("the template is not UTF-8", where=_shown(where), remedy="Save it as UTF-8") from None
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise TemplateError(
             f"{type(error).__name__}: {error}", where=_line(error, where), remedy="Correct this line"
@@ -273,7 +288,7 @@ def _line(error: BaseException, where: str) -> str:
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.endswith((".py", "<string>"))
     ]
-    return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else where
+    return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else _shown(where)
 
 
 def _references(tree: nodes.Template, shown: str) -> Iterator[tuple[str, str]]:

@@ -83,7 +83,7 @@ class Words:
 
     def number(self, value: Any) -> str:
         """A number as this language writes it: 1,234.5 or 1.234,5."""
-        return format_decimal(value, locale=self.locale)
+        return _written(value, self.language)
 
     def only(self, keys: Iterable[str]) -> Words:
         """Of these words the messages of ``keys`` (``message_key``): what a manifest carries."""
@@ -106,14 +106,20 @@ def filled(text: str, values: Mapping[str, object]) -> str:
     Raises KeyError for a value that is not given, ValueError for one that is not written so.
     """
 
-    def value_of(match: re.Match[str]) -> str:
-        if match["name"] is None:
-            return "%"
-        if not match["s"]:
-            raise ValueError(f"a value is written %({match['name']})s")
-        return str(values[match["name"]])
+    return "".join([str(values[part]) if is_value else part for is_value, part in _cut(text)])
 
-    return _VALUE.sub(value_of, text)
+
+@lru_cache(maxsize=1024)
+def _cut(text: str) -> tuple[tuple[bool, str], ...]:
+    """``text`` as values (True, with their names) and what stands between them."""
+    parts, end = [], 0
+    for match in _VALUE.finditer(text):
+        parts.append((False, text[end : match.start()]))
+        if match["name"] is not None and not match["s"]:
+            raise ValueError(f"a value is written %({match['name']})s")
+        parts.append((False, "%") if match["name"] is None else (True, match["name"]))
+        end = match.end()
+    return (*parts, (False, text[end:]))
 
 
 def values_in(text: str) -> frozenset[str]:
@@ -132,6 +138,11 @@ def message_key(message: str, context: str = "") -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+
+
+@lru_cache(maxsize=4096)
+def _written(value: Any, language: str) -> str:
+    return format_decimal(value, locale=locale_of(language))
 
 
 # gettext's own reader of plural expressions: it takes arithmetic on n and nothing else.

@@ -261,6 +261,11 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
     assert load(file, SECRETS, keys=KEYS).where("newsletters", "daily", "title") == "schedules.yaml:17"
 
 
+def test_a_folded_text_has_spaces_where_its_lines_were_folded(tmp_path: Path) -> None:
+    text = GOOD + "    preheader: >-\n      One\n      and two:\n      three\n"
+    assert loaded(tmp_path, text).newsletter("daily").preheader == "One and two: three"
+
+
 def test_variables_come_from_the_environment_then_dotenv_then_the_default(tmp_path: Path) -> None:
     text = GOOD.replace("1 Press Lane, Chennai", '"${A} ${B} ${C:-default c} $${D} $E"')
     (tmp_path / ".env").write_text("# ours\nA=from file\nexport B='from file'\n")

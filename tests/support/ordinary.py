@@ -1,0 +1,135 @@
+"""A mail made the ordinary way: a design's own templates, rendered for one reader's sections as one whole document.
+
+What a system without pieces does for each subscriber, and so what joined pieces must equal (tests/judges) and what they
+are measured against (benchmarks.render).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from unittest import mock
+
+from jinja2 import Template
+from markupsafe import Markup
+
+from newsletter.model import Role
+from newsletter.render import document
+from newsletter.render.facts import SectionView, Story
+from newsletter.render.pool import LEAD, MANIFEST, SECTIONS, SUBJECT, PoolSection
+from newsletter.render.templates import compile_text
+from newsletter.render.whole import Whole
+
+# No network, no attributes that Outlook needs overwritten, kept styles kept; all else is premailer's own.
+_PREMAILER: Mapping[str, Any] = {
+    "strip_important": False,
+    "disable_validation": True,
+    "allow_network": False,
+    "allow_loading_external_files": False,
+    "align_floating_images": False,
+    "disable_basic_attributes": ["width", "height", "align", "valign", "bgcolor"],
+    "disable_link_rewrites": True,
+}
+
+
+class Values:
+    """The ``slot`` of ordinary templates: prints a reader's own values at once."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def __getattr__(self, name: str) -> Callable[..., str]:
+        return lambda default="", at="": self._values.get(name) or default
+
+
+@dataclass
+class Ordinary:
+    """The templates of one edition and rendered key with what they are given, all ready; a mail is then one render."""
+
+    pieces: Mapping[str, bytes]
+    kinds: Mapping[str, Whole]
+    texts: Mapping[str, Sequence[str]]
+    _loaded: dict[str, Template] = field(default_factory=dict)
+
+    def html(self, sections: Sequence[str], values: Mapping[str, str]) -> str:
+        """The HTML for a reader of ``sections``, in that order, its styles inlined in one go."""
+        from premailer import Premailer  # after newsletter.render, which sets the size of its cache
+
+        html = self._render("html", sections, values)
+        return str(Premailer(html, **_PREMAILER).transform(pretty_print=False))
+
+    def text(self, sections: Sequence[str], values: Mapping[str, str]) -> str:
+        """The plain text."""
+        return self._render("txt", sections, values)
+
+    def subject(self, sections: Sequence[str], values: Mapping[str, str]) -> str:
+        return self._small(SUBJECT, self._chosen(sections), {**self.kinds["txt"].shared, "slot": Values(values)})
+
+    def _render(self, suffix: str, sections: Sequence[str], values: Mapping[str, str]) -> str:
+        kind, chosen = self.kinds[suffix], self._chosen(sections)
+        context = {**kind.shared, "slot": Values(values)}
+        lead = chosen[0].stories[0]
+        marked = Markup if suffix == "html" else str
+
+        def place(name: str, at: str = "") -> str:
+            if name == LEAD:
+                return marked(self._story(suffix, lead, Role.LEAD, chosen[0], context))
+            if name == SECTIONS:
+                return marked("".join(self._section(suffix, one, lead, context) for one in chosen))
+            return self._small(name, chosen, context) if name in self.texts else ""
+
+        return self._template(suffix, "edition").render({**context, "place": place})
+
+    def _section(self, suffix: str, section: PoolSection, lead: Story, context: Mapping[str, Any]) -> str:
+        leads = LEAD in self.kinds[suffix].places
+        left = [story for story in section.stories if not (leads and story is lead)]
+        if not left:
+            return ""
+        render = partial(self._story, suffix, section=section, context=context)
+        cards = [render(story, Role.CARD) for story in left[: section.cards]]
+        briefs = [render(story, Role.BRIEF) for story in left[section.cards :]]
+        return "".join(
+            [
+                self._template(suffix, "section").render({**context, "section": SectionView(section.name)}),
+                *cards,
+                *briefs,
+            ]
+        )
+
+    def _story(self, suffix: str, story: Story, role: Role, section: PoolSection, context: Mapping[str, Any]) -> str:
+        return self._template(suffix, role).render(
+            {**context, "story": story, "section": SectionView(section.name), "role": role}
+        )
+
+    def _small(self, name: str, chosen: Sequence[PoolSection], context: Mapping[str, Any]) -> str:
+        source, where = self.texts[name]
+        stories = [story for section in chosen for story in section.stories]
+        rendered = compile_text(source, where).render({**context, "lead": stories[0], "articles": stories})
+        return " ".join(rendered.split())
+
+    def _chosen(self, sections: Sequence[str]) -> list[PoolSection]:
+        by_name = {section.name: section for section in self.kinds["html"].pool.sections}
+        return [by_name[name] for name in sections if by_name[name].stories]
+
+    def _template(self, suffix: str, name: str) -> Template:
+        file = f"{name}.{suffix}"
+        if file not in self._loaded:
+            self._loaded[file] = self.kinds[suffix].templates.file(self.kinds[suffix].design, file)
+        return self._loaded[file]
+
+
+def ordinary(make_pieces: Callable[[], Mapping[str, bytes]]) -> Ordinary:
+    """What the templates of an edition are given, noted while its pieces are made."""
+    kinds: dict[str, Whole] = {}
+
+    class Noted(Whole):
+        def pieces(self) -> dict[str, bytes]:
+            kinds[self.suffix] = self
+            return super().pieces()
+
+    with mock.patch.object(document, "Whole", Noted):
+        pieces = make_pieces()
+    return Ordinary(pieces, kinds, json.loads(pieces[MANIFEST])["texts"])
