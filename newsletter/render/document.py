@@ -35,6 +35,7 @@ SECTIONS = "sections"
 PREHEADER = "preheader"
 SUBJECT = "subject"
 NOTHING = "nothing"
+NUMBER = "number"
 _TEXT_PLACES = ("summary", "contents")
 
 
@@ -206,7 +207,18 @@ class _Whole:
                         yield self._story(story, role, section, context)
 
     def _story(self, story: Story, role: Role, section: PoolSection, context: Mapping[str, Any]) -> str:
-        return self._piece(f"{story.id}/{role}", role, {**context, "story": story, "section": section, "role": role})
+        seen = {**context, "story": story, "section": section, "role": role, "place": self._place_in_a_story}
+        return self._piece(f"{story.id}/{role}", role, seen)
+
+    def _place_in_a_story(self, name: str) -> str:
+        """The mark where joining writes which story of the reader's mail this one is: printed, never branched on."""
+        if name != NUMBER:
+            raise TemplateError(
+                f"place('{name}') stands in a story",
+                remedy=f"A story has place('{NUMBER}'); the others stand in the design's edition file",
+            )
+        self.places.append(name)
+        return self._mint("t", len(self.places) - 1)
 
     def _piece(self, part: str, template: str, context: Mapping[str, Any]) -> str:
         self.names.append(part)

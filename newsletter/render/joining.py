@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -126,12 +127,13 @@ class Variants:
     ) -> Iterator[bytes | Slot]:
         frame = self._piece(suffix, "frame")
         has_lead = Place(LEAD) in frame
+        numbers = count(1)
         for chunk in frame:
             if not isinstance(chunk, Place):
                 yield chunk
             elif chunk.name == LEAD:
                 if lead is not None:
-                    yield from self._whole(suffix, f"{lead.id}/{Role.LEAD}")
+                    yield from self._story(suffix, lead, Role.LEAD, next(numbers))
             elif chunk.name == SECTIONS:
                 if lead is None:
                     yield from self._whole(suffix, NOTHING)
@@ -141,7 +143,7 @@ class Variants:
                         yield from self._whole(suffix, f"section/{section.number}")
                     for position, story in enumerate(left):
                         role = Role.CARD if position < section.cards else Role.BRIEF
-                        yield from self._whole(suffix, f"{story.id}/{role}")
+                        yield from self._story(suffix, story, role, next(numbers))
             else:
                 yield from _encoded(texts[chunk.name], in_html=suffix == "html")
 
@@ -149,6 +151,11 @@ class Variants:
         for chunk in self._piece(suffix, part):
             assert not isinstance(chunk, Place), "a text is placed in the frame only"
             yield chunk
+
+    def _story(self, suffix: str, story: Story, role: Role, number: int) -> Iterator[bytes | Slot]:
+        """A story's piece, with its ``number`` among this reader's stories where it prints one."""
+        for chunk in self._piece(suffix, f"{story.id}/{role}"):
+            yield quoted_printable(self._words.number(number)) if isinstance(chunk, Place) else chunk
 
     def _piece(self, suffix: str, part: str) -> tuple[bytes | Slot | Place, ...]:
         name = piece_name(suffix, part)
@@ -195,6 +202,10 @@ class Variants:
         return NewsletterView(**self._manifest["newsletter"])
 
     @cached_property
+    def _words(self) -> Words:
+        return Words.from_json(self._manifest["key"]["language"], self._manifest["words"])
+
+    @cached_property
     def _context(self) -> dict[str, Any]:
         manifest = self._manifest
         key = KeyView(**manifest["key"])
@@ -204,7 +215,7 @@ class Variants:
             "newsletter": self._newsletter,
             "site": SiteView(**{**manifest["site"], "logo": None}),
             "key": key,
-            TRANSLATIONS: Words.from_json(key.language, manifest["words"]),
+            TRANSLATIONS: self._words,
             "locale": locale_of(key.language),
             "zone": ZoneInfo(manifest["zone"]),
             "direction": direction_of(key.language),
