@@ -13,7 +13,7 @@ UNITS := $(addprefix tests/,collect compose config members net render schedule s
   --ignore tests/schedule/test_freshness.py --ignore tests/schedule/test_collections.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check units lint soak bench words lock clean
+.PHONY: help demo test check units lint soak bench looks words lock clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ bench: $(VENV)/.ready-dev ## Measure; prints JSON
 	@$(BIN)/python -m benchmarks.delivery --json
 	@$(BIN)/python -m benchmarks.collect --json
 	@$(BIN)/python -m benchmarks.render --json
+
+looks: $(VENV)/.ready-dev ## Take the pictures of docs/images and the references of the tests anew; look at them before you commit
+	@$(BIN)/python -m tests.support.prepare
+	@$(BIN)/python -m tests.judges.shots
 
 words: $(VENV)/.ready ## Bring the catalogues of the shipped words up to date with templates and code
 	@$(BIN)/pybabel -q extract -F babel.cfg -c L10N: --add-location=file --no-wrap --sort-by-file -o $(VENV)/newsletter.pot .

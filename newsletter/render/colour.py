@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from colorsys import hls_to_rgb, rgb_to_hls
+
 PAPER = "#fdfdfb"
 PAPER_DARK = "#17191c"
 
@@ -20,11 +22,40 @@ def contrast(one: str, other: str) -> float:
 
 
 def readable(accent: str, background: str, *, ratio: float = 4.5) -> str:
-    """``accent``, lightened on a dark background or darkened on a light one until it reaches ``ratio``."""
-    towards = 255 if luminance(background) < 0.18 else 0
-    channels = [int(accent[at : at + 2], 16) for at in (1, 3, 5)]
+    """``accent``, lightened on a dark background or darkened on a light one until it reaches ``ratio``, hue kept."""
+    hue, lightness, saturation = _hls(accent)
+    towards = 1 if luminance(background) < 0.18 else 0
     for step in range(101):
-        mixed = "#" + "".join(f"{round(c + (towards - c) * step / 100):02x}" for c in channels)
+        mixed = _hex(hue, lightness + (towards - lightness) * step / 100, saturation)
         if contrast(mixed, background) >= ratio:
             return mixed
     return mixed
+
+
+def inverted(colour: str) -> str:
+    """``colour`` as mail programs without a dark look of ours show it in the dark: hue kept, light for dark."""
+    hue, lightness, saturation = _hls(colour)
+    return _hex(hue, 1 - lightness, saturation)
+
+
+def on_paper(accent: str, *, ratio: float = 4.5) -> str:
+    """``accent``, darkened until it reaches ``ratio`` on our paper, and on that paper inverted when it is too.
+
+    The paper on it, in the one button, then has the same contrast. (Pure blue reads on paper, but inverted it stays
+    itself, and cannot be read on black.)
+    """
+    hue, lightness, saturation = _hls(accent)
+    for step in range(101):
+        mixed = _hex(hue, lightness * (100 - step) / 100, saturation)
+        if min(contrast(mixed, PAPER), contrast(inverted(mixed), inverted(PAPER))) >= ratio:
+            return mixed
+    return mixed
+
+
+def _hls(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return rgb_to_hls(red, green, blue)
+
+
+def _hex(hue: float, lightness: float, saturation: float) -> str:
+    return "#" + "".join(f"{round(channel * 255):02x}" for channel in hls_to_rgb(hue, lightness, saturation))

@@ -244,7 +244,7 @@ def site_view(site: Site, logo: PictureView | None) -> SiteView:
         name=site.name,
         url=str(site.url),
         postal_address=clean(site.postal_address),
-        accent=colour.readable(theme.accent, colour.PAPER),
+        accent=colour.on_paper(theme.accent),
         accent_dark=colour.readable(theme.accent, colour.PAPER_DARK),
         headline_font=_font(theme.headline_font),
         text_font=_font(theme.text_font),

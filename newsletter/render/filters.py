@@ -22,6 +22,11 @@ from newsletter.render.campaigns import with_parameters
 WORDS_PER_MINUTE = 230
 WIDTH = 72
 _TAGS = re.compile(r"<[^<>]*>")
+_SENTENCE_ENDS = ".!?。।؟…"
+_SENTENCE = re.compile(rf".+?(?:[{_SENTENCE_ENDS}]+[\"'”’»)]*(?=\s|$)|$)")
+# What ends with a full stop and ends no sentence: a title before a name, an initial.
+_NO_END = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|Prof|St|Sen|Rep|Gov|Gen|Lt|Col|No|vs|Nr|Sr|Sra|Mme|[^\W\d_])\.$")
+_QUOTED = re.compile(r"“[^“”\n]+”|„[^„“”\n]+[“”]|«[^«»\n]+»|\"[^\"\n]+\"|「[^「」\n]+」")
 _SPACES = re.compile(r"[^\S\u00a0\u202f]+")  # not those that hold two words together, as French has before a colon
 
 
@@ -51,8 +56,31 @@ def plain(value: object) -> str:
 
 def sentences(value: str, count: int = 2) -> str:
     """The first ``count`` sentences of ``value``."""
-    found = re.findall(r".+?(?:[.!?。।؟…]+[\"'”’»)]*(?=\s|$)|$)", plain(value))
-    return "".join(found[:count]).strip()
+    return "".join(_sentences(plain(value))[:count]).strip()
+
+
+def opening(value: str, characters: int = 400) -> str:
+    """The first paragraph of ``value``: the sentences that ``characters`` hold, or the start of a longer first one."""
+    found = _sentences(plain(value.strip().partition("\n\n")[0]))
+    kept = found[:1]
+    for sentence in found[1:]:
+        if len("".join(kept)) + len(sentence) > characters:
+            break
+        kept.append(sentence)
+    return shorten("".join(kept).strip(), characters)
+
+
+def quotation(value: str, least: int = 40, most: int = 160) -> str:
+    """The first quotation in ``value`` fit to stand alone, in its own marks; '' where there is none.
+
+    Whole sentences of ``least`` to ``most`` characters; the comma before "he said" becomes a full stop.
+    """
+    for match in _QUOTED.finditer(value):
+        said = " ".join(match[0][1:-1].split())
+        said = said[:-1] + "." if said.endswith(",") else said
+        if least <= len(said) <= most and not said[0].islower() and said[-1] in _SENTENCE_ENDS:
+            return match[0][0] + said + match[0][-1]
+    return ""
 
 
 def shorten(value: str, characters: int = 240) -> str:
@@ -108,6 +136,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "reading_time": minutes,
     "plain": plain,
     "sentences": sentences,
+    "opening": opening,
+    "quotation": quotation,
     "shorten": shorten,
     "wrap": wrap,
     "capitals": capitals,
@@ -117,3 +147,14 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
 
 def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _sentences(text: str) -> list[str]:
+    """``text`` in sentences, each but the first with the space before it."""
+    found: list[str] = []
+    for part in _SENTENCE.findall(text):
+        if found and _NO_END.search(found[-1]):
+            found[-1] += part
+        else:
+            found.append(part)
+    return found

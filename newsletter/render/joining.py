@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
+from itertools import count, groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import TemplateError
 from newsletter.model import JoinedKey, Role
 from newsletter.render import slots
-from newsletter.render.encoding import Place, Reference, Slot, quoted_printable, unpack
+from newsletter.render.encoding import Place, Reference, Slot, pack, quoted_printable, unpack
 from newsletter.render.facts import EditionView, KeyView, NewsletterView, SiteView, Story
 from newsletter.render.pool import (
     LEAD,
@@ -30,6 +31,7 @@ from newsletter.render.pool import (
     MORE,
     NOTE,
     NOTHING,
+    NUMBER,
     PREHEADER,
     PROMOTION,
     RELATED,
@@ -44,6 +46,7 @@ from newsletter.render.words import Words, direction_of, locale_of
 
 Text = tuple[str | Slot, ...]
 Chunk = bytes | Slot
+_NUMBERED = pack([Place(NUMBER)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +139,7 @@ class Variants:
         self._texts: dict[tuple[str, int], Text] = {}
         # What variants are made of, cut once: no more than twice the size of the pieces.
         self._frames: dict[str, _Frame] = {}
-        self._parts_made: dict[tuple[str, str], tuple[Chunk, ...]] = {}
+        self._parts_made: dict[tuple[str, str], tuple[Chunk | Place, ...]] = {}
         self._sections_made: dict[tuple[str, int, bool], tuple[Chunk, ...]] = {}
 
     def variant(self, joined: JoinedKey) -> Variant | None:
@@ -201,6 +204,7 @@ class Variants:
         chunks: list[Chunk] = []
         frame = self._frame(suffix)
         leads = frame.has_lead and self._manifest.get("lead") != "none"
+        numbers = count(1)
         for before, place in frame.runs:
             chunks += before
             if place in texts:
@@ -208,66 +212,83 @@ class Variants:
             if place == frame.note_at:
                 chunks += self._if_there(suffix, NOTE)
             if place == LEAD and leads and chosen is not None:
-                chunks += self._made(suffix, f"{chosen.lead.id}/{Role.LEAD}")
+                chunks += self._story(suffix, chosen.lead, Role.LEAD, numbers)
+            elif place == SECTIONS and chosen is not None:
+                chunks += self._stories(suffix, chosen, numbers, leads=leads)
             elif place == SECTIONS:
-                chunks += self._made(suffix, NOTHING) if chosen is None else self._stories(suffix, chosen, leads=leads)
+                chunks += self._made(suffix, NOTHING)
             if place == frame.related_at:
                 chunks += self._if_there(suffix, RELATED)
         chunks += frame.end
         return tuple(chunks)
 
-    def _stories(self, suffix: str, chosen: _Chosen, *, leads: bool) -> list[Chunk]:
+    def _stories(self, suffix: str, chosen: _Chosen, numbers: Iterator[int], *, leads: bool) -> list[Chunk]:
         """All but what ``leads``: sections with what is put between them, then what was missed."""
         chunks: list[Chunk] = []
         if chosen.leads is not None and not leads:
-            chunks += self._made(suffix, f"{chosen.lead.id}/{Role.CARD}")
-        count = len(chosen.sections)
-        chunks += self._promotions(suffix, 0, "", count)
+            chunks += self._story(suffix, chosen.lead, Role.CARD, numbers)
+        last = len(chosen.sections)
+        chunks += self._promotions(suffix, 0, "", last)
         for number, section in enumerate(chosen.sections, start=1):
-            chunks += self._section(suffix, section, without=chosen.lead if leads else None)
-            chunks += self._promotions(suffix, number, section.name, count)
+            chunks += self._section(suffix, section, numbers, without=chosen.lead if leads else None)
+            chunks += self._promotions(suffix, number, section.name, last)
         for section in chosen.missed:
             chunks += self._made(suffix, MISSED)
             for story in section.stories:
-                chunks += self._made(suffix, f"{story.id}/{Role.BRIEF}")
+                chunks += self._story(suffix, story, Role.BRIEF, numbers)
         chunks += self._if_there(suffix, MORE)
         return chunks
 
-    def _promotions(self, suffix: str, number: int, name: str, count: int) -> Iterator[Chunk]:
-        """Those that follow her section ``number`` (0: that stand before the first) of ``count``, whose name this is.
+    def _promotions(self, suffix: str, number: int, name: str, last: int) -> Iterator[Chunk]:
+        """Those that follow her section ``number``, whose name this is; 0: before the first, ``last``: her last one.
 
         What is to follow a later section than she has follows her last; what follows a section by name, only that."""
         for index, after in enumerate(self._manifest.get("promotions", ())):
-            at = min(after, count) == number if isinstance(after, int) else after.casefold() == name.casefold() != ""
+            at = min(after, last) == number if isinstance(after, int) else after.casefold() == name.casefold() != ""
             if at:
                 yield from self._made(suffix, f"{PROMOTION}/{index}")
 
-    def _section(self, suffix: str, section: _Section, *, without: Story | None) -> tuple[Chunk, ...]:
-        """A section with its stories, or with all but its first where that leads: one of two, both remembered."""
+    def _section(
+        self, suffix: str, section: _Section, numbers: Iterator[int], *, without: Story | None
+    ) -> tuple[Chunk, ...]:
+        """A section with its stories, or with all but its first where that leads: one of two, both remembered unless
+        its stories print their number."""
         leads = section.stories[0] is without
         known = (suffix, section.number, leads)
         if known not in self._sections_made:
             left = section.stories[leads:]
-            names = [f"section/{section.number}"] if left else []
+            chunks = list(self._made(suffix, f"section/{section.number}")) if left else []
             for position, story in enumerate(left):
-                names.append(f"{story.id}/{Role.CARD if position < section.cards else Role.BRIEF}")
-            self._sections_made[known] = self._cut(suffix, names)
+                role = Role.CARD if position < section.cards else Role.BRIEF
+                chunks += self._story(suffix, story, role, numbers)
+            if self._numbered[suffix]:
+                return tuple(chunks)
+            self._sections_made[known] = _merged(chunks)
         return self._sections_made[known]
+
+    def _story(self, suffix: str, story: Story, role: Role, numbers: Iterator[int]) -> tuple[Chunk, ...]:
+        """A story's piece, with its number among this reader's stories where it prints one."""
+        number, part = next(numbers), f"{story.id}/{role}"
+        if not self._numbered[suffix]:
+            return self._made(suffix, part)
+        return tuple(
+            quoted_printable(self._words.number(number)) if isinstance(chunk, Place) else chunk
+            for chunk in self._cut(suffix, part)
+        )
 
     def _if_there(self, suffix: str, part: str) -> tuple[Chunk, ...]:
         return self._made(suffix, part) if piece_name(suffix, part) in self._pieces else ()
 
     def _made(self, suffix: str, part: str) -> tuple[Chunk, ...]:
-        """One piece, remembered."""
+        """A piece that prints no number."""
+        return tuple(chunk for chunk in self._cut(suffix, part) if not isinstance(chunk, Place))
+
+    def _cut(self, suffix: str, part: str) -> tuple[Chunk | Place, ...]:
+        """A piece, cut at its slots and numbers; remembered."""
         known = (suffix, part)
         if known not in self._parts_made:
-            self._parts_made[known] = self._cut(suffix, [part])
+            self._parts_made[known] = tuple(unpack(self._pieces[piece_name(suffix, part)]))
         return self._parts_made[known]
-
-    def _cut(self, suffix: str, names: Sequence[str]) -> tuple[Chunk, ...]:
-        """Pieces, one after the other, cut at their slots."""
-        found = unpack(b"".join(self._pieces[piece_name(suffix, name)] for name in names))
-        return tuple(chunk for chunk in found if not isinstance(chunk, Place))
 
     def _frame(self, suffix: str) -> _Frame:
         if suffix not in self._frames:
@@ -353,6 +374,18 @@ class Variants:
         return tuple(section for section, _, missed in self._pool if missed)
 
     @cached_property
+    def _numbered(self) -> Mapping[str, bool]:
+        """For each kind of part whether any story of it prints its number."""
+        return {
+            suffix: any(_NUMBERED in piece for name, piece in self._pieces.items() if name.startswith(f"{suffix}/"))
+            for suffix in ("html", "txt")
+        }
+
+    @cached_property
+    def _words(self) -> Words:
+        return Words.from_json(self._manifest["key"]["language"], self._manifest["words"])
+
+    @cached_property
     def _newsletter(self) -> NewsletterView:
         return NewsletterView(**self._manifest["newsletter"])
 
@@ -366,11 +399,20 @@ class Variants:
             "newsletter": self._newsletter,
             "site": SiteView(**{**manifest["site"], "logo": None}),
             "key": key,
-            TRANSLATIONS: Words.from_json(key.language, manifest["words"]),
+            TRANSLATIONS: self._words,
             "locale": locale_of(key.language),
             "zone": ZoneInfo(manifest["zone"]),
             "direction": direction_of(key.language),
         }
+
+
+def _merged(chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:
+    """The same chunks with neighbouring bytes joined, so that a message is filled in few steps."""
+    return tuple(
+        chunk
+        for is_bytes, run in groupby(chunks, key=lambda chunk: isinstance(chunk, bytes))
+        for chunk in ((b"".join(run),) if is_bytes else run)  # type: ignore[arg-type]
+    )
 
 
 @lru_cache(maxsize=256)

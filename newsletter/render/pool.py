@@ -21,6 +21,8 @@ NOTE = "note"
 RELATED = "related"
 STORY_PLACES = (LEAD, SECTIONS)
 BLOCK_PLACES = (NOTE, RELATED)
+# In a story: which of the reader's stories it is, written as her mail is joined.
+NUMBER = "number"
 # Small texts that read joined facts.
 PREHEADER = "preheader"
 SUBJECT = "subject"

@@ -29,6 +29,7 @@ from newsletter.render.pool import (
     MORE,
     NOTE,
     NOTHING,
+    NUMBER,
     PROMOTION,
     RELATED,
     SECTIONS,
@@ -130,7 +131,7 @@ class Whole:
         context = {**self.shared, "slot": printer}
         note_at = next(name for name in (NOTE, LEAD, SECTIONS) if name in self.places)
         related_at = next(name for name in (RELATED, SECTIONS) if name in self.places)
-        for number, name in enumerate(self.places):
+        for number, name in enumerate(tuple(self.places)):  # stories print places of their own
             if name in self.texts:
                 continue
             filled: list[str] = []
@@ -173,9 +174,19 @@ class Whole:
         name = section.name or section.home or story.section or self.shared["newsletter"].title
         if section.missed:
             name = self.blocks.missed_title
-        return self._piece(
-            f"{story.id}/{role}", role, {**context, "story": story, "section": SectionView(name), "role": role}
-        )
+        seen = {"story": story, "section": SectionView(name), "role": role, "place": self._place_in_a_story}
+        return self._piece(f"{story.id}/{role}", role, {**context, **seen})
+
+    def _place_in_a_story(self, name: str, at: str = "") -> str:
+        """The mark where joining writes which story of the reader's mail this one is: printed, never branched on."""
+        if name != NUMBER:
+            raise TemplateError(
+                f"place('{name}') stands in a story",
+                where=at,
+                remedy=f"A story has place('{NUMBER}'); the others stand in the design's edition file",
+            )
+        self.places.append(name)
+        return self._mint("t", len(self.places) - 1)
 
     def _piece(self, part: str, template: str, context: Mapping[str, Any]) -> str:
         found = self.templates.file(self.design, f"{template}.{self.suffix}")

@@ -1,7 +1,7 @@
 """Every shipped kind of mail as a reader gets it: the demo is run once, and its own mails and variants of them kept.
 
     newsletter.demo.showing.show -> its Maildirs -> daily, briefing, weekend, plain
-    its store's articles, changed -> render -> one story, sixty, no pictures, long headlines, Hindi, Arabic
+    its store's articles, changed -> render -> the alert, and each case (one story, sixty …) of every design
 
 ``build`` writes ``NAME.eml`` files, ``load`` reads them back, so that one worker of a run builds for all.
 """
@@ -13,7 +13,7 @@ import email.policy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from newsletter.deliver.copies import parts_of
 from newsletter.demo.showing import show
 from newsletter.members.links import Links
 from newsletter.model import (
+    Access,
     Article,
     Edition,
     EditionSection,
@@ -48,18 +49,14 @@ SENT = {
     "reordered": ("farhan.qureshi@readers.example", "daily"),
     "plain": ("david.okafor@readers.example", "daily"),
 }
-DESIGNS = ("daily", "briefing", "weekend")
+# Each design by the newsletter that stands for it. The working example sends no alerts: the tests declare one.
+DESIGNS = {"daily": "daily", "briefing": "briefing", "weekly": "weekend", "alert": "alerts"}
+# What is pictured and compared: `look-DESIGN` and `arabic-DESIGN`, whose date is always the same.
+CASES = ("one-story", "sixty-stories", "no-pictures", "long-headlines", "hindi", "arabic", "free-plan")
 MAILS = (
-    *DESIGNS,
+    *DESIGNS.values(),
     "reordered",
-    "one-story",
-    "sixty-stories",
-    "no-pictures",
-    "long-headlines",
-    "hindi",
-    "hindi-briefing",
-    "arabic",
-    "arabic-briefing",
+    *(f"{case}-{design}" for case in CASES for design in DESIGNS if (case, design) != ("one-story", "alert")),
 )
 
 
@@ -113,37 +110,70 @@ def _received(mailbox: Path, newsletter: str) -> bytes:
 
 
 def _variants(configuration: Configuration, stories: Sequence[Article]) -> list[tuple[str, bytes]]:
+    """The alert, and each case of every design; but for its own look an alert comes with something."""
+    configuration = _with_alerts(configuration)
+    stories = [_credited(story) for story in stories]
+    # Those with a picture first, so that the lead has one; in an order that does not depend on when they were found.
     by_section = {
-        name: [story for story in stories if story.section == name]
+        name: sorted(
+            (story for story in stories if story.section == name), key=lambda story: (not story.images, story.headline)
+        )
         for name in configuration.newsletter("daily").section_names
     }
     some = {name: mine[:3] for name, mine in by_section.items()}
-    top = {"Top stories": [mine[0] for mine in by_section.values()]}
-    hindi, arabic = _site_in(configuration, "hi"), _site_in(configuration, "ar")
-    return [
-        ("one-story", _mail(configuration, "daily", {"National": by_section["National"][:1]})),
-        ("sixty-stories", _mail(configuration, "daily", _sixty(by_section))),
-        ("no-pictures", _mail(configuration, "daily", _each(some, lambda story, _: replace(story, images=())))),
-        ("long-headlines", _mail(configuration, "daily", _each(some, _long))),
-        ("hindi", _mail(hindi, "daily", _in_language("hi", some), language="hi")),
-        ("hindi-briefing", _mail(hindi, "briefing", _in_language("hi", top), language="hi")),
-        ("arabic", _mail(arabic, "daily", _in_language("ar", some), language="ar")),
-        ("arabic-briefing", _mail(arabic, "briefing", _in_language("ar", top), language="ar")),
-    ]
+    pools: dict[str, dict[str, Sequence[Article]]] = {
+        "daily": {**some},
+        "briefing": {"Top stories": [mine[0] for mine in by_section.values()]},
+        "weekly": {name: by_section[name][:5] for name in ("World", "Culture")},
+        "alert": {"National": by_section["National"][:2]},
+    }
+    first = by_section["National"][:1]
+    made = [("alerts", _mail(configuration, "alerts", {"National": first}))]
+    for design, newsletter in DESIGNS.items():
+        pool = pools[design]
+        made.append(
+            (f"look-{design}", _mail(configuration, newsletter, {"National": first} if design == "alert" else pool))
+        )
+        if design != "alert":
+            made.append((f"one-story-{design}", _mail(configuration, newsletter, {"National": first})))
+        made += [
+            (f"sixty-stories-{design}", _mail(configuration, newsletter, _sixty(by_section))),
+            (f"no-pictures-{design}", _mail(configuration, newsletter, _each(pool, _without_pictures))),
+            (f"long-headlines-{design}", _mail(configuration, newsletter, _each(pool, _long))),
+            (f"free-plan-{design}", _mail(configuration, newsletter, _each(pool, _for_members), plan="free")),
+        ]
+        for case, language in (("hindi", "hi"), ("arabic", "ar")):
+            site, translated = _site_in(configuration, language), _in_language(language, pool)
+            made.append((f"{case}-{design}", _mail(site, newsletter, translated, language=language)))
+    return made
+
+
+def _with_alerts(configuration: Configuration) -> Configuration:
+    newsletters = configuration.schedules.newsletters
+    alerts = newsletters["daily"].model_copy(
+        update={"title": "News alerts", "design": "alert", "description": "", "sections": newsletters["daily"].sections}
+    )
+    schedules = configuration.schedules.model_copy(update={"newsletters": {**newsletters, "alerts": alerts}})
+    return replace(configuration, schedules=schedules)
 
 
 def _mail(
-    configuration: Configuration, newsletter: str, pool: Mapping[str, Sequence[Article]], *, language: str = "en"
+    configuration: Configuration,
+    newsletter: str,
+    pool: Mapping[str, Sequence[Article]],
+    *,
+    language: str = "en",
+    plan: str = "member",
 ) -> bytes:
-    """A member's copy of an edition of these stories, made as a send makes it. Ids are given afresh."""
+    """A reader's copy of an edition of these stories, made as a send makes it. Ids are given afresh."""
     sections: list[EditionSection] = []
     known: dict[int, Article] = {}
     for name, stories in pool.items():
         ids = range(len(known) + 1, len(known) + 1 + len(stories))
-        known.update({number: replace(story, id=number) for number, story in zip(ids, stories, strict=True)})
+        known.update({number: _at(story, number) for number, story in zip(ids, stories, strict=True)})
         sections.append(EditionSection(name, tuple(ids)))
     edition = Edition(newsletter, Stream.EACH, Occurrence(date(2026, 11, 24), 1), "", WHEN, tuple(sections))
-    key = RenderedKey(language, "member")
+    key = RenderedKey(language, plan)
     made = render_edition(configuration, edition, known, key, templates_of(configuration))
     variant = Variants(made).variant(JoinedKey(()))
     assert variant is not None
@@ -157,6 +187,17 @@ def _mail(
         links=Links(web_base(configuration)),
         now=WHEN,
     )
+
+
+def _credited(story: Article) -> Article:
+    """With one credit: whether the demo finds it depends on whether the feed or the page came first."""
+    return replace(story, images=tuple(replace(one, credit="Illustration: The Daily Example") for one in story.images))
+
+
+def _at(story: Article, number: int) -> Article:
+    """The story under this number, published at a minute that does not depend on when the tests run."""
+    published = WHEN - timedelta(minutes=13 * number)
+    return replace(story, id=number, published_at=published, updated_at=published)
 
 
 def _each(pool: Mapping[str, Sequence[Article]], change: Callable[[Article, int], Article]) -> dict[str, list[Article]]:
@@ -179,6 +220,14 @@ def _sixty(by_section: Mapping[str, Sequence[Article]]) -> dict[str, list[Articl
     }
 
 
+def _without_pictures(story: Article, _number: int) -> Article:
+    return replace(story, images=())
+
+
+def _for_members(story: Article, number: int) -> Article:
+    return replace(story, access=Access.FREE if number % 2 else Access.MEMBERS)
+
+
 def _long(story: Article, number: int) -> Article:
     words = "After the longest monsoon in forty years the river board opens every gate at once"
     unbroken = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
@@ -193,8 +242,14 @@ _TONGUES: dict[str, dict[str, Sequence[str]]] = {
             "छोटे शहरों में पुस्तकालय लौट रहे हैं, इस बार दो पहियों पर",
         ),
         "standfirsts": ("इंजीनियरों ने रात भर में जलाशय का स्तर दो मीटर घटाया। प्रशासन ने लोगों से नदी से दूर रहने को कहा है।",),
+        "text": (
+            "रात दो बजे सायरन बजा और पहरेदार ने पहला फाटक खोला। "
+            "“हमने इतना पानी पहले कभी नहीं देखा, पर दीवार एक पल के लिए भी नहीं काँपी।” "
+            "सुबह तक सभी फाटक खुल चुके थे।"
+        ),
         "authors": ("मीरा पिल्लई",),
-        "names": ("दैनिक उदाहरण", "सुबह की ख़बरें", "सुबह की चाय से पहले पाँच ख़बरें।"),
+        "titles": ("दैनिक उदाहरण", "सुबह की ख़बरें", "सप्ताहांत", "ताज़ा ख़बर"),
+        "greeting": ("सुबह की चाय से पहले पाँच ख़बरें।",),
         "sections": ("देश", "दुनिया", "कारोबार", "खेल", "संस्कृति"),
         "pictures": ("बाँध के खुले फाटकों से बहता पानी", "शाम के समय बाँध", "आर. अय्यर"),
     },
@@ -207,8 +262,14 @@ _TONGUES: dict[str, dict[str, Sequence[str]]] = {
         "standfirsts": (
             "خفض المهندسون مستوى الخزان مترين خلال الليل. ودعت السلطات السكان إلى الابتعاد عن مجرى النهر.",
         ),
+        "text": (
+            "دوّت الصفارة عند الثانية فجرًا وفتح الحارس البوابة الأولى. "
+            "«لم نر في حياتنا هذا القدر من الماء، لكن الجدار لم يهتز لحظة واحدة.» "
+            "وبحلول الصباح كانت البوابات كلها مفتوحة."
+        ),
         "authors": ("ليلى حداد",),
-        "names": ("المثال اليومي", "موجز الصباح", "خمسة أخبار قبل فنجان القهوة الأول."),
+        "titles": ("المثال اليومي", "موجز الصباح", "نهاية الأسبوع", "عاجل"),
+        "greeting": ("خمسة أخبار قبل فنجان القهوة الأول.",),
         "sections": ("محليات", "العالم", "اقتصاد", "رياضة", "ثقافة"),
         "pictures": ("مياه تتدفق من بوابات السد المفتوحة", "السد عند الغروب", "ر. حداد"),
     },
@@ -218,21 +279,14 @@ _TONGUES: dict[str, dict[str, Sequence[str]]] = {
 def _site_in(configuration: Configuration, language: str) -> Configuration:
     """The site as a paper of this language would configure it."""
     words = _TONGUES[language]
-    paper, briefing, description = words["names"]
     schedules = configuration.schedules
-    daily, short = schedules.newsletters["daily"], schedules.newsletters["briefing"]
-    return replace(
-        configuration,
-        schedules=schedules.model_copy(
-            update={
-                "site": schedules.site.model_copy(update={"name": paper, "language": language}),
-                "newsletters": {
-                    "daily": daily.model_copy(update={"title": paper, "description": description}),
-                    "briefing": short.model_copy(update={"title": briefing, "description": description}),
-                },
-            }
-        ),
-    )
+    titles = dict(zip(DESIGNS.values(), words["titles"], strict=True))
+    newsletters = {
+        name: schedules.newsletters[name].model_copy(update={"title": title, "description": words["greeting"][0]})
+        for name, title in titles.items()
+    }
+    site = schedules.site.model_copy(update={"name": titles["daily"], "language": language})
+    return replace(configuration, schedules=schedules.model_copy(update={"site": site, "newsletters": newsletters}))
 
 
 def _in_language(language: str, pool: Mapping[str, Sequence[Article]]) -> dict[str, list[Article]]:
@@ -245,6 +299,8 @@ def _in_language(language: str, pool: Mapping[str, Sequence[Article]]) -> dict[s
             headline=words["headlines"][number % len(words["headlines"])],
             standfirst=words["standfirsts"][0],
             authors=tuple(words["authors"]),
+            section=words["sections"][0],
+            body_text=str(words["text"]),
             language=language,
             images=tuple(replace(image, alt=alt, caption=caption, credit=credit) for image in story.images),
         )

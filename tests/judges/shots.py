@@ -1,33 +1,25 @@
-"""Makes the screenshots of docs/images/ anew: ``python -m tests.judges.shots``, by hand, where Chromium is.
+"""Makes the screenshots of docs/images/ and the references of the tests anew: ``make looks``, where Chromium is.
 
-The demo's mails and pages -> Chromium -> PNGs of at most 400 kB, their colours reduced until they are.
+The demo's mails and pages -> Chromium -> PNGs in few colours; a mail is shown from its top.
 """
 
 from __future__ import annotations
 
-import io
 import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page
 
-from tests.judges.gallery import Gallery, Scheme, gallery
+from tests.judges.gallery import Gallery, gallery
+from tests.judges.looks import COMPARED, LOOKS, REFERENCES, few_colours, height_of, opened, picture, reference_of
 from tests.judges.messages import ROOT
 from tests.support.browser import browser
 
 FOLDER = ROOT / "docs" / "images"
-MOST_BYTES = 400_000
+MOST_BYTES = 120_000
+SHOWN_HEIGHT = {"phone": 1000, "desktop": 1200}
 
-# File name, mail, width and height in pixels (of the window, at scale 1), appearance.
-MAIL_SHOTS: tuple[tuple[str, str, int, int, Scheme], ...] = (
-    ("daily-desktop-light", "daily", 800, 1500, "light"),
-    ("daily-desktop-dark", "daily", 800, 1500, "dark"),
-    ("daily-phone-light", "daily", 375, 1500, "light"),
-    ("daily-phone-dark", "daily", 375, 1500, "dark"),
-    ("briefing-phone-light", "briefing", 375, 1800, "light"),
-)
 # File name, page, width. A page is shown whole.
 PAGE_SHOTS = (
     ("unsubscribe-page", "unsubscribe", 1280),
@@ -39,46 +31,41 @@ PAGE_SHOTS = (
 
 
 def main() -> None:
-    """Write every screenshot. Takes the folder of a finished gallery as an argument, else makes one."""
+    """Write every screenshot and reference. Takes the folder of a finished gallery as an argument, else makes one."""
     with tempfile.TemporaryDirectory() as made:
         take(gallery(Path(sys.argv[1] if len(sys.argv) > 1 else made)))
 
 
 def take(shown: Gallery) -> None:
-    """Write every screenshot of these mails and pages."""
+    """Write every screenshot of these mails and pages, and the references."""
     FOLDER.mkdir(parents=True, exist_ok=True)
+    REFERENCES.mkdir(exist_ok=True)
+    for old in REFERENCES.glob("*.png"):
+        old.unlink()
     with browser() as chromium:
-        for name, mail, width, height, scheme in MAIL_SHOTS:
-            page = shown.open_mail(chromium, mail, width=width, scheme=scheme)
-            page.set_viewport_size({"width": width, "height": min(height, _height(page))})
-            _write(name, page.screenshot())
+        for look in LOOKS:
+            page = opened(chromium, shown, look)
+            taken = picture(page)
+            _write(str(look), taken.crop((0, 0, taken.width, min(taken.height, SHOWN_HEIGHT[look.screen]))))
+            if look in COMPARED:
+                reference_of(picture(page, flat=True)).save(REFERENCES / f"{look}.png", optimize=True)
             page.close()
         for name, kept, width in PAGE_SHOTS:
             page = shown.open_page(chromium, kept, width=width)
-            page.set_viewport_size({"width": width, "height": max(_height(page), 480)})
-            _write(name, page.screenshot())
+            page.set_viewport_size({"width": width, "height": max(height_of(page), 480)})
+            _write(name, picture(page))
             page.close()
+    for folder in (FOLDER, REFERENCES):
+        sizes = [path.stat().st_size for path in folder.iterdir()]
+        print(f"{folder.relative_to(ROOT)}: {len(sizes)} pictures, {sum(sizes):,} bytes")
 
 
-def _height(page: Page) -> int:
-    height: int = page.evaluate("Math.ceil(document.body.getBoundingClientRect().bottom)")
-    return height
-
-
-def _write(name: str, png: bytes) -> None:
-    """The picture in 256 colours, or in fewer where that is still too large."""
-    with Image.open(io.BytesIO(png)) as taken:
-        picture = taken.convert("RGB")
-    for colours in (256, 192, 128, 96, 64):
-        reduced = io.BytesIO()
-        picture.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG).save(reduced, "PNG", optimize=True)
-        png = min(png, reduced.getvalue(), key=len)
-        if len(png) <= MOST_BYTES:
+def _write(name: str, taken: Image.Image) -> None:
+    """The picture in the most colours in which it is small enough; at worst in 16."""
+    for colours in (128, 64, 32, 16):
+        few_colours(taken, colours).save(FOLDER / f"{name}.png", optimize=True)
+        if (FOLDER / f"{name}.png").stat().st_size <= MOST_BYTES:
             break
-    if len(png) > MOST_BYTES:
-        raise SystemExit(f"{name}.png has {len(png):,} bytes; at most {MOST_BYTES:,}")
-    (FOLDER / f"{name}.png").write_bytes(png)
-    print(f"docs/images/{name}.png  {picture.width} x {picture.height}  {len(png):,} bytes")
 
 
 if __name__ == "__main__":

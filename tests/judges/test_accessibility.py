@@ -12,7 +12,7 @@ from tests.judges.gallery import Gallery, Scheme
 from tests.judges.messages import MAILS
 from tests.judges.pages import PAGES
 
-_AXE = (Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+AXE = (Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 # Rules that do not hold for a mail, each with its reason.
 NOT_FOR_MAILS = {
@@ -33,7 +33,7 @@ def judged(page: Page, scheme: Scheme, *, without: dict[str, str]) -> dict[str, 
     """Violations and incompletes as ``rule: what, where``. The message in the preview's frame is judged as a mail."""
     page.emulate_media(color_scheme=scheme)
     if not page.evaluate("'axe' in window"):
-        page.evaluate(_AXE)
+        page.evaluate(AXE)
     rules: dict[str, Any] = {rule: {"enabled": False} for rule in without}
     found: dict[str, list[str]] = page.evaluate(
         """async (rules) => {
@@ -77,7 +77,7 @@ def test_axe_would_find_a_missing_alt_and_a_pale_word(shown: Gallery, chromium: 
         (html.replace("color:#1a1a1a", "color:#c9c9c9"), "color-contrast"),
     ):
         assert fault != html
-        page = shown.open_mail(chromium, "one-story", html=fault)
+        page = shown.open_mail(chromium, "one-story-daily", html=fault)
         found = judged(page, "light", without=NOT_FOR_MAILS)["violations"]
         assert any(one.startswith(f"{rule}:") for one in found), f"axe did not see {rule}"
         page.close()

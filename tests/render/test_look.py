@@ -67,7 +67,7 @@ def test_the_dark_mail_is_dark_and_its_words_are_readable(browser: Browser) -> N
     page.close()
 
 
-@pytest.mark.parametrize("design", ["daily", "briefing"])
+@pytest.mark.parametrize("design", ["daily", "briefing", "weekly", "alert"])
 @pytest.mark.parametrize("language", ["en", "hi", "ar"])
 @pytest.mark.parametrize("width", [320, 375, 640, 1280])
 def test_nothing_is_wider_than_the_window(browser: Browser, design: str, language: str, width: int) -> None:

@@ -141,7 +141,7 @@ def test_an_edition_in_hindi_says_its_words_in_hindi() -> None:
     assert "सोमवार, 23 नवंबर 2026" in received.html
 
 
-@pytest.mark.parametrize("design", ["daily", "briefing"])
+@pytest.mark.parametrize("design", ["daily", "briefing", "weekly", "alert"])
 def test_when_empty_send_makes_a_mail_that_says_there_is_nothing_new(design: str) -> None:
     newsletter = a_newsletter(design=design, when_empty="send")
     received = mail(variant(pieces({"National": []}, newsletter=newsletter)), newsletter=newsletter)

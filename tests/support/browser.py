@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+FONTS = Path(__file__).parents[1] / "judges" / "fonts" / "fonts.conf"
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -21,6 +23,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--font-render-hinting=none",
 )
 
 
@@ -43,11 +46,13 @@ def chromium() -> str:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A running browser."""
+    """A running browser, with the tests' own fonts and no others."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+        running = playwright.chromium.launch(
+            executable_path=chromium(), args=list(ARGUMENTS), env={**os.environ, "FONTCONFIG_FILE": str(FONTS)}
+        )
         try:
             yield running
         finally:

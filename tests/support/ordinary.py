@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 from unittest import mock
 
@@ -21,6 +22,7 @@ from newsletter.render import document
 from newsletter.render.facts import SectionView, Story
 from newsletter.render.pool import LEAD, MANIFEST, SECTIONS, SUBJECT, PoolSection
 from newsletter.render.templates import compile_text
+from newsletter.render.translating import TRANSLATIONS
 from newsletter.render.whole import Whole
 
 # No network, no attributes that Outlook needs overwritten, kept styles kept; all else is premailer's own.
@@ -72,6 +74,7 @@ class Ordinary:
         kind, chosen = self.kinds[suffix], self._chosen(sections)
         context = {**kind.shared, "slot": Values(values)}
         lead = chosen[0].stories[0]
+        context["numbers"] = count(1)
         marked = Markup if suffix == "html" else str
 
         def place(name: str, at: str = "") -> str:
@@ -100,9 +103,9 @@ class Ordinary:
         )
 
     def _story(self, suffix: str, story: Story, role: Role, section: PoolSection, context: Mapping[str, Any]) -> str:
-        return self._template(suffix, role).render(
-            {**context, "story": story, "section": SectionView(section.name), "role": role}
-        )
+        number = context[TRANSLATIONS].number(next(context["numbers"]))
+        seen = {"story": story, "section": SectionView(section.name), "role": role, "place": lambda name, at="": number}
+        return self._template(suffix, role).render({**context, **seen})
 
     def _small(self, name: str, chosen: Sequence[PoolSection], context: Mapping[str, Any]) -> str:
         source, where = self.texts[name]
