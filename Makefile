@@ -43,6 +43,7 @@ soak: $(VENV)/.ready-dev ## The long runs at full size that `make test` samples,
 bench: $(VENV)/.ready-dev ## Measure; prints JSON
 	@$(BIN)/python -m benchmarks.delivery --json
 	@$(BIN)/python -m benchmarks.collect --json
+	@$(BIN)/python -m benchmarks.preview --json
 
 words: $(VENV)/.ready ## Bring the catalogues of the shipped words up to date with templates and code
 	@$(BIN)/pybabel -q extract -F babel.cfg -c L10N: --add-location=file --no-wrap --sort-by-file -o $(VENV)/newsletter.pot .

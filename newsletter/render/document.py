@@ -152,7 +152,8 @@ class _Whole:
         slot_token = self._token("s")
         if self.suffix == "html":
             slots.check_document(document, slot_token, printer.printed())
-            document = inline(document, where=f"{self.design}/edition.html")
+            if self.templates.inlines:
+                document = inline(document, where=f"{self.design}/edition.html")
             _require_doctype(document, f"{self.design}/edition.html")
         slots.check_complete(document, slot_token, printer.printed())
         return {name: pack(chunks) for name, chunks in self._cut(document, printer)}

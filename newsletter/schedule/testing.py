@@ -34,6 +34,13 @@ async def send_test(
     if allowed is not None and address not in allowed:
         raise UsageError(f"staging may not mail {address}", where="--test", remedy="Add it to staging_recipients")
     edition, message = await asyncio.to_thread(_make, configuration, store, newsletter_name, address, now)
+    await transmit_test(configuration, newsletter_name, address, message)
+    return str(edition.name)
+
+
+async def transmit_test(configuration: Configuration, newsletter_name: str, address: str, message: bytes) -> None:
+    """Give one message for ``address`` to the newsletter's relay, outside the ledger. Raises RelayError and
+    ConfigurationError."""
     name, relay = configuration.relay(newsletter_name)
     connection = await RelayConnection.open(name, relay)
     try:
@@ -45,7 +52,7 @@ async def send_test(
         else:
             connection.abort()
     if isinstance(result, Answered) and result.reply.accepted:
-        return str(edition.name)
+        return
     what = (
         str(result.reply)
         if isinstance(result, Answered)
