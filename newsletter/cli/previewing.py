@@ -9,6 +9,7 @@ import signal
 import tempfile
 import webbrowser
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,17 +17,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.cli.options import Json, Options, options_of, print_json, run_async
-from newsletter.errors import UsageError
+from newsletter.errors import NewsletterError, UsageError
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
     from newsletter.model import Occurrence
     from newsletter.preview.choice import Choice
+    from newsletter.preview.looks import Look
     from newsletter.preview.making import Preview
+    from newsletter.preview.workbench import Workbench
     from newsletter.store import Store
 
 _COMING = 5
 _SUFFIXES = (".eml", ".html", ".txt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files that are wanted: ``out`` by its suffix, ``screenshot`` a PNG of that width and look."""
+
+    out: Path | None
+    screenshot: Path | None
+    width: int
+    look: Look
+
+    def __bool__(self) -> bool:
+        return self.out is not None or self.screenshot is not None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,17 +58,30 @@ def preview(
         list[str] | None,
         typer.Option("--key", metavar="NAME=VALUE", help="As a reader of this plan, language, sections or format"),
     ] = None,
-    edition: Annotated[str, typer.Option("--edition", help="next, or one that was composed: 2026-11-01/1")] = "next",
+    edition: Annotated[
+        str, typer.Option("--edition", help="next, one that was composed (2026-11-01/1), or scenario:NAME")
+    ] = "next",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write FILE.eml, .html or .txt instead of serving")
     ] = None,
+    screenshot: Annotated[
+        Path | None, typer.Option("--screenshot", metavar="FILE", help="Write a PNG of the mail; needs Chromium")
+    ] = None,
+    width: Annotated[int, typer.Option("--width", min=200, max=4000, help="Of the screenshot, in pixels")] = 800,
+    dark: Annotated[bool, typer.Option("--dark", help="The screenshot in the mail's own dark")] = False,
+    profile: Annotated[
+        str,
+        typer.Option("--profile", help="The screenshot as light, dark, partial, full, outlook, unstyled, no-pictures"),
+    ] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Write the files again after each save, until Ctrl-C")] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser")] = False,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Default: 8026, or a free one")] = None,
     as_json: Json = False,
 ) -> None:
     """Show the message NEWSLETTER would send now, byte for byte. Nothing is sent, nothing changes.
 
-    Serves a page on this machine until Ctrl-C; with --out it writes a file, with --json it prints the facts.
+    Serves a page on this machine until Ctrl-C; with --out and --screenshot it writes files, with --json it prints the
+    facts.
     """
     from newsletter.preview.choice import Choice, key_of
     from newsletter.preview.choosing import KeyFacts
@@ -66,46 +95,120 @@ def preview(
         raise UsageError("--as and --key exclude each other", where="--key", remedy="Leave one of them out")
     facts = key_of(key or [], known.section_names) if key else KeyFacts()
     choice = Choice(name, edition, address, facts)
+    files = _files(out, screenshot, width, _look(profile, dark=dark))
+    if watch and not files:
+        raise UsageError("there is no file to write again", where="--watch", remedy="Add --out FILE or --screenshot")
+    with options.store(configuration) as store:
+        workbench = _workbench(options, configuration, store, choice)
+        if watch:
+            _watch(workbench, files)
+        elif files or as_json:
+            _once(workbench, files, as_json=as_json)
+        else:
+            _serve(workbench, port, open_browser=open_browser)
+
+
+def _files(out: Path | None, screenshot: Path | None, width: int, look: Look) -> _Files:
     if out is not None and out.suffix.lower() not in _SUFFIXES:
         raise UsageError(
             f"'{out.name}' ends in none of {', '.join(_SUFFIXES)}",
             where="--out",
             remedy="Write .eml for the message, .html or .txt for one part of it",
         )
-    with options.store(configuration) as store:
-        if out is not None or as_json:
-            _once(options, configuration, store, choice, out, as_json=as_json)
-        else:
-            _serve(options, configuration, store, choice, port, open_browser=open_browser)
+    if screenshot is not None and screenshot.suffix.lower() != ".png":
+        raise UsageError(f"'{screenshot.name}' does not end in .png", where="--screenshot", remedy="It is a PNG")
+    return _Files(out, screenshot, width, look)
 
 
-def _once(
-    options: Options, configuration: Configuration, store: Store, choice: Choice, out: Path | None, *, as_json: bool
-) -> None:
-    from newsletter.preview.making import make_preview
+def _look(profile: str, *, dark: bool) -> Look:
+    from newsletter.config.faults import suggestion
+    from newsletter.preview.looks import Look
+
+    if dark and profile not in ("", Look.DARK):
+        raise UsageError("--dark and --profile exclude each other", where="--profile", remedy="Leave one of them out")
+    try:
+        return Look.DARK if dark else Look(profile or Look.LIGHT)
+    except ValueError:
+        raise UsageError(
+            f"there is no profile '{profile}'", where="--profile", remedy=suggestion(profile, list(Look))
+        ) from None
+
+
+def _workbench(options: Options, configuration: Configuration, store: Store, choice: Choice) -> Workbench:
+    from newsletter.config import reading
+    from newsletter.preview.workbench import Workbench
     from newsletter.schedule.logo import publish_logo
+    from newsletter.schedule.testing import transmit_test
 
-    made = make_preview(
+    return Workbench(
         configuration,
+        lambda: reading.load(configuration.file, os.environ),
         store,
-        choice.newsletter,
-        reader=choice.reader,
-        edition=choice.edition,
-        now=options.clock(),
+        options.clock,
+        choice,
         turns=turns_to_send,
         logo=publish_logo,
+        post=transmit_test,
     )
-    if out is not None:
-        _write(out, _content(configuration, made, out.suffix.lower()))
+
+
+def _once(workbench: Workbench, files: _Files, *, as_json: bool) -> None:
+    made = workbench.make(workbench.default).preview
+    run_async(_write_all(workbench, made, files))
     if as_json:
-        print_json(_facts(made, out))
+        print_json(_facts(made, files.out or files.screenshot))
         return
     for notice in made.notices:
         typer.echo(f"newsletter: {notice}", err=True)
-    typer.echo(f"{out}: {made.edition} for {made.reader}")
+    for file in filter(None, (files.out, files.screenshot)):
+        typer.echo(f"{file}: {made.edition} for {made.reader}")
     typer.echo(f"  subject  {made.subject}")
     typer.echo(f"  HTML     {made.size:,} bytes, {len(made.findings)} lint findings")
     typer.echo(f"  sha256   {made.sha256}")
+
+
+def _watch(workbench: Workbench, files: _Files) -> None:
+    """Write the files now and after each save; what cannot be made is told, and the files stay as they were."""
+    from newsletter.preview.serving import changes_of
+
+    async def again() -> None:
+        try:
+            made = (await asyncio.to_thread(workbench.make, workbench.default)).preview
+            await _write_all(workbench, made, files)
+        except NewsletterError as error:
+            typer.echo(f"newsletter: {error}", err=True)
+            return
+        for file in filter(None, (files.out, files.screenshot)):
+            typer.echo(f"{file}: {made.size:,} bytes of HTML, sha256 {made.sha256[:12]}")
+
+    async def work() -> None:
+        changes = changes_of(workbench.configuration)
+        with _signals(changes.stop):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(changes.watch())
+                await again()
+                typer.echo("Each save writes again. Ctrl-C ends it.")
+                async for _ in changes.saves():
+                    await again()
+
+    run_async(work())
+
+
+async def _write_all(workbench: Workbench, made: Preview, files: _Files) -> None:
+    if files.out is not None:
+        content = _content(workbench.configuration, made, files.out.suffix.lower())
+        await asyncio.to_thread(_write, files.out, content)
+    if files.screenshot is not None:
+        from newsletter.preview.picturing import picture_of
+        from newsletter.preview.scenarios import picture_file
+
+        if not made.html:
+            raise UsageError("this reader gets plain text alone", where="--screenshot", remedy="Choose another reader")
+        configuration = workbench.configuration
+        picture = await picture_of(
+            made, lambda name: picture_file(configuration, name), width=files.width, look=files.look
+        )
+        await asyncio.to_thread(_write, files.screenshot, picture)
 
 
 def _facts(made: Preview, out: Path | None) -> dict[str, object]:
@@ -134,6 +237,7 @@ def _facts(made: Preview, out: Path | None) -> dict[str, object]:
 
 
 def _content(configuration: Configuration, made: Preview, suffix: str) -> bytes:
+    from newsletter.preview.scenarios import picture_file
     from newsletter.preview.showing import for_file
 
     if suffix == ".eml":
@@ -142,7 +246,7 @@ def _content(configuration: Configuration, made: Preview, suffix: str) -> bytes:
         return made.text.replace("\r\n", "\n").encode("utf-8")
     if not made.html:
         raise UsageError("this reader gets plain text alone", where="--out", remedy="Write a .txt or .eml file")
-    return for_file(made.html, made.web_base, configuration.media_folder).encode("utf-8")
+    return for_file(made.html, made.web_base, lambda name: picture_file(configuration, name)).encode("utf-8")
 
 
 def _write(out: Path, content: bytes) -> None:
@@ -167,34 +271,14 @@ def _umask() -> int:
     return current
 
 
-def _serve(
-    options: Options,
-    configuration: Configuration,
-    store: Store,
-    choice: Choice,
-    port: int | None,
-    *,
-    open_browser: bool,
-) -> None:
-    from newsletter.config import reading
+def _serve(workbench: Workbench, port: int | None, *, open_browser: bool) -> None:
     from newsletter.preview import serving
-    from newsletter.preview.app import Workbench
-    from newsletter.schedule.logo import publish_logo
 
-    workbench = Workbench(
-        configuration,
-        lambda: reading.load(configuration.file, os.environ),
-        store,
-        options.clock,
-        choice,
-        turns=turns_to_send,
-        logo=publish_logo,
-    )
     listening = serving.listen(port)
-    url = listening.url()
+    url = listening.url(workbench.default.query())
 
     def ready() -> None:
-        typer.echo(f"Preview of {choice.newsletter}: {url}")
+        typer.echo(f"Preview of {workbench.default.newsletter}: {url}")
         typer.echo("Only this machine can open it. Nothing is sent. Ctrl-C ends it.")
         if open_browser and not webbrowser.open(url):
             typer.echo("newsletter: no browser could be opened; open the address yourself", err=True)

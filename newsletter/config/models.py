@@ -360,6 +360,9 @@ class Schedules(Strict):
     staging_recipients: list[AddressText] = Field(
         default=[], description="The only addresses that are mailed while environment is staging"
     )
+    test_recipients: list[AddressText] = Field(
+        default=[], description="Whom the preview may mail what it shows; in staging it is staging_recipients"
+    )
     store: StoreUrl = Field(
         SecretStr("sqlite:///newsletter.db"),
         description='sqlite:///newsletter.db, beside this file, or postgresql://… (a password only as "${NAME}")',

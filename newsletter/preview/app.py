@@ -1,135 +1,158 @@
-"""The workbench: one page that shows a choice, the frame that holds the message, and its files. It changes nothing.
+"""The workbench's web application: the page, its parts, the frames that hold the message, and files of it.
 
-Each page makes its preview afresh and keeps the last few by hash, so that the frame, the hash beside it and the
-downloaded ``.eml`` are one message.
+Everything that is read is made by ``workbench`` and changes nothing. Two things are written, each by a POST with the
+token: a scenario into ``previews/``, and a test message to an address that the settings allow.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
-from threading import Lock
-from typing import Any
+from typing import Annotated, Any
 
-from babel.dates import format_datetime
-from babel.numbers import format_decimal
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, Field
 
-from newsletter.config.reading import Configuration
-from newsletter.errors import NewsletterError, NothingToSend, UsageError
-from newsletter.model import MailFormat
-from newsletter.preview import showing
-from newsletter.preview.choice import VIEWS, WIDTHS, Choice
-from newsletter.preview.choosing import NEXT, Turns, past_occurrences
-from newsletter.preview.making import Logo, Preview, make_preview
+from newsletter.config.document import MAX_BYTES
+from newsletter.errors import NewsletterError
+from newsletter.preview import pages, scenarios, showing
+from newsletter.preview.choice import VIEWS, Choice
+from newsletter.preview.looks import DESKTOP, Look
+from newsletter.preview.picturing import picture_of
 from newsletter.preview.protection import Protection, frame_policy
-from newsletter.preview.showing import Scheme
+from newsletter.preview.scenarios import MEDIA_TYPES
 from newsletter.preview.watching import Changes
-from newsletter.render.lint import CLIPPED_BYTES
+from newsletter.preview.workbench import Kept, Workbench
 from newsletter.render.rendering import web_base
-from newsletter.render.templates import shipped_templates
-from newsletter.store import Store
 
-_KEPT = 16
-_LOCALE = "en"  # the workbench is for the desk, and speaks English as the command line does
 _PICTURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,74}\.(png|jpg|jpeg|gif|webp)", re.ASCII)
-_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
-_ASSETS = {"css": "text/css", "js": "text/javascript"}
+_ASSET = re.compile(r"[a-z]{1,20}\.(css|js)", re.ASCII)
+_ASSET_TYPES = {"css": "text/css", "js": "text/javascript"}
+_HTML = HTMLResponse
 
 
-@dataclass
-class Workbench:
-    """What the pages work on. ``reload`` reads ``schedules.yaml`` again; ``configuration`` is the last that was valid.
+class ScenarioText(BaseModel):
+    """What the editor of a scenario sends."""
 
-    ``default`` is what is shown where the URL says nothing.
-    """
+    text: Annotated[str, Field(max_length=MAX_BYTES)]
 
-    configuration: Configuration
-    reload: Callable[[], Configuration]
-    store: Store
-    clock: Callable[[], datetime]
-    default: Choice
-    turns: Turns | None = None
-    logo: Logo | None = None
-    _kept: OrderedDict[str, Preview] = field(default_factory=OrderedDict, repr=False)
-    _one_at_a_time: Lock = field(default_factory=Lock, repr=False)
 
-    def make(self, choice: Choice) -> Preview:
-        """The preview of a choice, made now. Blocking. Raises NewsletterError."""
-        with self._one_at_a_time:
-            self.configuration = self.reload()
-            preview = make_preview(
-                self.configuration,
-                self.store,
-                choice.newsletter,
-                reader=choice.reader,
-                edition=choice.edition,
-                now=self.clock(),
-                turns=self.turns,
-                logo=self.logo,
-            )
-            self._kept[preview.sha256] = preview
-            self._kept.move_to_end(preview.sha256)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-            return preview
+class TestWanted(BaseModel):
+    """What "send me this" sends."""
 
-    def kept(self, sha256: str) -> Preview | None:
-        """A preview made before, by its hash; None where it was made too long ago."""
-        return self._kept.get(sha256)
+    sha256: str
+    address: Annotated[str, Field(max_length=320)]
 
 
 def create_app(workbench: Workbench, changes: Changes, *, token: str, port: int) -> FastAPI:
     """The workbench's application for ``127.0.0.1:port``. ``token`` is of this start."""
     app = FastAPI(title="newsletter preview", docs_url=None, redoc_url=None, openapi_url=None)
     origin = f"http://127.0.0.1:{port}"
-    templates = _environment()
+    templates = pages.environment()
 
-    @app.get("/", response_class=HTMLResponse)
+    def shown(name: str, values: dict[str, Any], *, status: int = 200) -> Response:
+        return _HTML(templates.get_template(name).render(values), status_code=status)
+
+    @app.exception_handler(NewsletterError)
+    async def refused(_request: Request, error: NewsletterError) -> Response:
+        said = {"what": error.what, "where": error.where, "remedy": error.remedy, "words": str(error)}
+        return JSONResponse(said, status_code=422)
+
+    @app.get("/")
     def page(request: Request) -> Response:
-        return HTMLResponse(templates.get_template("workbench.html").render(_page(workbench, request)))
+        choice, kept, error = workbench.default, None, None
+        try:
+            asked = list(request.query_params.multi_items())
+            if asked:
+                choice = Choice.of_query(asked, workbench.default.newsletter)
+            kept = workbench.make(choice)
+            return shown("workbench.html", pages.page(workbench, choice, kept, None, token))
+        except NewsletterError as raised:
+            error = raised
+        return shown("workbench.html", pages.page(workbench, choice, workbench.last_good(choice), error, token))
 
     @app.get("/previews/{sha256}/frame")
-    def frame(request: Request, sha256: str, scheme: Scheme = Scheme.LIGHT) -> Response:
-        preview = _known(workbench, sha256)
+    def frame(request: Request, sha256: str, look: Look = Look.LIGHT) -> Response:
+        preview = _known(workbench, sha256).preview
         # "localhost" is another origin than the address, and the pictures come from the one that was asked.
         asked = f"http://{request.headers['host']}"
-        headers = {"Content-Security-Policy": frame_policy(asked if asked.endswith(f":{port}") else origin)}
-        return HTMLResponse(showing.for_frame(preview.html, preview.web_base, scheme), headers=headers)
+        headers = {
+            "Content-Security-Policy": frame_policy(asked if asked.endswith(f":{port}") else origin),
+            "Cache-Control": "private, max-age=600",
+        }
+        return HTMLResponse(showing.for_frame(preview.html, preview.web_base, look), headers=headers)
 
-    @app.get("/previews/{sha256}/message.eml")
-    def message(sha256: str) -> Response:
-        preview = _known(workbench, sha256)
-        name = f"{preview.edition.newsletter}-{preview.edition.occurrence}.eml".replace("/", "-")
+    @app.get("/previews/{sha256}/views/{name}")
+    def view(sha256: str, name: str) -> Response:
+        if name not in VIEWS:
+            raise HTTPException(404)
+        return shown(f"view_{name}.html", pages.view(workbench, _known(workbench, sha256), name))
+
+    @app.get("/previews/{sha256}/findings")
+    def findings(sha256: str) -> Response:
+        return shown("findings.html", pages.findings(workbench, _known(workbench, sha256)))
+
+    @app.get("/previews/{sha256}/message.{kind}")
+    async def message(
+        sha256: str,
+        kind: str,
+        width: Annotated[int, Field(ge=200, le=4000)] = DESKTOP,
+        look: Look = Look.LIGHT,
+    ) -> Response:
+        kept = _known(workbench, sha256)
+        body, media_type = await _file(workbench, kept, kind, width, look)
+        edition = kept.preview.edition
+        name = f"{edition.newsletter}-{kept.choice.scenario or edition.occurrence}.{kind}".replace("/", "-")
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(preview.message, media_type="message/rfc822", headers=headers)
+        return Response(body, media_type=media_type, headers=headers)
 
-    @app.get(showing.IN_THE_MAIL + "{path:path}", response_class=HTMLResponse)
+    @app.get("/readers")
+    def readers(newsletter: str, search: str = "") -> list[str]:
+        return workbench.readers(newsletter, search.strip())
+
+    @app.get("/readers/beside")
+    def beside(newsletter: str, address: str = "", step: int = 1) -> dict[str, str]:
+        return {"address": workbench.reader_beside(newsletter, address, after=step > 0)}
+
+    @app.post("/scenarios/{name}")
+    def save(name: str, sent: ScenarioText) -> dict[str, str]:
+        path = scenarios.save(workbench.configuration, name, sent.text)
+        return {"edition": scenarios.PREFIX + name, "file": str(path.relative_to(workbench.configuration.folder))}
+
+    @app.delete("/scenarios/{name}")
+    def forget(name: str) -> dict[str, str]:
+        scenarios.forget(workbench.configuration, name)
+        return {"edition": scenarios.PREFIX + name}
+
+    @app.post("/tests")
+    async def send(wanted: TestWanted) -> dict[str, str]:
+        kept = _known(workbench, wanted.sha256)
+        if workbench.post is None:
+            raise HTTPException(404)
+        made = await asyncio.to_thread(workbench.test_message, kept, wanted.address.strip().lower())
+        await workbench.post(workbench.configuration, kept.choice.newsletter, wanted.address.strip().lower(), made)
+        return {"words": f"Sent to {wanted.address}. Its links belong to nobody."}
+
+    @app.get(showing.IN_THE_MAIL + "{path:path}")
     def in_the_mail(path: str) -> Response:
-        target = f"{web_base(workbench.configuration)}/{path}"
-        return HTMLResponse(templates.get_template("in_the_mail.html").render(target=target))
+        return shown("in_the_mail.html", {"target": f"{web_base(workbench.configuration)}/{path}"})
 
     @app.get(showing.MEDIA + "{name}")
     def media(name: str) -> Response:
         found = _PICTURE.fullmatch(name)
-        path = workbench.configuration.media_folder / name
-        if found is None or not path.is_file():
+        path = scenarios.picture_file(workbench.configuration, name) if found else None
+        if found is None or path is None:
             raise HTTPException(404)
-        return FileResponse(path, media_type=_TYPES[found[1]], headers={"Cache-Control": "max-age=3600"})
+        return FileResponse(path, media_type=MEDIA_TYPES[found[1]], headers={"Cache-Control": "no-cache"})
 
-    @app.get("/workbench.{suffix}")
-    def asset(suffix: str) -> Response:
-        if suffix not in _ASSETS:
+    @app.get("/workbench/{name}")
+    def asset(name: str) -> Response:
+        found = _ASSET.fullmatch(name)
+        if found is None or name not in templates.list_templates():
             raise HTTPException(404)
-        text = templates.get_template(f"workbench.{suffix}").render()
-        return Response(text, media_type=_ASSETS[suffix])
+        headers = {"Cache-Control": "no-cache"}
+        return Response(templates.get_template(name).render(), media_type=_ASSET_TYPES[found[1]], headers=headers)
 
     @app.get("/favicon.ico")
     def icon() -> Response:
@@ -145,65 +168,29 @@ def create_app(workbench: Workbench, changes: Changes, *, token: str, port: int)
     return app
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    """Only what is shipped: a publisher's own templates must not break the tool that shows what is wrong in them."""
-    environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(shipped_templates() / "preview"),
-        autoescape=lambda name: name is None or name.endswith(".html"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["decimal"] = partial(format_decimal, locale=_LOCALE)
-    environment.filters["moment"] = partial(format_datetime, format="EEE d MMM, HH:mm", locale=_LOCALE)
-    return environment
-
-
-def _known(workbench: Workbench, sha256: str) -> Preview:
-    preview = workbench.kept(sha256)
-    if preview is None:
+def _known(workbench: Workbench, sha256: str) -> Kept:
+    kept = workbench.kept(sha256)
+    if kept is None:
         raise HTTPException(410, "This preview is no longer kept. Reload the page.")
-    return preview
+    return kept
 
 
-def _page(workbench: Workbench, request: Request) -> dict[str, Any]:
-    """What ``workbench.html`` shows: the preview, or what stands in its way."""
-    preview: Preview | None = None
-    error: NewsletterError | None = None
-    choice = workbench.default
-    try:
-        asked = [(name, value) for name, value in request.query_params.multi_items()]
-        if asked:
-            choice = Choice.of_query(asked, workbench.default.newsletter)
-        preview = workbench.make(choice)
-    except NewsletterError as raised:
-        error = raised
-    configuration = workbench.configuration
-    newsletters = configuration.schedules.newsletters
-    shown = newsletters.get(choice.newsletter)
-    return {
-        "choice": choice,
-        "preview": preview,
-        "error": error,
-        "excerpt": _excerpt(configuration, error) if error else None,
-        "is_empty": isinstance(error, NothingToSend),
-        "is_usage": isinstance(error, UsageError),
-        "newsletters": {name: one.title for name, one in newsletters.items()},
-        "past": past_occurrences(workbench.store, choice.newsletter) if shown else [],
-        "next": NEXT,
-        "plans": list(configuration.schedules.plans),
-        "language": configuration.language(choice.newsletter) if shown else "",
-        "sections": list(shown.section_names) if shown else [],
-        "formats": [one.value for one in MailFormat],
-        "views": VIEWS,
-        "widths": WIDTHS,
-        "schemes": [one.value for one in Scheme],
-        "zone": configuration.schedules.site.zone,
-        "clipped": CLIPPED_BYTES,
-        "findings": showing.grouped(preview.findings) if preview else [],
-        "elsewhere": showing.pictures_elsewhere(preview.html, preview.web_base) if preview else 0,
-    }
+async def _file(workbench: Workbench, kept: Kept, kind: str, width: int, look: Look) -> tuple[bytes, str]:
+    """A file of the message and its media type. Raises HTTPException, and UsageError where Chromium is missing."""
+    preview = kept.preview
 
+    def find(name: str) -> Any:
+        return scenarios.picture_file(workbench.configuration, name)
 
-def _excerpt(configuration: Configuration, error: NewsletterError) -> showing.Excerpt | None:
-    return showing.excerpt(error, configuration.template_folders, [configuration.file])
+    match kind:
+        case "eml":
+            return preview.message, "message/rfc822"
+        case "txt":
+            return preview.text.replace("\r\n", "\n").encode(), "text/plain; charset=utf-8"
+        case "html" if preview.html:
+            document = await asyncio.to_thread(showing.for_file, preview.html, preview.web_base, find)
+            return document.encode(), "text/html; charset=utf-8"
+        case "png" if preview.html:
+            return await picture_of(preview, find, width=width, look=look), "image/png"
+        case _:
+            raise HTTPException(404)

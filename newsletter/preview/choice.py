@@ -3,51 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from newsletter.errors import UsageError
 from newsletter.model import MailFormat
 from newsletter.preview.choosing import NEXT, KeyFacts
-from newsletter.preview.showing import Scheme
+from newsletter.preview.looks import DESKTOP, PHONE, Look, Pane, panes_of
+from newsletter.preview.scenarios import PREFIX
 
-WIDTHS = {"phone": 375, "desktop": 800}
-VIEWS = {"html": "Mail", "text": "Text", "headers": "Headers", "source": "HTML source", "message": "Message"}
+# The views by the key that shows them, 1 to 9.
+VIEWS = {
+    "html": "Mail",
+    "inbox": "Inbox",
+    "text": "Text",
+    "reading": "Read aloud",
+    "headers": "Headers",
+    "structure": "Structure",
+    "source": "Source",
+    "inlining": "Inlining",
+    "difference": "Difference",
+}
+SCENARIO_VIEW = "scenario"
+WITH_PANES = ("html", SCENARIO_VIEW, "reading")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``address`` is a subscriber's; where it is '', ``key`` is the reader. The last three say how it is shown."""
+    """``address`` is a subscriber's; where it is '', ``key`` is the reader. ``at`` is the wall clock of the newsletter,
+    '' for now. The rest says how it is shown; ``wide``: without the lists at both sides."""
 
     newsletter: str
     edition: str = NEXT
     address: str = ""
     key: KeyFacts = field(default_factory=KeyFacts)
+    at: str = ""
     view: str = "html"
-    width: str = "desktop"
-    scheme: Scheme = Scheme.LIGHT
+    panes: tuple[Pane, ...] = (Pane(),)
+    wide: bool = False
 
     @property
     def reader(self) -> str | KeyFacts:
         return self.address or self.key
 
-    def query(self, **changes: str) -> str:
-        """The query string of this choice, with another view, width or scheme."""
+    @property
+    def scenario(self) -> str:
+        """The name of the scenario shown, '' where it is a real edition."""
+        return self.edition.removeprefix(PREFIX) if self.edition.startswith(PREFIX) else ""
+
+    def now(self, clock: datetime, zone: str) -> datetime:
+        """The time at which it is looked at, UTC. Raises UsageError for one that cannot be read."""
+        if not self.at:
+            return clock
+        try:
+            said = datetime.fromisoformat(self.at)
+        except ValueError:
+            raise UsageError(
+                f"'{self.at}' is not a time", where="at", remedy="Write it like 2026-11-25T07:00"
+            ) from None
+        return (said.replace(tzinfo=ZoneInfo(zone)) if said.tzinfo is None else said).astimezone(UTC)
+
+    def with_pane(self, place: int, pane: Pane | None) -> Choice:
+        """The same with another pane at ``place`` (beyond the last: one more), or without that one."""
+        panes = [*self.panes[:place], *([pane] if pane is not None else []), *self.panes[place + 1 :]]
+        return replace(self, panes=tuple(panes) or (Pane(),))
+
+    def arranged(self, panes: tuple[Pane, ...]) -> Choice:
+        return replace(self, panes=panes)
+
+    def beside(self) -> Pane:
+        """What another pane shows first: the other width, or the dark."""
+        last = self.panes[-1]
+        other = Pane(PHONE if last.width != PHONE else DESKTOP, last.look)
+        return other if other not in self.panes else Pane(last.width, Look.DARK)
+
+    def of_edition(self, edition: str) -> Choice:
+        return replace(self, edition=edition)
+
+    def showing(self, view: str) -> Choice:
+        return replace(self, view=view)
+
+    def query(self) -> str:
+        """The query string of this choice; what is usual stays out of it."""
         values = [("newsletter", self.newsletter), ("edition", self.edition), ("as", self.address)]
         values += [("plan", self.key.plan), ("language", self.key.language)]
         values += [("section", section) for section in self.key.sections]
         values += [("format", "" if self.key.format is MailFormat.HTML else self.key.format.value)]
-        shown = {"view": self.view, "width": self.width, "scheme": self.scheme.value} | changes
-        usual = ("html", "desktop", "light")
-        values += [(name, value) for (name, value), same in zip(shown.items(), usual, strict=True) if value != same]
+        values += [("at", self.at), ("view", "" if self.view == "html" else self.view)]
+        values += [("pane", str(pane)) for pane in self.panes] if self.panes != (Pane(),) else []
+        values += [("wide", "1" if self.wide else "")]
         return urlencode([(name, value) for name, value in values if value and (name, value) != ("edition", NEXT)])
 
     @classmethod
     def of_query(cls, query: Iterable[tuple[str, str]], default_newsletter: str) -> Choice:
-        """What a query string asks for; a view, width or scheme there is not shows the usual one. Raises UsageError."""
+        """What a query string asks for; a view or pane there is not shows the usual one. Raises UsageError."""
         pairs = [(name, value.strip()) for name, value in query]
         values = dict(pairs)
         sections = tuple(value for name, value in pairs if name == "section" and value)
+        view = values.get("view", "")
         return cls(
             newsletter=values.get("newsletter") or default_newsletter,
             edition=values.get("edition") or NEXT,
@@ -55,9 +110,10 @@ class Choice:
             key=KeyFacts(
                 values.get("plan", ""), values.get("language", ""), sections, _format(values.get("format", ""))
             ),
-            view=values["view"] if values.get("view") in VIEWS else "html",
-            width=values["width"] if values.get("width") in WIDTHS else "desktop",
-            scheme=Scheme.DARK if values.get("scheme") == Scheme.DARK else Scheme.LIGHT,
+            at=values.get("at", ""),
+            view=view if view in VIEWS or view == SCENARIO_VIEW else "html",
+            panes=panes_of(value for name, value in pairs if name == "pane"),
+            wide=values.get("wide") == "1",
         )
 
 

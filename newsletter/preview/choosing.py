@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from newsletter.compose.composing import Proposal, compose_preview
-from newsletter.compose.explaining import Explanation, explain, explain_proposal
+from newsletter.compose.explaining import Explanation, explain, explain_proposal, in_words
 from newsletter.compose.keys import sections_for
 from newsletter.config.faults import suggestion
 from newsletter.config.reading import Configuration
@@ -24,6 +24,7 @@ from newsletter.model import (
     Article,
     Edition,
     EditionName,
+    Edits,
     MailFormat,
     Occurrence,
     OccurrenceState,
@@ -33,12 +34,15 @@ from newsletter.model import (
     Subscriber,
     SubscriptionState,
 )
+from newsletter.preview import scenarios
+from newsletter.preview.sampling import sample_edition
 from newsletter.store import Store, articles, copies, editions, occurrences, subscribers, subscriptions
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.subscriptions import encode_sections
 
 NEXT = "next"
+SAMPLE = "sample"
 Turns = Callable[[Configuration, str, datetime], Sequence[tuple[Occurrence, datetime]]]
 """(configuration, newsletter, now) -> the turns that a send would use up, the first that is open; each with its UTC."""
 
@@ -46,6 +50,7 @@ _S = OccurrenceState
 _OPEN = (_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.HELD)
 _PAST = (_S.SENDING, _S.SENT, _S.STOPPED)
 _NOBODY = "reader@example.com"
+_MOST_PASSED_OVER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class KeyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The edition shown. ``stored`` is its row where it is composed; ``articles`` are those to render it from."""
+    """The edition shown. ``stored`` is its row where it is composed; ``articles`` are those to render it from.
+    ``language`` is that of a scenario, which its reader has unless she asks for another."""
 
     edition: Edition
     state: str
@@ -68,6 +74,7 @@ class Pool:
     why: tuple[Explanation, ...]
     stored: EditionRow | None = None
     notices: tuple[str, ...] = ()
+    language: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -92,24 +99,28 @@ class Facts:
 def choose_edition(
     configuration: Configuration, store: Store, newsletter_name: str, choice: str, now: datetime, turns: Turns | None
 ) -> Pool:
-    """``next`` is what a send would send now; else an occurrence or edition by name, as it was composed. Blocking.
+    """``next`` is what a send would send now; ``scenario:NAME`` one of the shelf; else an occurrence or edition by
+    name, as it was composed. Blocking.
 
-    Raises NothingToSend where there is no story, UsageError for an edition there is not.
+    Raises NothingToSend where there is no story, UsageError for an edition or scenario there is not.
     """
+    if choice.startswith(scenarios.PREFIX):
+        return _sample(configuration, newsletter_name, choice.removeprefix(scenarios.PREFIX), now)
     if choice != NEXT:
         return _composed(configuration, store, _named(store, newsletter_name, choice))
     occurrence, due_at, row = _next_turn(configuration, store, newsletter_name, now, turns)
     if row is not None and store.read(editions.find, row.id) is not None:
         return _composed(configuration, store, row)
     newsletter = configuration.newsletter(newsletter_name)
-    proposal = compose_preview(store, newsletter_name, newsletter, now=now)
+    edits = row.edits if row is not None else Edits()
+    proposal = compose_preview(store, newsletter_name, newsletter, edits=edits, now=now)
     if not proposal.selection.article_ids:
         raise _nothing(newsletter_name, proposal)
     return Pool(
-        Edition(newsletter_name, Stream.EACH, occurrence, "", due_at, proposal.sections),
+        Edition(newsletter_name, Stream.EACH, occurrence, "", due_at, proposal.sections, edits=edits),
         _S.PLANNED.value if row is None else row.state.value,
         proposal.articles,
-        tuple(explain_proposal(proposal, newsletter.section_names)),
+        (*explain_proposal(proposal, newsletter.section_names), *_passed_over(store, proposal)),
         notices=_too_few(proposal, newsletter.articles.min),
     )
 
@@ -151,7 +162,7 @@ def _by_key(configuration: Configuration, pool: Pool, key: KeyFacts, now: dateti
                 where="sections",
                 remedy=suggestion(name, newsletter.section_names),
             )
-    language = parse_language(key.language) or configuration.language(newsletter_name)
+    language = parse_language(key.language) or pool.language or configuration.language(newsletter_name)
     rendered = RenderedKey(language, key.plan or next(iter(plans), "free"))
     sections = sections_for(encode_sections(key.sections), newsletter)
     return Facts(
@@ -197,7 +208,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
         notices.append("She would not get it now: environment is staging, and she is not among staging_recipients.")
     return Facts(
         reader,
-        RenderedKey(configuration.language_for(newsletter_name, person.language), plan),
+        RenderedKey(pool.language or configuration.language_for(newsletter_name, person.language), plan),
         sections_for(encode_sections(subscription.sections) if subscription else "", newsletter),
         subscription.format if subscription else MailFormat.HTML,
         _message_id(configuration, pool.edition, person.id),
@@ -250,6 +261,30 @@ def _composed(configuration: Configuration, store: Store, row: OccurrenceRow) ->
     known = store.read(articles.get_many, stored.edition.article_ids)
     notices = (f"It is held: {row.detail or row.reason.value}.",) if row.state is _S.HELD else ()
     return Pool(stored.edition, row.state.value, known, tuple(why), stored, notices)
+
+
+def _sample(configuration: Configuration, newsletter_name: str, name: str, now: datetime) -> Pool:
+    scenario = scenarios.load(configuration, name)
+    edition, known, why = sample_edition(configuration, newsletter_name, scenario, now)
+    if not known and configuration.newsletter(newsletter_name).when_empty == "skip":
+        raise NothingToSend(
+            "without a story nothing is sent: the occurrence is skipped as empty",
+            remedy=f"With `when_empty: send` under {newsletter_name} a mail says that there is nothing new",
+        )
+    return Pool(edition, SAMPLE, known, why, language=scenario.language or "")
+
+
+def _passed_over(store: Store, proposal: Proposal) -> list[Explanation]:
+    """What is no candidate any more (sent before, too old), in words."""
+    latest = sorted(proposal.passed_over, key=lambda one: -one.article_id)[:_MOST_PASSED_OVER]
+    known = store.read(articles.get_many, [one.article_id for one in latest])
+    return [
+        Explanation(
+            "", one.article_id, known[one.article_id].headline, "", 0, one.reason, one.detail, in_words(one.reason)
+        )
+        for one in latest
+        if one.article_id in known
+    ]
 
 
 def _too_few(proposal: Proposal, least: int) -> tuple[str, ...]:

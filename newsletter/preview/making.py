@@ -9,27 +9,33 @@ from __future__ import annotations
 import email
 import email.policy
 import hashlib
+import json
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import EmailMessage
+from functools import cached_property
 
 from newsletter.compose.explaining import in_words
 from newsletter.compose.keys import rendered_keys
 from newsletter.config.reading import Configuration
-from newsletter.deliver.assembling import Reader, message_for
+from newsletter.deliver.assembling import Reader, from_address, message_for
 from newsletter.deliver.copies import parts_of
 from newsletter.deliver.linting import lint_message
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.links import Links
-from newsletter.model import EditionName, JoinedKey, MailFormat, Picture, Reason
+from newsletter.model import EditionName, JoinedKey, MailFormat, Picture, Reason, RenderedKey
 from newsletter.preview.choosing import NEXT, Facts, KeyFacts, Pool, Turns, choose_edition, choose_reader
-from newsletter.render.fitting import Fitted
+from newsletter.render.fitting import Fitted, largest_html
 from newsletter.render.joining import Variant, Variants
 from newsletter.render.lint import Finding
-from newsletter.render.rendering import render_fitted, templates_of, web_base
+from newsletter.render.pool import MANIFEST
+from newsletter.render.rendering import render_edition, render_fitted, templates_of, web_base
+from newsletter.render.templates import Templates
 from newsletter.store import Store, pieces
 
+_SURELY_FITS = 0.6
 _RENDERED = "It is rendered already: what was changed since shows in the next edition."
 Logo = Callable[[Configuration], Picture | None]
 """Our copy of the theme's logo, as a send has it."""
@@ -45,11 +51,13 @@ class Story:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Preview:
     """One reader's message of one edition. ``sha256`` is of ``message``; ``size`` is of the decoded HTML, in bytes.
 
-    ``due_at`` (UTC) is when the edition is due; ``notices`` say what would keep it from going out as shown.
+    ``due_at`` (UTC) is when the edition is due; ``notices`` say what would keep it from going out as shown; ``links``
+    are headline and URL of its stories, in order. What takes as long as making it (``findings``, ``uninlined``) is
+    made when it is asked for.
     """
 
     edition: EditionName
@@ -65,10 +73,25 @@ class Preview:
     html: str = field(repr=False)
     text: str = field(repr=False)
     size: int
-    findings: tuple[Finding, ...]
     stories: tuple[Story, ...] = field(repr=False)
     notices: tuple[str, ...]
     web_base: str
+    key: RenderedKey
+    format: MailFormat
+    unsubscribe_url: str = field(repr=False)
+    links: tuple[tuple[str, str], ...] = field(repr=False)
+    _lint: Callable[[], tuple[Finding, ...]] = field(repr=False, compare=False)
+    _uninlined: Callable[[], str] = field(repr=False, compare=False)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the lint says of it. Blocking, up to 500 ms. Raises TemplateError."""
+        return self._lint()
+
+    @cached_property
+    def uninlined(self) -> str:
+        """The HTML before premailer: its styles still in their block. Blocking. Raises TemplateError."""
+        return self._uninlined()
 
 
 def make_preview(
@@ -81,22 +104,32 @@ def make_preview(
     now: datetime,
     turns: Turns | None = None,
     logo: Logo | None = None,
+    templates: Templates | None = None,
+    to: str = "",
 ) -> Preview:
     """Preview ``newsletter_name`` for one reader. Blocking, up to a second: call it off the event loop.
 
-    ``reader`` is a subscriber's address or a key put together by hand; ``edition`` is ``next`` or a composed one's
-    name. ``turns`` are the schedule's (without it, what the store has planned), ``logo`` makes our copy of the logo.
+    ``reader`` is a subscriber's address or a key put together by hand; ``edition`` is ``next``, a composed one's name
+    or ``scenario:NAME``. ``turns`` are the schedule's (without it, what the store has planned), ``logo`` makes our copy
+    of the logo, ``templates`` are those of the configuration, where the caller keeps them. ``to`` makes the same
+    message for a test address: its links belong to nobody, so that trying them changes nobody's subscription.
     Raises NothingToSend, TemplateError at ``file:line``, UsageError, AddressError and StoreError.
     """
     configuration.newsletter(newsletter_name)
     pool = choose_edition(configuration, store, newsletter_name, edition, now, turns)
     facts = choose_reader(configuration, store, pool, reader, now)
-    made, pool, notices = _pieces(configuration, store, pool, facts, logo)
+    if to:
+        facts = _for_a_test(configuration, pool, facts, to)
+    kept = templates or templates_of(configuration)
+    made, pool, notices = _pieces(configuration, store, pool, facts, logo, kept)
     variant = Variants(made).variant(JoinedKey(facts.sections))
     if variant is None:
+        wanted = f" in the sections {', '.join(facts.sections)}" if facts.sections else ""
         raise NothingToSend(
-            f"{pool.edition.name} holds no story in the sections {', '.join(facts.sections)}",
-            remedy="Choose a reader of other sections: this one would get no message",
+            f"{pool.edition.name} holds no story{wanted}",
+            remedy="Choose a reader of other sections: this one would get no message"
+            if wanted
+            else "Choose another edition",
         )
     links = Links(web_base(configuration))
     message = message_for(
@@ -126,15 +159,34 @@ def make_preview(
         html=html,
         text=text,
         size=len(html.encode("utf-8")),
-        findings=_findings(configuration, pool, made, facts, message, unsubscribe, logo),
         stories=_stories(pool, variant),
         notices=(*pool.notices, *facts.notices, *notices, *_about_web(configuration)),
         web_base=web_base(configuration),
+        key=facts.rendered_key,
+        format=facts.format,
+        unsubscribe_url=unsubscribe,
+        links=_links(made, variant),
+        _lint=lambda: _findings(configuration, pool, made, facts, message, unsubscribe, logo),
+        _uninlined=lambda: _before_inlining(configuration, pool, facts, logo),
     )
 
 
+def _links(made: Mapping[str, bytes], variant: Variant) -> tuple[tuple[str, str], ...]:
+    """Headline and URL of each story as they were rendered, in the order of the message."""
+    stories = [story for section in json.loads(made[MANIFEST])["sections"] for story in section["stories"]]
+    known = {story["id"]: (str(story["headline"]), str(story["url"])) for story in stories}
+    return tuple(known[article] for article in variant.article_ids)
+
+
+def _for_a_test(configuration: Configuration, pool: Pool, facts: Facts, to: str) -> Facts:
+    """The same facts for a test address that is nobody's: fresh links, a Message-ID of its own."""
+    nobody = Reader(0, to, facts.reader.first_name, facts.reader.last_name, secrets.token_bytes(32))
+    domain = from_address(configuration, pool.edition.newsletter).rpartition("@")[2]
+    return replace(facts, reader=nobody, message_id=f"<test.{secrets.token_hex(16)}@{domain}>")
+
+
 def _pieces(
-    configuration: Configuration, store: Store, pool: Pool, facts: Facts, logo: Logo | None
+    configuration: Configuration, store: Store, pool: Pool, facts: Facts, logo: Logo | None, templates: Templates
 ) -> tuple[Mapping[str, bytes], Pool, tuple[str, ...]]:
     """The pieces that a send would join, those that are stored, else rendered now; and the pool as it then is, without
     what gave way to the size budget."""
@@ -149,14 +201,19 @@ def _pieces(
                 remedy=f"It was for {', '.join(str(key) for key in others)}",
             )
     newsletter = pool.edition.newsletter
+    picture = logo(configuration) if logo is not None else None
+    hers = render_edition(configuration, pool.edition, pool.articles, facts.rendered_key, templates, logo=picture)
+    if largest_html(hers) <= _SURELY_FITS * configuration.newsletter(newsletter).size_budget:
+        return hers, pool, ()  # no other plan or language makes so much more of it that stories would give way
     keys = rendered_keys(configuration.languages(newsletter), configuration.schedules.plans)
     made = render_fitted(
         configuration,
         pool.edition,
         pool.articles,
         keys if facts.rendered_key in keys else (*keys, facts.rendered_key),
-        templates_of(configuration),
-        logo=logo(configuration) if logo is not None else None,
+        templates,
+        logo=picture,
+        there={facts.rendered_key: hers},
     )
     return made.pieces[facts.rendered_key], _trimmed(pool, made), _about_trimming(made)
 
@@ -177,6 +234,32 @@ def _about_trimming(made: Fitted) -> tuple[str, ...]:
         return ()
     stories = "1 story gives way" if len(made.trimmed) == 1 else f"{len(made.trimmed)} stories give way"
     return (f"{stories}: {made.words}.",)
+
+
+def _before_inlining(configuration: Configuration, pool: Pool, facts: Facts, logo: Logo | None) -> str:
+    """The HTML of this message as its templates render it now, for a reader of all its sections."""
+    made = render_edition(
+        configuration,
+        pool.edition,
+        pool.articles,
+        facts.rendered_key,
+        Templates(configuration.template_folders, inlines=False),
+        logo=logo(configuration) if logo is not None else None,
+    )
+    variant = Variants(made).variant(JoinedKey(facts.sections))
+    if variant is None:
+        return ""
+    message = message_for(
+        configuration,
+        pool.edition,
+        variant,
+        facts.reader,
+        message_id=facts.message_id,
+        mail_format=MailFormat.HTML,
+        links=Links(web_base(configuration)),
+        now=facts.date,
+    )
+    return parts_of(message)[0]
 
 
 def _headers(message: bytes) -> tuple[tuple[str, str], ...]:

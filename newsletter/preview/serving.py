@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import uvicorn
 
+from newsletter.config.reading import Configuration
 from newsletter.errors import UsageError
-from newsletter.preview.app import Workbench, create_app
+from newsletter.preview import scenarios
+from newsletter.preview.app import create_app
 from newsletter.preview.watching import Changes
+from newsletter.preview.workbench import Workbench
 
 HOST = "127.0.0.1"
 PORT = 8026
@@ -45,6 +48,16 @@ def listen(port: int | None = None) -> Listening:
     raise UsageError(f"port {port} of {HOST} cannot be used", where="--port", remedy="Leave --port out")
 
 
+def changes_of(configuration: Configuration) -> Changes:
+    """A watcher of everything that a preview is made from: settings, templates, scenarios and pictures."""
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    folder, logo = configuration.folder, configuration.schedules.site.theme.logo
+    files = [configuration.file, folder / ".env", *([configuration.resolve(logo)] if logo is not None else [])]
+    pictures = (folder / "assets", configuration.media_folder)
+    folders = (*configuration.template_folders, scenarios.folder_of(configuration), *pictures)
+    return Changes(files, folders)
+
+
 class _Server(uvicorn.Server):
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         return contextlib.nullcontext()  # the signals belong to the command that runs us
@@ -54,9 +67,7 @@ async def serve(
     workbench: Workbench, listening: Listening, stop: asyncio.Event, ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until ``stop`` is set; ``ready`` is called once the address can be opened."""
-    configuration = workbench.configuration
-    changes = Changes(configuration.file, configuration.folder / "templates")
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    changes = changes_of(workbench.configuration)
     server = _Server(
         uvicorn.Config(
             create_app(workbench, changes, token=listening.token, port=listening.port),

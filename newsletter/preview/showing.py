@@ -1,18 +1,22 @@
-"""How a message is shown: its HTML -> what stands in the frame or in a file; an error -> the lines around it. Pure but
-for the reading of those lines. The message itself is never touched: what is changed here is for the eye only.
+"""How a message is shown: its HTML -> what stands in a frame or in a file; an error -> the lines around it. Pure but
+for the reading of those lines and of pictures. The message itself is never touched: what is changed is for the eye.
 """
 
 from __future__ import annotations
 
+import base64
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from newsletter.errors import NewsletterError
-from newsletter.render.lint import Finding
+from newsletter.preview.looks import Look
+from newsletter.preview.numbering import numbered
+from newsletter.preview.profiles import as_look
+from newsletter.preview.scenarios import MEDIA_TYPES
 
 _STYLE = re.compile(r"(<style\b[^>]*>)(.*?)(</style>)", re.DOTALL | re.IGNORECASE)
 _MEDIA_ATTRIBUTE = re.compile(r"(\bmedia=)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
@@ -28,7 +32,8 @@ _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b[^>]*?\bsrc=[\"']([^\"']*)[\"']", re.IGNORECASE)
 _WHERE = re.compile(r"(?P<file>.+):(?P<line>[0-9]+)")
 _LINES_AROUND = 4
-_MOST_SHOWN = 3
+_SCRIPT_LINK = re.compile(r"\b(href|src|action)=([\"']?)\s*(?:javascript|vbscript|data):(?!image/)", re.IGNORECASE)
+_PICTURE_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 MEDIA = "/media/"
 IN_THE_MAIL = "/in-the-mail/"
@@ -58,27 +63,20 @@ class Excerpt:
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FindingGroup:
-    """The findings of one rule: the first few, and how many more there are."""
-
-    severity: str
-    rule: str
-    remedy: str
-    shown: tuple[str, ...]
-    more: int
-
-
-def for_frame(document: str, web_base: str, scheme: Scheme) -> str:
-    """The HTML as the frame shows it: our pictures and links served by the preview, in the scheme asked for."""
-    local = re.compile(rf"\b(href|src|background)=([\"']){re.escape(html.escape(web_base))}/([^\"']*)\2")
+def for_frame(document: str, web_base: str, look: Look) -> str:
+    """The HTML as a pane shows it: as the client of ``look`` has it, each element numbered, our pictures and links
+    served by the preview."""
+    prefix = re.escape(html.escape(web_base))
+    local = re.compile(rf"\b(href|src|background)=([\"']){prefix}/([^\"']*)\2")
 
     def served(match: re.Match[str]) -> str:
         attribute, quote, path = match[1], match[2], match[3]
         inside = path.startswith(MEDIA[1:])
         return f"{attribute}={quote}{'/' if inside else IN_THE_MAIL}{path}{quote}"
 
-    shown = _CONNECTING.sub("", in_scheme(local.sub(served, document), scheme))
+    scheme = Scheme.DARK if look is Look.DARK else Scheme.LIGHT
+    shown = in_scheme(local.sub(served, as_look(numbered(document), look)), scheme)
+    shown = _SCRIPT_LINK.sub(r"data-\1=\2", _CONNECTING.sub("", shown))
     return _HEAD.sub(lambda head: f'{head[0]}<base target="_blank">', shown, count=1)
 
 
@@ -100,15 +98,17 @@ def in_scheme(document: str, scheme: Scheme) -> str:
     return _META_SCHEME.sub(rf'\1"{scheme}"', shown)
 
 
-def for_file(document: str, web_base: str, media_folder: Path) -> str:
-    """The HTML as a file for this machine: pictures of which we have a copy are shown from ``media_folder``."""
-    ours = re.compile(rf"\bsrc=([\"']){re.escape(html.escape(web_base))}{MEDIA}([A-Za-z0-9_.-]+)\1")
+def for_file(document: str, web_base: str, picture_file: Callable[[str], Path | None]) -> str:
+    """The HTML as a file that needs no other: pictures of which we have a copy stand in it."""
+    ours = re.compile(rf"\b(src|background)=([\"']){re.escape(html.escape(web_base))}{MEDIA}({_PICTURE_NAME})\2")
 
-    def copied(match: re.Match[str]) -> str:
-        path = media_folder / match[2]
-        return f'src="{html.escape(path.as_uri())}"' if path.is_file() else match[0]
+    def inside(match: re.Match[str]) -> str:
+        path, kind = picture_file(match[3]), MEDIA_TYPES.get(match[3].rpartition(".")[2].lower())
+        if path is None or kind is None:
+            return match[0]
+        return f'{match[1]}="data:{kind};base64,{base64.b64encode(path.read_bytes()).decode("ascii")}"'
 
-    return ours.sub(copied, document)
+    return ours.sub(inside, document)
 
 
 def pictures_elsewhere(document: str, web_base: str) -> int:
@@ -118,24 +118,15 @@ def pictures_elsewhere(document: str, web_base: str) -> int:
     )
 
 
-def grouped(findings: Sequence[Finding]) -> list[FindingGroup]:
-    """Findings by rule, in their order."""
-    by_rule: dict[tuple[str, str, str], dict[str, None]] = {}
-    for finding in findings:
-        said = f"{finding.where}: {finding.what}" if finding.where else finding.what
-        by_rule.setdefault((finding.severity.value, finding.rule, finding.remedy), {})[said] = None
-    return [
-        FindingGroup(severity, rule, remedy, tuple(whats)[:_MOST_SHOWN], max(0, len(whats) - _MOST_SHOWN))
-        for (severity, rule, remedy), whats in by_rule.items()
-    ]
-
-
-def excerpt(error: NewsletterError, folders: Iterable[Path], files: Iterable[Path]) -> Excerpt | None:
-    """The lines around the ``file:line`` that an error names; None where it names none of ``files``, nor any below
-    ``folders``: nothing else of this machine is shown."""
-    found = _WHERE.fullmatch(error.where)
+def excerpt(
+    error: NewsletterError | str, folders: Iterable[Path], files: Iterable[Path], *, around: int = _LINES_AROUND
+) -> Excerpt | None:
+    """The lines around the ``file:line`` that an error names, or that is given; None where it is none of ``files``, nor
+    any below ``folders``: nothing else of this machine is shown."""
+    found = _WHERE.fullmatch(error if isinstance(error, str) else error.where)
     if found is None:
         return None
+    folders, files = tuple(folders), tuple(files)
     number = int(found["line"])
     for path in (Path(found["file"]), *(file for file in files if file.name == found["file"])):
         whole = path.resolve()
@@ -147,7 +138,7 @@ def excerpt(error: NewsletterError, folders: Iterable[Path], files: Iterable[Pat
             lines = whole.read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError):
             continue
-        first = max(1, number - _LINES_AROUND)
-        around = enumerate(lines[first - 1 : number + _LINES_AROUND], first)
-        return Excerpt(found["file"], tuple(Line(at, text, at == number) for at, text in around))
+        first = max(1, number - around)
+        shown = enumerate(lines[first - 1 : number + around], first)
+        return Excerpt(found["file"], tuple(Line(at, text, at == number) for at, text in shown))
     return None

@@ -59,10 +59,12 @@ def shipped_templates() -> Path:
 class Templates:
     """The templates of ``folders`` (first wins), then the shipped ones.
 
-    ``traced``: what they render carries the marks of ``render.tracing``, for the lint's eyes only.
+    ``traced``: what they render carries the marks of ``render.tracing``, for the lint's eyes only. ``inlines`` False
+    leaves the styles in their block, to be compared with what premailer makes of them.
     """
 
-    def __init__(self, folders: Sequence[Path] = (), *, traced: bool = False) -> None:
+    def __init__(self, folders: Sequence[Path] = (), *, traced: bool = False, inlines: bool = True) -> None:
+        self.inlines = inlines
         shipped = shipped_templates()
         self.folders = (*(folder for folder in folders if folder != shipped), shipped)
         self._environment = _Environment(self.folders, traced=traced)

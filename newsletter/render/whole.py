@@ -69,7 +69,8 @@ class Whole:
         if self.suffix == "html":
             stylesheets.check_printed(document, self._edition)
             slots.check_document(document, slot_token, printer.printed())
-            document = inline(document, where=self._edition)
+            if self.templates.inlines:
+                document = inline(document, where=self._edition)
             _require_doctype(document, self._edition)
         slots.check_complete(document, slot_token, printer.printed())
         return {name: pack(chunks) for name, chunks in self._cut(document, printer)}

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
 from newsletter.compose.composing import compose_preview
 from newsletter.compose.keys import rendered_keys
+from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
 from newsletter.deliver.assembling import Reader, from_address, message_for
 from newsletter.deliver.configured import staging_addresses
 from newsletter.deliver.smtp import Answered, RelayConnection, Withheld
 from newsletter.errors import NothingToSend, RelayError, UsageError
 from newsletter.members.links import Links
-from newsletter.model import Edition, JoinedKey, MailFormat, RenderedKey, Stream
+from newsletter.model import Article, Edition, Edits, JoinedKey, MailFormat, RenderedKey, Stream
 from newsletter.render.joining import Variants
 from newsletter.render.rendering import render_fitted, templates_of, web_base
 from newsletter.schedule.logo import publish_logo
 from newsletter.schedule.turns import next_turn
-from newsletter.store import Store, subscribers
+from newsletter.store import Store, articles, editions, occurrences, subscribers
 
 
 async def send_test(
@@ -34,6 +36,13 @@ async def send_test(
     if allowed is not None and address not in allowed:
         raise UsageError(f"staging may not mail {address}", where="--test", remedy="Add it to staging_recipients")
     edition, message = await asyncio.to_thread(_make, configuration, store, newsletter_name, address, now)
+    await transmit_test(configuration, newsletter_name, address, message)
+    return str(edition.name)
+
+
+async def transmit_test(configuration: Configuration, newsletter_name: str, address: str, message: bytes) -> None:
+    """Give one message for ``address`` to the newsletter's relay, outside the ledger. Raises RelayError and
+    ConfigurationError."""
     name, relay = configuration.relay(newsletter_name)
     connection = await RelayConnection.open(name, relay)
     try:
@@ -45,7 +54,7 @@ async def send_test(
         else:
             connection.abort()
     if isinstance(result, Answered) and result.reply.accepted:
-        return str(edition.name)
+        return
     what = (
         str(result.reply)
         if isinstance(result, Answered)
@@ -62,17 +71,13 @@ def _make(
     configuration: Configuration, store: Store, newsletter_name: str, address: str, now: datetime
 ) -> tuple[Edition, bytes]:
     newsletter = configuration.newsletter(newsletter_name)
-    proposal = compose_preview(store, newsletter_name, newsletter, now=now)
-    turn = next_turn(newsletter.schedule, configuration.zone(newsletter_name), now)
-    if not proposal.selection.article_ids or turn is None:
-        raise NothingToSend(f"{newsletter_name} has no new story", remedy="Collect first (`newsletter collect`)")
-    edition = Edition(newsletter_name, Stream.EACH, turn.occurrence, "", turn.utc, proposal.sections)
+    edition, known = _next(configuration, store, newsletter_name, newsletter, now)
     person = store.read(subscribers.by_address, address)
     language = configuration.language_for(newsletter_name, person.language if person is not None else "")
     keys = rendered_keys(configuration.languages(newsletter_name), configuration.schedules.plans)
     key = RenderedKey(language, next(iter(configuration.schedules.plans)))
     made = render_fitted(
-        configuration, edition, proposal.articles, keys, templates_of(configuration), logo=publish_logo(configuration)
+        configuration, edition, known, keys, templates_of(configuration), logo=publish_logo(configuration)
     )
     variant = Variants(made.pieces[key]).variant(JoinedKey())
     assert variant is not None, "the pool has stories"
@@ -93,3 +98,25 @@ def _make(
         now=now,
     )
     return edition, message
+
+
+def _next(
+    configuration: Configuration, store: Store, newsletter_name: str, newsletter: Newsletter, now: datetime
+) -> tuple[Edition, Mapping[int, Article]]:
+    """The edition of the next occurrence as it stands, with its articles: as it was composed, or would be now, with
+    what editors changed of it. Raises NothingToSend."""
+    row = store.read(occurrences.next_open, newsletter_name)
+    composed = store.read(editions.find, row.id) if row is not None else None
+    if composed is not None:
+        return composed.edition, store.read(articles.get_many, composed.article_ids)
+    edits = row.edits if row is not None else Edits()
+    proposal = compose_preview(store, newsletter_name, newsletter, edits=edits, now=now)
+    turn = next_turn(newsletter.schedule, configuration.zone(newsletter_name), now)
+    if row is not None:
+        occurrence, due_at = row.occurrence, row.due_at
+    elif turn is not None:
+        occurrence, due_at = turn.occurrence, turn.utc
+    if not proposal.selection.article_ids or (row is None and turn is None):
+        raise NothingToSend(f"{newsletter_name} has no new story", remedy="Collect first (`newsletter collect`)")
+    edition = Edition(newsletter_name, Stream.EACH, occurrence, "", due_at, proposal.sections, edits=edits)
+    return edition, proposal.articles

@@ -123,6 +123,14 @@ def page(
     return [_subscriber(row) for row in connection.execute(query)]
 
 
+def before(connection: Connection, subscriber_id: int, *, newsletter: str) -> Subscriber | None:
+    """The active reader of ``newsletter`` with the highest id below this one."""
+    query = _filtered(select(subscribers), newsletter, SubscriptionState.ACTIVE, None, None, None)
+    query = query.where(subscribers.c.id < subscriber_id).order_by(subscribers.c.id.desc()).limit(1)
+    row = connection.execute(query).first()
+    return _subscriber(row) if row else None
+
+
 def count(
     connection: Connection,
     *,

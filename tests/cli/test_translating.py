@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from newsletter.render.templates import shipped_templates
 from tests.support.console import Folder
 
 
@@ -53,3 +54,16 @@ def test_a_further_language_that_is_none_is_a_fault(folder: Folder) -> None:
     folder.edit("    subject: ", "    languages: [hi, tlh]\n    subject: ")
     (fault,) = folder.run("check", "--json").json["faults"]
     assert "'tlh' is not a known language" in fault["what"]
+
+
+def test_a_shipped_template_is_copied_once_and_is_the_shipped_one(folder: Folder) -> None:
+    done = folder.run("templates", "copy", "daily/card.html", "--json").json
+    assert done["file"].endswith("templates/daily/card.html")
+    shipped = shipped_templates() / "shared" / "card.html"
+    assert (folder.path / "templates" / "daily" / "card.html").read_bytes() == shipped.read_bytes()
+    folder.run("templates", "copy", "daily/card.html").refused(2, "you have this file already")
+
+
+def test_what_is_no_template_is_not_copied(folder: Folder) -> None:
+    for name in ("daily/crad.html", "../site.key", "web/style.css", "preview/main.js", "evening/card.html", "daily"):
+        folder.run("templates", "copy", name).refused(2, "is shipped")

@@ -15,11 +15,13 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, Route
 
+import newsletter.preview
 from tests.judges import messages, pages
 from tests.judges.messages import Mail
 from tests.judges.pages import Kept
 
 Scheme = Literal["light", "dark"]
+SAMPLES = Path(newsletter.preview.__file__).parent / "scenarios"  # pictures of sample stories
 _JUDGE = Path(__file__).parent / "judge.mjs"
 
 
@@ -56,17 +58,22 @@ class Gallery:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.route("**/*", lambda route: self._answer(route, kept))
         page.goto(kept.url, wait_until="load")
+        if page.locator("#findings[data-source^='/']").count():  # the preview reads them after the picture
+            page.locator("#findings[data-loaded]").wait_for(state="attached")
         return page
 
     def _picture(self, route: Route) -> None:
-        path = self.media / route.request.url.rpartition("/")[2]
-        if "/media/" in route.request.url and path.is_file():
+        name = route.request.url.rpartition("/")[2]
+        path = next((folder / name for folder in (self.media, SAMPLES) if (folder / name).is_file()), None)
+        if "/media/" in route.request.url and path is not None:
             route.fulfill(path=path)
         else:
             route.abort()
 
     def _answer(self, route: Route, asked: Kept) -> None:
         url = route.request.url
+        if url.endswith("/changes"):
+            return  # the preview waits for saves; an end would be told on the page
         kept = asked if url == asked.url else self.pages.get(url)
         if kept is not None:
             route.fulfill(status=kept.status, headers=kept.headers, body=kept.content)

@@ -23,8 +23,8 @@ from newsletter.config.reading import Configuration
 from newsletter.members.links import Links
 from newsletter.model import Occurrence, Subscriber
 from newsletter.preview import serving
-from newsletter.preview.app import Workbench
-from newsletter.preview.choice import Choice
+from newsletter.preview.choice import VIEWS, Choice
+from newsletter.preview.workbench import Workbench
 from newsletter.store import Store, occurrences, subscribers
 from tests.support.web_server import served
 
@@ -41,10 +41,28 @@ WEB_PAGES = (
     "not-allowed",
     "edition-gone",
 )
-PREVIEW_PAGES = ("preview", "preview-text", "preview-plain-reader", "preview-fault", "in-the-mail")
+PREVIEW_PAGES = (
+    "preview",
+    "preview-panes",
+    "preview-inbox",
+    "preview-text",
+    "preview-reading",
+    "preview-headers",
+    "preview-structure",
+    "preview-source",
+    "preview-inlining",
+    "preview-difference",
+    "preview-scenario",
+    "preview-plain-reader",
+    "preview-fault",
+    "in-the-mail",
+)
 PAGES = (*WEB_PAGES, *PREVIEW_PAGES)
 
-_LOADED = re.compile(r"<(?:link rel=\"stylesheet\" href|script src|iframe\b[^>]*\ssrc)=\"([^\"]+)\"")
+_LOADED = re.compile(
+    r"<(?:link rel=\"(?:stylesheet|modulepreload)\" href|script (?:type=\"module\" )?src|iframe\b[^>]*\ssrc"
+    r"|div id=\"findings\" data-source)=\"([^\"]+)\""
+)
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,9 @@ async def _fetch_preview(store: Store, client: aiohttp.ClientSession, base: str,
     reader = "david.okafor@readers.example"
     for name, url in (
         ("preview", query),
-        ("preview-text", query + "&view=text"),
+        ("preview-panes", query + "&pane=375.light&pane=375.dark&pane=640.outlook"),
+        *((f"preview-{view}", f"{query}&view={view}") for view in VIEWS if view != "html"),
+        ("preview-scenario", f"{base}/?newsletter=daily&edition=scenario:usual-day&view=scenario&pane=375.light"),
         ("preview-plain-reader", f"{query}&as={reader}"),
         ("preview-fault", f"{base}/?newsletter=nothing"),
         ("in-the-mail", f"{base}/in-the-mail/u/7/daily/token"),

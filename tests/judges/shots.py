@@ -27,6 +27,9 @@ PAGE_SHOTS = (
     ("preferences-page", "preferences", 1280),
     ("preferences-page-phone", "preferences", 375),
     ("preview-page", "preview", 1280),
+    ("preview-panes-page", "preview-panes", 1920),
+    ("preview-scenario-page", "preview-scenario", 1280),
+    ("preview-headers-page", "preview-headers", 1280),
 )
 
 

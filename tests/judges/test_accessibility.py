@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.judges.gallery import Gallery, Scheme
 from tests.judges.messages import MAILS
-from tests.judges.pages import PAGES
+from tests.judges.pages import PAGES, PREVIEW_PAGES
 
 AXE = (Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
@@ -21,10 +21,13 @@ NOT_FOR_MAILS = {
 }
 # What axe could not decide and a person looked at: words that its finding has, by page -> why it is no fault.
 _UNDER_THE_SUBJECT = "axe lays the inbox row's cut-off subject over the pane beside it; no pixel of it is there"
+_A_FRAME = "the frame holds a mail, and every mail is judged by itself"
 LOOKED_AT = {
-    ("preview", "frame-tested:"): "the frame holds a mail, and every mail is judged by itself",
-    ("preview", "<h3>Reader</h3>"): _UNDER_THE_SUBJECT,
-    ("preview-text", "<h3>Reader</h3>"): _UNDER_THE_SUBJECT,
+    ("preview", "frame-tested:"): _A_FRAME,
+    ("preview-panes", "frame-tested:"): _A_FRAME,
+    ("preview-scenario", "frame-tested:"): _A_FRAME,
+    ("preview-reading", "frame-tested:"): _A_FRAME,
+    **{(name, "<h3>Findings"): _UNDER_THE_SUBJECT for name in PREVIEW_PAGES},
     ("preview-plain-reader", 'class="notice"'): _UNDER_THE_SUBJECT,
 }
 

@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
+from newsletter.cli.previewing import turns_to_send
 from newsletter.config.reading import Configuration, load
 from newsletter.preview import serving
-from newsletter.preview.app import Workbench
 from newsletter.preview.choice import Choice
+from newsletter.preview.workbench import Workbench
+from newsletter.schedule.logo import publish_logo
+from newsletter.schedule.testing import transmit_test
 from newsletter.store import Store
 from tests.builders import NOW
 from tests.support.site_folder import SiteFolder
@@ -24,7 +27,8 @@ READER = "reader00001@readers.example"
 
 def a_site(folder: Path, *, readers: int = 1, stories: int = 3, url: str = "", **settings: str) -> SiteFolder:
     """A site whose newsletter ``daily`` has this many readers and stories, first seen a minute before NOW."""
-    site = SiteFolder(folder, url or f"sqlite:///{folder}/newsletter.db", 2525, **settings)
+    port = settings.pop("port", 2525)
+    site = SiteFolder(folder, url or f"sqlite:///{folder}/newsletter.db", int(port), **settings)
     site.fill(readers=readers, stories=stories, seen_at=NOW - timedelta(minutes=1))
     return site
 
@@ -69,10 +73,19 @@ class Bench:
 
 @contextmanager
 def bench(site: SiteFolder, *, now: datetime = NOW) -> Iterator[Bench]:
-    """The workbench of ``site``, at ``now``, until the block ends."""
+    """The workbench of ``site``, at ``now``, as the command makes it, until the block ends."""
     configuration = configuration_of(site)
     with Store.open(site.store_url) as store:
-        workbench = Workbench(configuration, lambda: configuration_of(site), store, lambda: now, Choice("daily"))
+        workbench = Workbench(
+            configuration,
+            lambda: configuration_of(site),
+            store,
+            lambda: now,
+            Choice("daily"),
+            turns=turns_to_send,
+            logo=publish_logo,
+            post=transmit_test,
+        )
         listening = serving.listen(0)
         loop, stop, ended = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
 

@@ -12,14 +12,16 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from hashlib import sha256
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
+from PIL import Image
 
 from newsletter.cli import main
 from tests.builders import NOW
 from tests.preview.bench import READER, a_site
 from tests.support.site_folder import SiteFolder
+from tests.support.smtp_server import SmtpServer
 from tests.support.waiting import wait_for
 
 AT = ("--now", NOW.isoformat())
@@ -80,6 +82,13 @@ def test_each_kind_of_file_holds_its_part_and_json_the_facts(tmp_path: Path) -> 
         (("daily", "--key", "format=text", "--out", "a.html"), 2, "plain text alone"),
         (("daily", "--edition", "2026-01-01/1"), 2, "has not been composed"),
         (("daily", "--edition", "yesterday"), 2, "is not an occurrence"),
+        (("daily", "--edition", "scenario:sixti"), 2, "Did you mean 'sixty'?"),
+        (("daily", "--edition", "scenario:../site"), 2, "is no name of a scenario"),
+        (("daily", "--screenshot", "a.jpg"), 2, "does not end in .png"),
+        (("daily", "--screenshot", "a.png", "--profile", "outlok"), 2, "Did you mean 'outlook'?"),
+        (("daily", "--screenshot", "a.png", "--profile", "full", "--dark"), 2, "exclude each other"),
+        (("daily", "--key", "format=text", "--screenshot", "a.png"), 2, "plain text alone"),
+        (("daily", "--watch"), 2, "no file to write again"),
     ],
 )
 def test_a_bad_input_is_one_line_and_leaves_nothing(
@@ -93,7 +102,7 @@ def test_a_bad_input_is_one_line_and_leaves_nothing(
     a_site(tmp_path)
     before = sorted(tmp_path.iterdir())
     monkeypatch.chdir(tmp_path)
-    out = () if "--out" in arguments else ("--json",)
+    out = () if {"--out", "--screenshot", "--watch"} & {*arguments} else ("--json",)
     monkeypatch.setattr(sys, "argv", ["newsletter", *AT, "preview", *arguments, *out])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -103,6 +112,56 @@ def test_a_bad_input_is_one_line_and_leaves_nothing(
     assert said.err.count("\n") == 1
     assert said.out == ""
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_screenshot_has_the_width_and_the_look_that_was_asked_for(tmp_path: Path) -> None:
+    site = a_site(tmp_path)
+    sample = ("preview", "daily", "--edition", "scenario:one-story")
+    made = site.command(*AT, *sample, "--screenshot", "a.png", "--width", "375", "--dark", "--out", "a.html")
+    assert made.returncode == 0, made.stderr
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.width == 375
+        assert picture.convert("RGB").getpixel((2, 300)) == (23, 25, 28)
+    assert b"data:image/jpeg;base64," in (tmp_path / "a.html").read_bytes()
+
+
+def test_watching_writes_again_after_each_save_and_tells_what_cannot_be_made(tmp_path: Path) -> None:
+    site = a_site(tmp_path)
+    (tmp_path / "templates" / "daily").mkdir(parents=True)
+    card, out = tmp_path / "templates" / "daily" / "card.html", tmp_path / "a.html"
+    process = site.start(*AT, "preview", "daily", "--out", "a.html", "--watch")
+    try:
+        wait_for(lambda: "Each save" in site.log or process.poll() is not None, "the first file")
+        card.write_text("<tr><td>Changed</td></tr>")
+        wait_for(lambda: "Changed" in out.read_text(), "the changed file")
+        card.write_text("<tr><td>{{ nothing }}</td></tr>")
+        wait_for(lambda: "card.html:1: 'nothing' is undefined" in site.log, "the fault")
+        assert "Changed" in out.read_text()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in site.log
+
+
+def test_the_hash_on_the_page_is_that_of_the_bytes_on_the_wire(tmp_path: Path) -> None:
+    with SmtpServer() as server:
+        site = a_site(tmp_path, readers=2, port=str(server.port))
+        process = site.start(*AT, "preview", "daily", "--as", READER)
+        try:
+            wait_for(lambda: "Ctrl-C" in site.log or process.poll() is not None, "the address")
+            address = re.search(r"(http://127\.0\.0\.1:\d+/)\?token=(\S+?)&(\S+)", site.log)
+            assert address, site.log
+            opened = build_opener(HTTPCookieProcessor()).open(address[0])
+            shown = re.search(r'id="hash">([0-9a-f]{64})<', opened.read().decode())
+        finally:
+            process.terminate()
+            process.wait(20)
+        assert shown is not None
+        assert site.command(*AT, "send", "daily", "--yes", "--no-collect").returncode == 0
+        [wire] = [one.content for one in server.accepted if one.recipient == READER]
+    assert sha256(wire).hexdigest() == shown[1]
 
 
 def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path) -> None:

@@ -82,3 +82,12 @@ def test_an_erased_subscriber_is_not_listed(store: Store) -> None:
     erased = store.read(subscribers.by_id, ann)
     assert erased is not None
     assert (erased.erased_at, erased.secret) == (NOW, b"n" * 32)
+
+
+def test_the_reader_before_is_the_nearest_active_one_of_the_same_newsletter(store: Store) -> None:
+    first, second = add_subscribers(store, 2)
+    [away] = add_subscribers(store, 1, first=3, state=SubscriptionState.UNSUBSCRIBED)
+    [other] = add_subscribers(store, 1, first=4, newsletters=("weekend",))
+    [last] = add_subscribers(store, 1, first=5)
+    found = [store.read(subscribers.before, one, newsletter="daily") for one in (last, other, away, second, first)]
+    assert [one.id if one else None for one in found] == [second, second, second, first, None]

@@ -100,6 +100,7 @@ def clients(mail: Mail) -> Iterator[Finding]:
             f"{title}: {lacking}{readers}{f': {note}' if note else ''}",
             f"Do without it, or say in {ALLOWED_FILE} why it may stand",
             spot,
+            share=share,
         )
 
 

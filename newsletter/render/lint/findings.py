@@ -33,6 +33,7 @@ class Finding:
     """One fault: ``rule`` names it for machines, ``what`` and ``remedy`` say it to people.
 
     ``where`` is ``file:line`` of the template (or of ``schedules.yaml``) that made it, '' where that is not known.
+    ``share`` is the part of the readers whom it concerns (0 to 1), 0 where that is not known.
     """
 
     severity: Severity
@@ -41,6 +42,7 @@ class Finding:
     remedy: str
     where: str = ""
     spot: Spot = field(default=NOWHERE, compare=False, repr=False)
+    share: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         """On one line: where, what, and what to do."""
@@ -51,5 +53,5 @@ def error(rule: str, what: str, remedy: str, spot: Spot = NOWHERE) -> Finding:
     return Finding(Severity.ERROR, rule, what, remedy, spot=spot)
 
 
-def warning(rule: str, what: str, remedy: str, spot: Spot = NOWHERE) -> Finding:
-    return Finding(Severity.WARNING, rule, what, remedy, spot=spot)
+def warning(rule: str, what: str, remedy: str, spot: Spot = NOWHERE, *, share: float = 0.0) -> Finding:
+    return Finding(Severity.WARNING, rule, what, remedy, spot=spot, share=share)
