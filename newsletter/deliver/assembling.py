@@ -6,7 +6,6 @@ import base64
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parseaddr
 
 from newsletter.compose.keys import sections_for
 from newsletter.config.reading import Configuration
@@ -48,7 +47,7 @@ def message_id(configuration: Configuration, newsletter: str, edition_key: str, 
 
 def from_address(configuration: Configuration, newsletter: str) -> str:
     """The bare From address of a newsletter."""
-    return parseaddr(configuration.newsletter(newsletter).from_)[1]
+    return configuration.newsletter(newsletter).from_mailbox.address
 
 
 def message_for(

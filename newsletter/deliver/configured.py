@@ -18,7 +18,8 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
     schedules = configuration.schedules
     routes: defaultdict[str, list[str]] = defaultdict(list)
     for newsletter in schedules.newsletters:
-        routes[configuration.relay(newsletter)[0]].append(newsletter)
+        for relay in configuration.relays_of(newsletter):
+            routes[relay].append(newsletter)
 
     def message_id_of(edition_key: str, subscriber_id: int) -> str:
         return message_id(configuration, edition_key.partition("/")[0], edition_key, subscriber_id)

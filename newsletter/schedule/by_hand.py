@@ -110,7 +110,26 @@ def begin(
     actor: str = "",
     freshen: Callable[[OccurrenceRow], object] = lambda _row: None,
 ) -> OccurrenceRow:
-    """Compose, render, and queue the deliveries: everyone's, or those of ``addresses``. Blocking.
+    """``start``, and all deliveries queued when it returns. Blocking. Raises what ``start`` raises."""
+    row = start(work, plan, addresses, now, actor=actor, freshen=freshen)
+    if addresses:
+        return row
+    work.fan_out(row, now)
+    work.complete(row, now)
+    return _again(work.store, row)
+
+
+def start(
+    work: Work,
+    plan: Plan,
+    addresses: Sequence[str],
+    now: datetime,
+    *,
+    actor: str = "",
+    freshen: Callable[[OccurrenceRow], object] = lambda _row: None,
+) -> OccurrenceRow:
+    """Compose and render, and queue the deliveries of ``addresses``; where there are none, it is ready to be fanned out
+    to everyone (``work.fan_out``), which may go on beside the sending. Blocking.
 
     Where an approval is required, sending it to everyone is one, by ``actor``; sending it to some is none, and it waits
     for the rest. ``freshen`` is called once it is composed, to bring its stories up to date (see ``freshness``).
@@ -152,9 +171,7 @@ def begin(
     row = work.begin(_by_hand(row), now)
     if row.state in (_S.PLANNED, _S.COMPOSED):
         _require_ready(row, addresses)
-    work.fan_out(row, now)
-    work.complete(row, now)
-    return _again(store, row)
+    return row
 
 
 def _remedy(row: OccurrenceRow) -> str:
