@@ -1,178 +1,183 @@
-"""How fast deliveries leave the ledger: ours, all recorded, against a bare aiosmtplib loop with ready bytes.
+"""How fast deliveries leave the ledger, every result durably recorded, against what else can fill a mail server.
 
-``python -m benchmarks.delivery [--json] [--messages N] [--rounds N]``. Both send as many messages of the same
-size over ten connections to the same discard server in a process of its own; rounds alternate, medians are compared.
-The readers' rows are made before the clock starts; claiming, assembling, sending and recording are inside it.
+``python -m benchmarks.delivery [--json] [--keep DIR] [--messages N] [--rounds N] [--readers N] [--only PART …]``
+
+Parts: ``rates`` (ours from either store, smtp-source, a bare event loop, aiosmtplib, a naive sender; against smtp-sink
+and a discard server; rounds alternate, medians are compared), ``distance`` (with 40 ms of round trip, against the same
+without PIPELINING), ``audience`` (fan-out to a million readers beside another writer, and the first message of a real
+``newsletter send``). Nothing is kept from one run to the next.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import multiprocessing
-import resource
 import statistics
+import sys
 import tempfile
-import time
-from datetime import UTC, datetime, timedelta
-from multiprocessing.connection import Connection as Pipe
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
-import aiosmtplib
-from sqlalchemy import update
+import psycopg
 
-from newsletter.config.reading import Configuration, load
-from newsletter.deliver.assembling import Assembler
-from newsletter.deliver.configured import configured_sender
-from newsletter.schedule import by_hand
-from newsletter.schedule.work import Work
-from newsletter.store import Store, senders, tables
-from newsletter.store.claiming import claim
-from tests.support.site_folder import SiteFolder
+from benchmarks import delivery_audience, delivery_distance
+from benchmarks.delivery_contenders import Round, aiosmtplib_loop, bare_loop, jinja_loop, ours
+from benchmarks.delivery_servers import DiscardServer, SmtpSink, apart, smtp_source
+from benchmarks.delivery_site import Site, fill, queue, sample
+from newsletter.deliver.copies import parts_of
+from newsletter.store import Store
+from tests.support.postgresql import PostgreSQL
 
 CONNECTIONS = 10
+PARTS = ("rates", "distance", "audience")
+# The slow ones send fewer; their rates do not depend on how many.
+_FEWER = 10
+Rounds = dict[str, list[Round]]
 
 
 def main() -> None:
     """Parse the arguments, measure, print."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--json", action="store_true")
-    arguments.add_argument("--messages", type=int, default=2000)
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--json", action="store_true", help="print the figures as JSON; the rounds go to stderr")
+    arguments.add_argument("--keep", type=Path, help="leave the store and 500 received messages in this folder")
+    arguments.add_argument("--messages", type=int, default=20_000)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--readers", type=int, default=1_000_000, help="for fan-out and the first message")
+    arguments.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     chosen = arguments.parse_args()
-    results = measure(chosen.messages, chosen.rounds)
+    results: dict[str, Any] = {}
+    if "rates" in chosen.only:
+        results |= rates(chosen.messages, chosen.rounds, chosen.keep)
+    if "distance" in chosen.only:
+        results |= delivery_distance.measure(CONNECTIONS, say)
+    if "audience" in chosen.only:
+        results |= delivery_audience.measure(chosen.readers, say)
     if chosen.json:
         print(json.dumps(results, indent=2))
     else:
         for key, value in results.items():
-            print(f"{key:28} {value}")
+            print(f"{key:32} {value}")
 
 
-def measure(messages: int, rounds: int) -> dict[str, object]:
-    """Alternate ours and the baseline; rates in messages a second, and their ratio."""
-    ours, bare = [], []
-    size = 0
-    with _DiscardServer() as server:
-        for _ in range(rounds):
-            rate, size = asyncio.run(_ours(server.port, messages))
-            ours.append(rate)
-            bare.append(asyncio.run(_bare(server.port, messages, size)))
+def say(text: str) -> None:
+    """One line of raw results, as it comes."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def rates(messages: int, rounds: int, keep: Path | None) -> dict[str, Any]:
+    """All contenders in turn, ``rounds`` times."""
+    found: defaultdict[str, list[Round]] = defaultdict(list)
+    postgresql = PostgreSQL(durable=True)
+    try:
+        with tempfile.TemporaryDirectory() as folder, SmtpSink() as sink, DiscardServer() as discard:
+            prepared = Site(Path(folder) / "prepared", f"sqlite:///{folder}/prepared/n.db")
+            size, html = _prepare(prepared, messages)
+            template = _prepare_postgresql(postgresql, Path(folder) / "postgresql", messages)
+            say(f"{messages} messages of {size} bytes")
+            for number in range(rounds):
+                for name, server in (("sink", sink), ("discard", discard)):
+                    turn = Path(folder) / f"{name}-{number}"
+                    site = prepared.copied_to(turn)
+                    site.configure(server.port, connections=CONNECTIONS)
+                    of_postgresql = Site(turn / "pg", _copy(postgresql, template, f"{name}_{number}"))
+                    of_postgresql.configure(server.port, connections=CONNECTIONS)
+                    source = smtp_source(server.port, messages, size, CONNECTIONS)
+                    _note(found, f"smtp_source/{name}", Round(source, 0.0, 0.0), server)
+                    _note(found, f"sqlite/{name}", apart(ours, site.folder, site.store_url, messages), server)
+                    _note(
+                        found,
+                        f"postgresql/{name}",
+                        apart(ours, of_postgresql.folder, of_postgresql.store_url, messages),
+                        server,
+                    )
+                    for fast in (False, True):
+                        bare = apart(bare_loop, server.port, messages, size, CONNECTIONS, fast)
+                        _note(found, f"bare_{'uvloop' if fast else 'asyncio'}/{name}", bare, server)
+                fewer = max(messages // _FEWER, 1)
+                _note(
+                    found, "aiosmtplib/discard", apart(aiosmtplib_loop, discard.port, fewer, size, CONNECTIONS), discard
+                )
+                _note(found, "jinja/discard", apart(jinja_loop, discard.port, fewer // 4, html, CONNECTIONS), discard)
+            if keep is not None:
+                _keep(prepared, keep)
+    finally:
+        postgresql.stop()
+    return _compared(found) | {"messages": messages, "message_bytes": size}
+
+
+def _prepare(site: Site, messages: int) -> tuple[int, str]:
+    """Fill and queue; the mean size of a message, and the HTML of one."""
+    site.configure(25)
+    configuration = site.configuration()
+    with Store.open(configuration.store_url) as store:
+        fill(store, messages)
+        assert queue(configuration, store) == messages
+        some = list(sample(configuration, store, 200))
+    return round(statistics.mean(map(len, some))), parts_of(some[0])[0]
+
+
+def _prepare_postgresql(server: PostgreSQL, folder: Path, messages: int) -> str:
+    """A filled and queued database to copy; its name. Its statistics are those of an empty one, as at a first send."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE prepared")
+    site = Site(folder, f"{server.url.rpartition('/')[0]}/prepared")
+    site.configure(25)
+    configuration = site.configuration()
+    with Store.open(configuration.store_url) as store:
+        fill(store, messages)
+        assert queue(configuration, store) == messages
+    return "prepared"
+
+
+def _copy(server: PostgreSQL, template: str, name: str) -> str:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        connection.execute("CHECKPOINT")
+    return f"{server.url.rpartition('/')[0]}/{name}"
+
+
+def _note(found: Rounds, name: str, measured: Round, server: SmtpSink | DiscardServer) -> None:
+    found[name].append(measured)
+    received, size = server.counts()
+    came = f"the server saw {received} messages, {size} bytes" if received else f"the server saw {size} bytes"
+    figures = f"{measured.rate:9.0f}/s  {measured.cpu_us:7.1f} us CPU  {measured.rss_mb:6.1f} MB"
+    say(f"{name:24} {figures}   {came}")
+
+
+def _compared(found: Rounds) -> dict[str, Any]:
+    def rate(name: str) -> float:
+        return statistics.median(one.rate for one in found[name])
+
+    def cpu(name: str) -> float:
+        return statistics.median(one.cpu_us for one in found[name])
+
     return {
-        "messages": messages,
-        "message_bytes": size,
-        "sqlite_per_second": [round(rate) for rate in ours],
-        "aiosmtplib_per_second": [round(rate) for rate in bare],
-        "sqlite_over_aiosmtplib": round(statistics.median(ours) / statistics.median(bare), 2),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "sqlite_over_smtp_source": round(rate("sqlite/sink") / rate("smtp_source/sink"), 2),
+        "postgresql_over_smtp_source": round(rate("postgresql/sink") / rate("smtp_source/sink"), 2),
+        "sqlite_over_smtp_source_discard": round(rate("sqlite/discard") / rate("smtp_source/discard"), 2),
+        "smtp_source_discard_over_sink": round(rate("smtp_source/discard") / rate("smtp_source/sink"), 2),
+        "cpu_over_bare_loop": round(cpu("sqlite/sink") / cpu("bare_asyncio/sink"), 2),
+        "cpu_over_bare_uvloop": round(cpu("sqlite/sink") / cpu("bare_uvloop/sink"), 2),
+        "sqlite_over_aiosmtplib": round(rate("sqlite/discard") / rate("aiosmtplib/discard"), 2),
+        "sqlite_over_jinja": round(rate("sqlite/discard") / rate("jinja/discard"), 2),
+        "peak_rss_mb": round(max(one.rss_mb for name in ("sqlite/sink", "sqlite/discard") for one in found[name])),
+        "medians": {name: {"per_second": round(rate(name)), "cpu_us": round(cpu(name), 1)} for name in sorted(found)},
     }
 
 
-async def _ours(port: int, messages: int) -> tuple[float, int]:
-    with tempfile.TemporaryDirectory() as folder:
-        site = SiteFolder(Path(folder), f"sqlite:///{folder}/n.db", port, connections=CONNECTIONS, most=12)
-        site.fill(readers=messages, stories=12)
-        configuration = load(Path(folder) / "schedules.yaml", {})
-        now = datetime.now(UTC)
-        with Store.open(configuration.store_url) as store:
-            plan = by_hand.plan_send(configuration, store, "daily", extra=False, now=now)
-            row = by_hand.begin(Work(configuration, store), plan, [], now)
-            lock = senders.acquire(store, now)
-            assert lock is not None
-            sender = configured_sender(configuration, store, lock, lambda: datetime.now(UTC))
-            began = time.perf_counter()
-            tally = await sender.run(asyncio.Event(), until_idle=True)
-            seconds = time.perf_counter() - began
-            lock.close(now)
-            assert tally.sent == messages, (row.name, tally.outcomes)
-            size = await _one_size(configuration, store)
-        return messages / seconds, size
+def _keep(prepared: Site, folder: Path) -> None:
+    """Leave a store with its first 500 deliveries sent, and what was received."""
+    from tests.support.smtp_server import SmtpServer
 
-
-async def _one_size(configuration: Configuration, store: Store) -> int:
-    """The bytes of one message as it went out."""
-    reset = update(tables.deliveries).where(tables.deliveries.c.id == 1).values(state="queued", reason="")
-    store.write(lambda connection: connection.execute(reset))
-    now = datetime.now(UTC) + timedelta(minutes=1)
-    rows = store.write(
-        claim,
-        1,
-        newsletters=["daily"],
-        limit=1,
-        now=now,
-        message_id_of=lambda e, s: "<x@y>",
-        plans=("free", "member"),
-        languages={},
-    ).rows
-    post = await Assembler(configuration, store, lambda: now)(rows[0])
-    return len(post.message)
-
-
-async def _bare(port: int, messages: int, size: int) -> float:
-    line = b"x" * 74 + b"\r\n"
-    body = b"Subject: bench\r\n\r\n" + line * (size // len(line))
-    left = iter(range(messages))
-    began = time.perf_counter()
-
-    async def one_connection() -> None:
-        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, local_hostname="bench") as client:
-            for number in left:
-                await client.sendmail("daily@news.example", [f"reader{number}@readers.example"], body)
-
-    await asyncio.gather(*(one_connection() for _ in range(CONNECTIONS)))
-    return messages / (time.perf_counter() - began)
-
-
-class _DiscardServer:
-    """An SMTP server in a process of its own that reads messages and forgets them."""
-
-    def __enter__(self) -> _DiscardServer:
-        here, there = multiprocessing.Pipe()
-        self._process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
-        self._process.start()
-        self.port: int = here.recv()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._process.terminate()
-        self._process.join()
-
-
-class _Discard(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, self._unread, self._in_body = transport, b"", False
-        transport.write(b"220 bench ESMTP\r\n")
-
-    def data_received(self, data: bytes) -> None:
-        self._unread += data
-        while True:
-            end = self._unread.find(b"\r\n.\r\n" if self._in_body else b"\r\n")
-            if end < 0:
-                if self._in_body:
-                    self._unread = self._unread[-4:]
-                return
-            line, self._unread = self._unread[:end], self._unread[end + (5 if self._in_body else 2) :]
-            if self._in_body:
-                self._in_body = False
-                self._transport.write(b"250 taken\r\n")
-            else:
-                self._transport.write(self._answer(line[:4].upper()))
-
-    def _answer(self, verb: bytes) -> bytes:
-        self._in_body = verb == b"DATA"
-        if verb == b"EHLO":
-            return b"250-bench\r\n250 PIPELINING\r\n"
-        return b"354 go\r\n" if self._in_body else b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n"
-
-
-def _serve(ready: Pipe) -> None:
-    async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(_Discard, "127.0.0.1", 0)
-        ready.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(serve())
+    with SmtpServer() as server:
+        site = prepared.copied_to(folder / "site")
+        site.configure(server.port, connections=CONNECTIONS)
+        with Store.open(site.store_url) as store:
+            store.write(lambda connection: connection.exec_driver_sql("DELETE FROM deliveries WHERE id > 500").rowcount)
+        ours(site.folder, site.store_url, 500)
+        for number, accepted in enumerate(server.accepted, 1):
+            (folder / f"{number:03d}.eml").write_bytes(accepted.content)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -187,7 +187,7 @@ class _Paper:
         """Seconds of CPU from edition to the first message, and for a message with the next section set."""
         _forget()
         edition_id = self._new_edition()
-        rows = [replace(row, rendered_key=RenderedKey("en", "free")) for row in islice(self._rows(edition_id), 0, 4, 2)]
+        rows = [row._replace(rendered_key=RenderedKey("en", "free")) for row in islice(self._rows(edition_id), 0, 4, 2)]
 
         async def run() -> tuple[float, float]:
             began = time.process_time()
@@ -226,7 +226,7 @@ class _Paper:
             began = time.process_time()
             ids = [message_id(self.configuration, "daily", edition_key, row.subscriber_id) for row in batch]
             seconds += time.process_time() - began
-            batch = [replace(row, message_id=id_) for row, id_ in zip(batch, ids, strict=True)]
+            batch = [row._replace(message_id=id_) for row, id_ in zip(batch, ids, strict=True)]
             began = time.process_time()
             for row in batch:
                 await assembler(row)

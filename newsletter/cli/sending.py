@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +20,7 @@ from newsletter.model import DeliveryState, FailedGate, Gate, Reason
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
     from newsletter.schedule.by_hand import Plan
+    from newsletter.schedule.work import Work
     from newsletter.store import Store
     from newsletter.store.occurrences import OccurrenceRow
 
@@ -94,7 +97,7 @@ def _send(
         means = "it still waits for that for everybody else" if addresses else "sending it by hand approves it"
         typer.echo(f"newsletter: {plan.name} needs an approval; {means}", err=True)
     work = Work(configuration, store, logo=publish_logo(configuration))
-    row = by_hand.begin(
+    row = by_hand.start(
         work,
         plan,
         addresses,
@@ -103,7 +106,7 @@ def _send(
         despite=despite,
         freshen=lambda row: _freshen(options, configuration, store, row) if ask_again else None,
     )
-    run_async(_deliver(options, configuration, store, row))
+    run_async(_deliver(options, work, row, everyone=not addresses))
     work.complete(row, options.clock())
     _report(store, row, as_json=as_json)
 
@@ -137,39 +140,62 @@ def _freshen(options: Options, configuration: Configuration, store: Store, row: 
     run_async(work())
 
 
-async def _deliver(options: Options, configuration: Configuration, store: Store, row: OccurrenceRow) -> None:
-    """Send here, or watch while the process that holds the sender's lock does."""
+async def _deliver(options: Options, work: Work, row: OccurrenceRow, *, everyone: bool) -> None:
+    """Send here, or watch while the process that holds the sender's lock does.
+
+    The first mails go while the last rows of a large audience are still being made.
+    """
     from newsletter.deliver.configured import configured_sender
     from newsletter.store import deliveries, senders
 
-    total = sum((await store.read_async(deliveries.counts, row.id)).values())
+    configuration, store = work.configuration, work.store
     with progress() as bar:
-        task = bar.add_task(str(row.name), total=total)
+        task = bar.add_task(str(row.name), total=None)
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(_watch(store, row.id, lambda done: bar.update(task, completed=done)))
-            async with senders.holding(store, options.clock) as lock:
-                if lock is not None:
-                    try:
+            watching = group.create_task(_watch(store, row.id, partial(bar.update, task)))
+            stopped = Event()
+            filling = _fan_out(work, row, options.clock, stopped) if everyone else _nothing()
+            fanning_out = group.create_task(filling)
+            try:
+                async with senders.holding(store, options.clock) as lock:
+                    if lock is not None:
                         sender = configured_sender(configuration, store, lock, options.clock)
+                        sender.more_to_come = True
+
+                        def no_more(_fanned_out: object) -> None:
+                            sender.more_to_come = False
+                            sender.wake()
+
+                        fanning_out.add_done_callback(no_more)
                         await sender.run(asyncio.Event(), until_idle=True)
-                    finally:
-                        watching.cancel()
-                    return
-            typer.echo("newsletter: another process is sending; watching it", err=True)
-            while True:
-                moving, earliest = await store.read_async(deliveries.open_work, row.id)
-                if not moving or (earliest is not None and earliest > options.clock()):
-                    break
-                await asyncio.sleep(_WATCH_SECONDS)
-            watching.cancel()
+                        return
+                typer.echo("newsletter: another process is sending; watching it", err=True)
+                await fanning_out
+                while True:
+                    moving, earliest = await store.read_async(deliveries.open_work, row.id)
+                    if not moving or (earliest is not None and earliest > options.clock()):
+                        break
+                    await asyncio.sleep(_WATCH_SECONDS)
+            finally:
+                stopped.set()
+                watching.cancel()
 
 
-async def _watch(store: Store, occurrence_id: int, show: Callable[[int], None]) -> None:
+async def _fan_out(work: Work, row: OccurrenceRow, clock: Callable[[], datetime], stopped: Event) -> None:
+    await asyncio.to_thread(work.fan_out, row, clock(), stopped.is_set)
+
+
+async def _nothing() -> None:
+    """What there is to fan out for readers named by hand: they are queued already."""
+
+
+async def _watch(store: Store, occurrence_id: int, show: Callable[..., None]) -> None:
     from newsletter.store import deliveries
 
     while True:
         counts = await store.read_async(deliveries.counts, occurrence_id)
-        show(sum(number for (state, _), number in counts.items() if state not in _MOVING))
+        done = sum(number for (state, _), number in counts.items() if state not in _MOVING)
+        show(completed=done, total=sum(counts.values()) or None)
         await asyncio.sleep(_WATCH_SECONDS)
 
 

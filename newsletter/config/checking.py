@@ -73,11 +73,22 @@ def check(configuration: Configuration) -> Findings:
 def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter) -> Iterator[ConfigurationError]:
     schedules = configuration.schedules
     here = ("newsletters", name)
-    if newsletter.relay is not None and newsletter.relay not in schedules.relays:
+    unknown = [relay for relay in newsletter.named_relays if relay not in schedules.relays]
+    for relay in unknown:
         yield configuration.fault(
-            f"there is no relay '{newsletter.relay}'", *here, "relay",
-            remedy=suggestion(newsletter.relay, schedules.relays),
-        )  # fmt: skip
+            f"there is no relay '{relay}'", *here, "relay", remedy=suggestion(relay, schedules.relays)
+        )
+    if schedules.relays and not unknown:
+        try:
+            through = configuration.relays_of(name)
+        except ConfigurationError as error:
+            yield error
+        else:
+            if not any(relay.weight != 0 for relay in through.values()):
+                yield configuration.fault(
+                    f"every relay of {name} has weight: 0, a spare for when no other is up", *here, "relay",
+                    remedy="Give one of them another weight, or leave it out",
+                )  # fmt: skip
     for index, section in enumerate(newsletter.sections):
         yield from _sources_of(configuration, section.match, *here, "sections", index, "match", "source")
     if newsletter.fallback is not None:

@@ -110,12 +110,42 @@ class Configuration:
         return language_among(wanted, [self.schedules.site.language, *spoken])
 
     def relay(self, name: str) -> tuple[str, Relay]:
-        """The name and settings of the relay that a newsletter goes through. Raises ConfigurationError without one."""
-        relays = self.schedules.relays
-        chosen = self.newsletter(name).relay or next(iter(relays), None)
-        if chosen is None:
+        """The name and settings of the first relay that a newsletter goes through. Raises ConfigurationError."""
+        return next(iter(self.relays_of(name).items()))
+
+    def relays_of(self, name: str) -> dict[str, Relay]:
+        """Every relay that a newsletter goes through. Raises ConfigurationError without one.
+
+        Those it names; else those whose ``domains`` hold the domain of its From; else, of those that have no
+        ``domains``, all with a ``weight``, and where none has one, the first.
+        """
+        if name not in self._relays_of:
+            self._relays_of[name] = self._chosen_relays(name)
+        return self._relays_of[name]
+
+    @cached_property
+    def _relays_of(self) -> dict[str, dict[str, Relay]]:
+        """What ``relays_of`` found: it is asked for every message."""
+        return {}
+
+    def _chosen_relays(self, name: str) -> dict[str, Relay]:
+        newsletter, relays = self.newsletter(name), self.schedules.relays
+        domain = newsletter.from_mailbox.address.rpartition("@")[2]
+        anyones = [relay for relay, settings in relays.items() if not settings.domains]
+        chosen = (
+            newsletter.named_relays
+            or [relay for relay, settings in relays.items() if domain in settings.domains]
+            or [relay for relay in anyones if relays[relay].weight is not None]
+            or anyones[:1]
+        )
+        if not chosen:
+            if relays:
+                raise self.fault(
+                    f"no relay takes mail from {domain}", "newsletters", name, "from",
+                    remedy=f"Add {domain} to the domains of one, or name one with relay:",
+                )  # fmt: skip
             raise self.fault("there is no relay to send through", "relays", remedy="Add relays: {main: {host: …}}")
-        return chosen, self._placed(relays[chosen])
+        return {relay: self._placed(relays[relay]) for relay in chosen}
 
     @property
     def relays(self) -> dict[str, Relay]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -38,6 +39,7 @@ from newsletter.config.values import (
     Colour,
     CronText,
     Day,
+    DomainName,
     Duration,
     FilePath,
     FontName,
@@ -157,7 +159,17 @@ class Relay(Strict):
     username: str | None = None
     password: SecretStr | None = Field(None, description='Only as "${NAME}", from the environment or .env')
     connections: Annotated[int, Field(ge=1, le=100)] = 10
-    timeout: LongerThanZero = timedelta(seconds=60)
+    messages_per_connection: Annotated[int, Field(ge=1)] = Field(
+        100, description="After so many a connection is closed and another opened; some providers take 20"
+    )
+    weight: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        None,
+        description="Those with a weight share the mail of newsletters that name no relay; 0: while no other is up",
+    )
+    domains: list[DomainName] = Field([], description="It takes the newsletters whose From is in one of these domains")
+    timeout: LongerThanZero | None = Field(
+        None, description="For connecting and for each reply; default: 60s, then those of RFC 5321 section 4.5.3.2"
+    )
     ca_file: FilePath | None = Field(None, description="Certificates to trust besides the system's, for a private CA")
     envelope_sender: AddressText | None = Field(None, description="MAIL FROM; default: the newsletter's From address")
     verp: bool = Field(
@@ -295,7 +307,9 @@ class Newsletter(Strict):
     design: Name = "daily"
     language: Language | None = Field(None, description="Default: the site's")
     languages: list[Language] = Field([], description="Further languages that its readers may have it in")
-    relay: str | None = Field(None, description="Which relay; default: the first")
+    relay: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="Which relay, or which several; default: those of its From domain, else see weight"
+    )
     schedule: Schedule
     catch_up: Duration = timedelta(hours=2)
     compose_lead: Duration = timedelta(minutes=30)
@@ -338,6 +352,11 @@ class Newsletter(Strict):
         return self
 
     @property
+    def named_relays(self) -> tuple[str, ...]:
+        """The relays it names itself; () where it names none."""
+        return (self.relay,) if isinstance(self.relay, str) else tuple(dict.fromkeys(self.relay or ()))
+
+    @cached_property
     def from_mailbox(self) -> Mailbox:
         return Mailbox.parse(self.from_)
 

@@ -84,6 +84,13 @@ def _address(value: str) -> str:
         raise ValueError(error.what) from None
 
 
+def _domain(value: str) -> str:
+    try:
+        return checked_address(f"x@{value}").rpartition("@")[2]
+    except AddressError:
+        raise ValueError(f"'{value}' is not a domain; write one like news.example") from None
+
+
 def _no_credentials(value: HttpUrl) -> HttpUrl:
     if value.username or value.password:
         raise ValueError("an address that holds a user name or password would be printed in lists and logs")
@@ -144,6 +151,7 @@ PatternText = Annotated[str, AfterValidator(_pattern)]
 WebAddress = Annotated[HttpUrl, AfterValidator(_no_credentials)]
 MailboxText = Annotated[str, AfterValidator(_mailbox)]
 AddressText = Annotated[str, AfterValidator(_address)]
+DomainName = Annotated[str, AfterValidator(_domain)]
 CronText = Annotated[str, AfterValidator(_cron), Field(json_schema_extra={"examples": ["0 7 * * mon-fri"]})]
 Duration = Annotated[
     timedelta,

@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Protocol
 
 from newsletter.compose.keys import sections_for
 from newsletter.config.reading import Configuration
-from newsletter.deliver import verp
 from newsletter.deliver.dkim import DkimSigner, signer_for
 from newsletter.deliver.sending import Clock, Post
 from newsletter.errors import StoreError, TemplateError
@@ -73,12 +71,7 @@ def message_id(configuration: Configuration, newsletter: str, edition_key: str, 
 
 def from_address(configuration: Configuration, newsletter: str) -> str:
     """The bare From address of a newsletter."""
-    return _bare_address(configuration.newsletter(newsletter).from_)
-
-
-@lru_cache(maxsize=256)
-def _bare_address(mailbox: str) -> str:
-    return parseaddr(mailbox)[1]
+    return configuration.newsletter(newsletter).from_mailbox.address
 
 
 def message_for(
@@ -143,7 +136,6 @@ class _Document:
         _, relay = configuration.relay(edition.newsletter)
         self.edition = edition
         self.envelope_sender = relay.envelope_sender or from_address(configuration, edition.newsletter)
-        self.verp = relay.verp
         self._configuration, self._variants = configuration, Variants(stored)
         self._sections_for = lru_cache(_KEPT_CHOICES)(partial(sections_for, newsletter=newsletter))
         self._heading: Heading | None = None
@@ -192,8 +184,6 @@ class Assembler:
             links=self._links,
         )
         signed = await self._signed(row.newsletter, message)
-        if document.verp:
-            return Post(verp.envelope_sender(document.envelope_sender, row.id, self._configuration.site_keys), signed)
         return Post(document.envelope_sender, signed)
 
     async def _signed(self, newsletter: str, message: bytes) -> bytes:

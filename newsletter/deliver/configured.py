@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 
 from newsletter.config.models import Environment
 from newsletter.config.reading import Configuration
+from newsletter.deliver import verp
 from newsletter.deliver.assembling import Assembler, message_id
 from newsletter.deliver.dkim import DkimSigner, load_key
 from newsletter.deliver.sending import Clock, Rules, Sender
@@ -19,7 +21,8 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
     schedules = configuration.schedules
     routes: defaultdict[str, list[str]] = defaultdict(list)
     for newsletter in schedules.newsletters:
-        routes[configuration.relay(newsletter)[0]].append(newsletter)
+        for relay in configuration.relays_of(newsletter):
+            routes[relay].append(newsletter)
 
     def message_id_of(edition_key: str, subscriber_id: int) -> str:
         return message_id(configuration, edition_key.partition("/")[0], edition_key, subscriber_id)
@@ -32,6 +35,7 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
         languages={name: configuration.languages(name) for name in schedules.newsletters},
         only_addresses=staging_addresses(configuration),
         message_id_of=message_id_of,
+        return_path_of=partial(verp.envelope_sender, keys=configuration.site_keys),
     )
     return Sender(
         store,

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from newsletter.model import DeliveryState, Reason
-from newsletter.store.claiming import Outcome
+from newsletter.store.recording import Outcome
 
 
 @dataclass(slots=True)

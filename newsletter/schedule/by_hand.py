@@ -132,7 +132,27 @@ def begin(
     despite: Collection[Gate] = (),
     freshen: Callable[[OccurrenceRow], object] = lambda _row: None,
 ) -> OccurrenceRow:
-    """Compose, render, and queue the deliveries: everyone's, or those of ``addresses``. Blocking.
+    """``start``, and all deliveries queued when it returns. Blocking. Raises what ``start`` raises."""
+    row = start(work, plan, addresses, now, actor=actor, despite=despite, freshen=freshen)
+    if addresses:
+        return row
+    work.fan_out(row, now)
+    work.complete(row, now)
+    return _again(work.store, row)
+
+
+def start(
+    work: Work,
+    plan: Plan,
+    addresses: Sequence[str],
+    now: datetime,
+    *,
+    actor: str = "",
+    despite: Collection[Gate] = (),
+    freshen: Callable[[OccurrenceRow], object] = lambda _row: None,
+) -> OccurrenceRow:
+    """Compose and render, and queue the deliveries of ``addresses``; where there are none, it is ready to be fanned out
+    to everyone (``work.fan_out``), which may go on beside the sending. Blocking.
 
     The gates are asked as for any other; those named in ``despite`` are overruled for this occurrence, by ``actor``.
     Where an approval is required, sending it to everyone is one, by ``actor``; sending it to some is none, and it waits
@@ -181,9 +201,7 @@ def begin(
         raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
     if row.state in (_S.PLANNED, _S.COMPOSED):
         _require_ready(row, addresses)
-    work.fan_out(row, now)
-    work.complete(row, now)
-    return _again(store, row)
+    return row
 
 
 def _remedy(row: OccurrenceRow) -> str:

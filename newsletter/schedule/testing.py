@@ -13,7 +13,8 @@ from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
 from newsletter.deliver.assembling import Reader, from_address, message_for
 from newsletter.deliver.configured import staging_addresses
-from newsletter.deliver.smtp import Answered, RelayConnection, Withheld
+from newsletter.deliver.outgoing import Answered, LostBeforeBody, LostInDoubt, Outgoing
+from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import NothingToSend, RelayError, UsageError
 from newsletter.members.links import Links
 from newsletter.model import Article, Edition, Edits, JoinedKey, MailFormat, RenderedKey, Stream
@@ -45,26 +46,22 @@ async def transmit_test(configuration: Configuration, newsletter_name: str, addr
     ConfigurationError."""
     name, relay = configuration.relay(newsletter_name)
     connection = await RelayConnection.open(name, relay)
-    try:
-        sender = relay.envelope_sender or from_address(configuration, newsletter_name)
-        result = await connection.transmit(sender, address, message, _always)
-    finally:
-        if connection.usable:
-            await connection.quit()
-        else:
-            connection.abort()
+    sender = relay.envelope_sender or from_address(configuration, newsletter_name)
+    outgoing = Outgoing(None, sender, address, message)
+    if missing := outgoing.lacks(connection.offers):
+        await connection.quit()
+        raise RelayError(f"it lacks {missing}, which the test for {address} needs", where=f"relay {name}")
+    result = await connection.transmit(outgoing)
     if isinstance(result, Answered) and result.reply.accepted:
         return
-    what = (
-        str(result.reply)
-        if isinstance(result, Answered)
-        else ("withheld" if isinstance(result, Withheld) else result.why)
-    )
+    match result:
+        case Answered(_, reply):
+            what = str(reply)
+        case LostBeforeBody(why) | LostInDoubt(why):
+            what = why
+        case _:
+            what = "withheld"
     raise RelayError(f"it did not take the test for {address}: {what}", where=f"relay {name}")
-
-
-async def _always() -> bool:
-    return True
 
 
 def _make(

@@ -11,6 +11,7 @@ that fails holds its occurrence, with the error, and costs no other. Blocking: r
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -46,6 +47,7 @@ log = structlog.get_logger()
 
 _S = OccurrenceState
 FAN_OUT_PAGE = 1000
+FAN_OUT_SECONDS, FAN_OUT_LEAST, FAN_OUT_MOST = 0.03, 200, 20_000
 PLAN_EVERY = timedelta(minutes=1)
 
 
@@ -237,21 +239,23 @@ class Work:
     def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
         """Make the deliveries of a sending occurrence, page by page; how many subscribers were seen now."""
         newsletter = self.configuration.newsletter(row.newsletter)
-        seen = 0
+        seen, limit = 0, FAN_OUT_PAGE
         for edition in self.store.read(editions.for_occurrence, row.id):
             while edition.fanned_out_at is None and not stopping():
+                began = time.perf_counter()
                 page = self.store.write(
                     fan_out.fan_out_page,
                     edition.id,
                     languages=self.configuration.languages(row.newsletter),
                     expires_at=now + newsletter.retry_for,
                     now=now,
-                    limit=FAN_OUT_PAGE,
+                    limit=limit,
                     has_stories=lambda sections, pool=edition.edition: has_stories(sections, newsletter, pool),  # type: ignore[misc]
                 )
                 seen += page
                 if page == 0:
                     break
+                limit = next_page(limit, time.perf_counter() - began)
         return seen
 
     def complete(self, row: OccurrenceRow, now: datetime) -> bool:
@@ -304,6 +308,16 @@ class Work:
 
     def _again(self, row: OccurrenceRow) -> OccurrenceRow:
         return self.store.read(occurrences.get, row.id) or row
+
+
+def next_page(limit: int, seconds: float) -> int:
+    """How many subscribers the next page of a fan-out may have after one of ``limit`` took ``seconds``.
+
+    As many as hold the writer for some 30 ms, so that nobody waits long for it (Invariant 7); at most twice as many as
+    before.
+    """
+    fitting = int(limit * FAN_OUT_SECONDS / max(seconds, 1e-6))
+    return max(FAN_OUT_LEAST, min(fitting, limit * 2, FAN_OUT_MOST))
 
 
 def _why_not_now(article: Article, now: datetime) -> Reason:

@@ -1,34 +1,38 @@
-"""The ledger while mail is on its way.
-
-    claim      ``queued -> sending`` (or ``skipped``), consent re-checked in the statement that moves the row
-    record     ``sending -> sent | queued | failed``, only for rows that this sender still holds
-    recover    rows in ``sending`` that nobody holds any more: in doubt
+"""The ledger as mail sets out: ``queued -> sending`` (or ``skipped``), consent re-checked in the statement that moves
+the row. What becomes of it then is in ``recording``.
 
 A row in ``sending`` is durable before its message goes on the wire; what a dying sender did not record is in doubt.
+Each statement takes a whole group of rows and is prepared once. The groups are joined to their rows by primary key, and
+by nothing else that the planner might choose on stale statistics: hence ``found_in_state``
+and every ``+ 0``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Row,
+    Dialect,
+    Integer,
     Select,
+    String,
     and_,
-    bindparam,
     case,
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     update,
 )
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql import ColumnElement, FromClause
 
 from newsletter.model import (
     DeliveryState,
@@ -39,8 +43,11 @@ from newsletter.model import (
     RenderedKey,
     Stream,
 )
+from newsletter.store.columns import Id, UtcDateTime
 from newsletter.store.consent_check import verdict, with_reader
+from newsletter.store.prepared import Prepared, parameter
 from newsletter.store.reader_language import reader_language
+from newsletter.store.row_sets import RowSet
 from newsletter.store.tables import (
     deliveries,
     editions,
@@ -51,8 +58,7 @@ from newsletter.store.tables import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A delivery in ``sending`` that this process holds, with all that assembling its message needs.
 
     ``withdrawals_seen`` is the newest withdrawal of consent that the claim knew of (see ``withdrawn``).
@@ -75,8 +81,11 @@ class Claimed:
     address: str
     first_name: str
     last_name: str
-    secret: bytes = field(repr=False)
+    secret: bytes
     withdrawals_seen: int
+
+    def __repr__(self) -> str:
+        return f"Claimed(id={self.id}, subscriber_id={self.subscriber_id}, edition_id={self.edition_id})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +94,6 @@ class Claim:
 
     rows: tuple[Claimed, ...]
     skipped: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one claimed delivery. ``due_at`` is when a deferred or released one may be tried again."""
-
-    delivery_id: int
-    state: DeliveryState
-    reason: Reason
-    relay: str = ""
-    reply: str = ""
-    due_at: datetime | None = None
 
 
 def claim(
@@ -118,67 +115,118 @@ def claim(
     plan that is not in ``plans`` reads as the first of them, and a language, of those ``languages`` names for each
     newsletter, is taken up only where the edition was rendered in it.
     """
-    due = connection.execute(_due(connection, newsletters, limit, now)).all()
+    statements = _claiming(
+        connection.dialect,
+        tuple(sorted(newsletters)),
+        tuple(sorted(plans)),
+        next(iter(plans), "free"),
+        tuple((name, tuple(offered)) for name, offered in sorted(languages.items())),
+        None if only_addresses is None else frozenset(only_addresses),
+    )
+    # Of what is stopped or withdrawn from here on, the sender is told before it writes a body. (SQLite has one writing
+    # transaction at a time: there the claim itself reads the newest.)
+    seen = None if statements.newest is None else int(statements.newest.run(connection).scalar() or 0)
+    due: Sequence[Any] = statements.due.run(connection, now=now, most=limit).all()
     if not due:
         return Claim((), 0)
-    ids = [row.id for row in due]
-    if connection.dialect.name == "postgresql":
+    group = [
+        (row_id, message_id or message_id_of(f"{newsletter}/{stream}/{occurrence}", subscriber_id))
+        for row_id, subscriber_id, newsletter, stream, occurrence, message_id in due
+    ]
+    given = statements.group.given(group)
+    if statements.lock is not None:
         # Whoever withdraws consent locks the subscriber's row FOR NO KEY UPDATE; after these shared locks the next
         # statement's snapshot (READ COMMITTED) holds every withdrawal that was committed before us.
-        who = sorted({row.subscriber_id for row in due})
-        connection.execute(
-            select(subscribers.c.id)
-            .where(subscribers.c.id.in_(who))
-            .order_by(subscribers.c.id)
-            .with_for_update(read=True)
-        )
-    new = [
-        {"row": row.id, "value": message_id_of(f"{row.newsletter}/{row.stream}/{row.occurrence}", row.subscriber_id)}
-        for row in due
-        if not row.message_id
-    ]
-    if new:
-        connection.execute(
-            update(deliveries).where(deliveries.c.id == bindparam("row")).values(message_id=bindparam("value")), new
-        )
-    plan = case((subscribers.c.plan.in_(sorted(plans)), subscribers.c.plan), else_=literal(next(iter(plans), "free")))
+        statements.lock.run(connection, who=sorted({row[1] for row in due}))
+    statements.move.run(connection, now=now, us=sender, **given)
+    order = {row_id: place for place, (row_id, _) in enumerate(group)}
+    rows = sorted(
+        (_claimed(row, seen) for row in statements.moved.run(connection, us=sender, **given)),
+        key=lambda row: order[row.id],
+    )
+    return Claim(tuple(rows), len(group) - len(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Claiming:
+    """The statements of a claim, prepared for one sender's rules."""
+
+    group: RowSet
+    due: Prepared
+    newest: Prepared | None
+    lock: Prepared | None
+    move: Prepared
+    moved: Prepared
+
+
+@lru_cache(maxsize=32)  # a dialect is one opened database's
+def _claiming(
+    dialect: Dialect,
+    newsletters: tuple[str, ...],
+    plans: tuple[str, ...],
+    first_plan: str,
+    languages: tuple[tuple[str, tuple[str, ...]], ...],
+    only_addresses: frozenset[str] | None,
+) -> _Claiming:
+    group = RowSet(dialect, {"row": Id, "message_id": String()})
+    given = group.rows.c
+    now = parameter("now", UtcDateTime())
+    plan = case((subscribers.c.plan.in_(plans), subscribers.c.plan), else_=literal(first_plan))
     checked = (
         with_reader(
             deliveries.c.id.label("id"),
+            given.message_id.label("message_id"),
             verdict(now, only_addresses).label("verdict"),
             plan.label("plan"),
-            _rendered_key(connection, plan, languages).label("rendered_key"),
+            _rendered_key(dialect, plan, dict(languages)).label("rendered_key"),
         )
-        .where(deliveries.c.id.in_(ids))
+        .where(deliveries.c.id == given.row)
         .subquery("checked")
     )
     allowed = checked.c.verdict == ""
-    connection.execute(
+    sender = parameter("us", Integer)
+    move = (
         update(deliveries)
-        .where(deliveries.c.id == checked.c.id, deliveries.c.state == DeliveryState.QUEUED.value)
+        .where(deliveries.c.id == checked.c.id, found_in_state(DeliveryState.QUEUED))
         .values(
             state=case((allowed, DeliveryState.SENDING.value), else_=DeliveryState.SKIPPED.value),
             reason=checked.c.verdict,
             sender=case((allowed, sender), else_=0),
             attempt=deliveries.c.attempt + case((allowed, 1), else_=0),
+            message_id=checked.c.message_id,
             plan=checked.c.plan,
             rendered_key=checked.c.rendered_key,
             changed_at=now,
         )
     )
-    seen = last_withdrawal(connection)
-    rows = tuple(_claimed(row, seen) for row in connection.execute(_claimed_rows(ids, sender)))
-    return Claim(rows, len(ids) - len(rows))
+    lock = newest = None
+    if dialect.name == "postgresql":
+        newest = Prepared(dialect, select(func.max(revocations.c.id)))
+        locking = select(subscribers.c.id).where(subscribers.c.id == func.any(parameter("who", ARRAY(Id))))
+        lock = Prepared(dialect, locking.order_by(subscribers.c.id).with_for_update(read=True))
+    return _Claiming(
+        group,
+        Prepared(dialect, _due(dialect, newsletters, now)),
+        newest,
+        lock,
+        Prepared(dialect, move),
+        Prepared(dialect, _moved_rows(group.rows, sender)),
+    )
+
+
+def found_in_state(state: DeliveryState) -> ColumnElement[bool]:
+    """That a row found by its id is in this state; written so that no partial index seems to fit."""
+    return deliveries.c.state.concat("") == state.value
 
 
 def _rendered_key(
-    connection: Connection, plan: ColumnElement[str], languages: Mapping[str, Sequence[str]]
+    dialect: Dialect, plan: ColumnElement[str], languages: Mapping[str, Sequence[str]]
 ) -> ColumnElement[str]:
     """Her language and ``plan`` as they are now; the language she was queued with where there is no document in hers.
 
     A newsletter in one language alone has nothing to choose.
     """
-    position = func.strpos if connection.dialect.name == "postgresql" else func.instr
+    position = func.strpos if dialect.name == "postgresql" else func.instr
     queued = func.substr(deliveries.c.rendered_key, 1, position(deliveries.c.rendered_key, "/")) + plan
     choosing: list[tuple[ColumnElement[bool], ColumnElement[str]]] = []
     for newsletter, offered in sorted(languages.items()):
@@ -194,25 +242,29 @@ def _rendered_key(
     return case(*choosing, else_=queued) if choosing else queued
 
 
-def _due(connection: Connection, newsletters: Collection[str], limit: int, now: datetime) -> Select[Any]:
-    # A partial occurrence goes to the readers named by hand while it stays open for the rest, also one that waits for
-    # approval: it is rendered and checked.
-    sending = exists().where(
-        occurrences.c.id == deliveries.c.occurrence_id,
-        or_(
-            occurrences.c.state == OccurrenceState.SENDING.value,
-            and_(
-                occurrences.c.partial.is_(True),
-                or_(
-                    occurrences.c.state == OccurrenceState.APPROVED.value,
-                    and_(
-                        occurrences.c.state == OccurrenceState.COMPOSED.value,
-                        occurrences.c.reason == Reason.AWAITING_APPROVAL.value,
-                    ),
+def going_out() -> ColumnElement[bool]:
+    """Whether mail of an occurrence may go now: it is sending, or partial.
+
+    A partial occurrence goes to the readers named by hand while it stays open for the rest, also one that waits for
+    approval: it is rendered and checked.
+    """
+    return or_(
+        occurrences.c.state == OccurrenceState.SENDING.value,
+        and_(
+            occurrences.c.partial.is_(True),
+            or_(
+                occurrences.c.state == OccurrenceState.APPROVED.value,
+                and_(
+                    occurrences.c.state == OccurrenceState.COMPOSED.value,
+                    occurrences.c.reason == Reason.AWAITING_APPROVAL.value,
                 ),
             ),
         ),
     )
+
+
+def _due(dialect: Dialect, newsletters: Sequence[str], now: ColumnElement[datetime]) -> Select[Any]:
+    sending = exists().where(occurrences.c.id == deliveries.c.occurrence_id, going_out())
     statement = (
         select(
             deliveries.c.id,
@@ -223,150 +275,111 @@ def _due(connection: Connection, newsletters: Collection[str], limit: int, now: 
             deliveries.c.message_id,
         )
         .where(
-            deliveries.c.state == DeliveryState.QUEUED.value,
+            # Written out, not as a parameter, or the queue's partial index would not be seen to fit; and that index has
+            # the order, so that no other may seem better.
+            deliveries.c.state == literal_column(f"'{DeliveryState.QUEUED.value}'"),
             deliveries.c.due_at <= now,
-            deliveries.c.newsletter.in_(sorted(newsletters)),
+            deliveries.c.newsletter.concat("").in_(newsletters),
             sending,
         )
         .order_by(deliveries.c.priority, deliveries.c.due_at, deliveries.c.id)
-        .limit(limit)
+        .limit(parameter("most", Integer))
     )
-    if connection.dialect.name == "postgresql":
+    if dialect.name == "postgresql":
         return statement.with_for_update(of=deliveries, skip_locked=True)
     return statement
 
 
-def _claimed_rows(ids: Sequence[int], sender: int) -> Select[Any]:
+def _moved_rows(group: FromClause, sender: ColumnElement[int]) -> Select[Any]:
+    """What a message is assembled from, of the rows of a group that are this sender's now; as ``_claimed`` reads it."""
     return (
         select(
-            deliveries,
+            deliveries.c.id,
+            deliveries.c.subscriber_id,
+            deliveries.c.edition_id,
             editions.c.revision,
+            deliveries.c.newsletter,
+            deliveries.c.stream,
+            deliveries.c.occurrence,
+            deliveries.c.kind,
+            deliveries.c.rendered_key,
+            deliveries.c.sections,
+            deliveries.c.format,
+            deliveries.c.message_id,
+            deliveries.c.attempt,
+            deliveries.c.expires_at,
             subscribers.c.address,
             subscribers.c.first_name,
             subscribers.c.last_name,
             subscribers.c.secret,
+            func.coalesce(select(func.max(revocations.c.id)).scalar_subquery(), 0),
         )
-        .join(editions, editions.c.id == deliveries.c.edition_id)
-        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .where(
-            deliveries.c.id.in_(ids),
-            deliveries.c.state == DeliveryState.SENDING.value,
-            deliveries.c.sender == sender,
-        )
-        .order_by(deliveries.c.priority, deliveries.c.due_at, deliveries.c.id)
+        .select_from(group)
+        .join(deliveries, deliveries.c.id == group.c.row)
+        .join(editions, editions.c.id == deliveries.c.edition_id + 0)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id + 0)
+        .where(found_in_state(DeliveryState.SENDING), deliveries.c.sender + 0 == sender)
     )
 
 
-def _claimed(row: Row[Any], withdrawals_seen: int) -> Claimed:
+def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
+    (
+        row_id,
+        subscriber_id,
+        edition_id,
+        revision,
+        newsletter,
+        stream,
+        occurrence,
+        kind,
+        rendered_key,
+        sections,
+        mail_format,
+        message_id,
+        attempt,
+        expires_at,
+        address,
+        first_name,
+        last_name,
+        secret,
+        seen,
+    ) = row
     return Claimed(
-        id=row.id,
-        subscriber_id=row.subscriber_id,
-        edition_id=row.edition_id,
-        revision=row.revision,
-        newsletter=row.newsletter,
-        stream=Stream(row.stream),
-        occurrence=row.occurrence,
-        kind=Kind(row.kind),
-        rendered_key=RenderedKey.parse(row.rendered_key),
-        sections=row.sections,
-        format=MailFormat(row.format),
-        message_id=row.message_id,
-        attempt=row.attempt,
-        expires_at=row.expires_at,
-        address=row.address,
-        first_name=row.first_name,
-        last_name=row.last_name,
-        secret=row.secret,
-        withdrawals_seen=withdrawals_seen,
+        row_id,
+        subscriber_id,
+        edition_id,
+        revision,
+        newsletter,
+        _STREAMS[stream],
+        occurrence,
+        _KINDS[kind],
+        _key(rendered_key),
+        sections,
+        _FORMATS[mail_format],
+        message_id,
+        attempt,
+        _instant(expires_at),
+        address,
+        first_name,
+        last_name,
+        secret,
+        seen if seen_before is None else seen_before,
     )
 
 
-def record(connection: Connection, sender: int, outcomes: Sequence[Outcome], now: datetime) -> None:
-    """Write what became of claimed rows. A row that this sender no longer holds is left as it is."""
-    connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.id == bindparam("row"),
-            deliveries.c.state == DeliveryState.SENDING.value,
-            deliveries.c.sender == sender,
-        )
-        .values(
-            state=bindparam("to"),
-            reason=bindparam("why"),
-            sender=0,
-            attempt=deliveries.c.attempt - bindparam("untried"),
-            relay=bindparam("by"),
-            reply=bindparam("said"),
-            due_at=func.coalesce(bindparam("again", type_=deliveries.c.due_at.type), deliveries.c.due_at),
-            sent_at=bindparam("sent", type_=deliveries.c.sent_at.type),
-            changed_at=now,
-        ),
-        [
-            {
-                "row": outcome.delivery_id,
-                "to": outcome.state.value,
-                "why": outcome.reason.value,
-                "untried": int(outcome.reason is Reason.RELEASED),
-                "by": outcome.relay,
-                "said": outcome.reply[:500],
-                "again": outcome.due_at,
-                "sent": now if outcome.state is DeliveryState.SENT else None,
-            }
-            for outcome in outcomes
-        ],
-    )
+_STREAMS = {one.value: one for one in Stream}
+_KINDS = {one.value: one for one in Kind}
+_FORMATS = {one.value: one for one in MailFormat}
 
 
-def recover(
-    connection: Connection, dead_senders: Collection[int], *, keep: Collection[str], now: datetime
-) -> tuple[int, int]:
-    """Take rows in ``sending`` from senders that are gone: (given back to the queue, kept for a person).
-
-    A newsletter in ``keep`` leaves its rows where they are, in doubt, held by nobody; every other's go back to
-    ``queued`` with the same Message-ID (RFC 5321 §4.5.3.2.6: no reply to the final dot means nobody knows).
-    """
-    theirs = and_(deliveries.c.state == DeliveryState.SENDING.value, deliveries.c.sender.in_(sorted(dead_senders)))
-    kept = connection.execute(
-        update(deliveries)
-        .where(theirs, deliveries.c.newsletter.in_(sorted(keep)))
-        .values(sender=0, reason=Reason.IN_DOUBT.value, changed_at=now)
-    ).rowcount
-    again = connection.execute(
-        update(deliveries)
-        .where(theirs)
-        .values(
-            state=DeliveryState.QUEUED.value, sender=0, reason=Reason.RESENT_IN_DOUBT.value, due_at=now, changed_at=now
-        )
-    ).rowcount
-    return again, kept
+@lru_cache(maxsize=256)
+def _key(text: str) -> RenderedKey:
+    return RenderedKey.parse(text)
 
 
-def last_withdrawal(connection: Connection) -> int:
-    """The id of the newest withdrawal of consent, 0 where there is none."""
-    return connection.execute(select(func.max(revocations.c.id))).scalar() or 0
-
-
-def withdrawn(connection: Connection, row: Claimed) -> bool:
-    """Whether consent for this delivery was withdrawn after it was claimed: asked just before its body is written.
-
-    Ids are in order: a withdrawal locks the subscriber's row first, so one that the claim did not see took its id
-    after the claim had read the newest.
-    """
-    statement = select(
-        exists().where(
-            revocations.c.id > row.withdrawals_seen,
-            revocations.c.subscriber_id == row.subscriber_id,
-            revocations.c.newsletter.in_([row.newsletter, ""]),
-        )
-    )
-    return bool(connection.execute(statement).scalar_one())
-
-
-def senders_at_work(connection: Connection) -> set[int]:
-    """The ids of the senders that rows in ``sending`` name."""
-    rows = connection.execute(
-        select(deliveries.c.sender)
-        .where(deliveries.c.state == DeliveryState.SENDING.value, deliveries.c.sender > 0)
-        .distinct()
-    )
-    return set(rows.scalars())
+@lru_cache(maxsize=256)
+def _instant(stored: str | datetime) -> datetime:
+    """A time as the driver reads it: SQLite's is text in UTC without a zone."""
+    if isinstance(stored, datetime):
+        return stored.astimezone(UTC)
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC)

@@ -32,7 +32,9 @@ from newsletter.store.tables import (
 
 
 def verdict(
-    now: datetime, only_addresses: Collection[str] | None, kind: ColumnElement[str] | None = None
+    now: datetime | ColumnElement[datetime],
+    only_addresses: Collection[str] | None,
+    kind: ColumnElement[str] | None = None,
 ) -> ColumnElement[str]:
     """Why this delivery must not be made, '' where it may: the one predicate that ``claim`` and ``why`` both use.
 
@@ -65,7 +67,8 @@ def with_reader(*columns: Any) -> Select[Any]:
     return (
         select(*columns)
         .select_from(deliveries)
-        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        # + 0: from a delivery to its reader, never from all readers to their deliveries.
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id + 0)
         .outerjoin(
             subscriptions,
             and_(

@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import PoolProxiedConnection, StaticPool
 
 from newsletter.errors import ConfigurationError, StoreBusy, StoreError, StoreFull
 
@@ -101,6 +101,10 @@ class Store:
         """``write`` off the event loop. Once started it runs to its end, also when the caller is cancelled."""
         return await asyncio.wrap_future(self._write_threads.submit(self._write_here, work, *args, **kwargs))
 
+    def keep_reading(self) -> KeptReader:
+        """A connection of its own for a question asked for every message; to be closed by who asked for it."""
+        return KeptReader(self._reader, self.url)
+
     def close(self) -> None:
         """Wait for what is being read and written, then close every connection."""
         self._write_threads.shutdown(wait=True)
@@ -135,6 +139,48 @@ class Store:
             with self._unused:
                 self._in_use -= 1
                 self._unused.notify_all()
+
+
+class KeptReader:
+    """Asks for one number, again and again, each time what is committed by then. For one thread at a time."""
+
+    def __init__(self, engine: Engine, url: URL) -> None:
+        self._engine, self._url = engine, url
+        self._connection: PoolProxiedConnection | None = None
+        self._cursor: Any = None
+
+    def ask(self, statement: str) -> int:
+        """The number a statement without parameters gives, 0 for NULL. Raises StoreError."""
+        try:
+            if self._cursor is None:
+                self._connect()
+            self._cursor.execute(statement)
+            [(number,)] = self._cursor.fetchall()  # to its end: a read left open would keep seeing the past
+            return number or 0
+        except self._driver_error as error:
+            self.close()
+            raise store_error(DBAPIError(statement, (), error), self._url) from error
+        except DBAPIError as error:
+            self.close()
+            raise store_error(error, self._url) from error
+
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        connection, self._connection, self._cursor = self._connection, None, None
+        if connection is not None:
+            connection.invalidate()  # it is not as the pool gave it
+
+    def _connect(self) -> None:
+        self._connection = self._engine.raw_connection()
+        driver: Any = self._connection.dbapi_connection
+        if not isinstance(driver, sqlite3.Connection):
+            driver.autocommit = True
+        self._cursor = driver.cursor()
+
+    @property
+    def _driver_error(self) -> type[Exception]:
+        error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
+        return error
 
 
 def parse_url(text: str) -> URL:

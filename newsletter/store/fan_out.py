@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    case,
     func,
     literal,
     select,
@@ -25,6 +26,7 @@ from newsletter.model import (
     SubscriptionState,
 )
 from newsletter.store.conflicts import insert_ignoring_conflicts
+from newsletter.store.planning import by_key_in_transaction, refresh_statistics
 from newsletter.store.reader_language import reader_language
 from newsletter.store.tables import (
     deliveries,
@@ -50,6 +52,7 @@ def fan_out_page(
     a subscription's ``sections`` whether the edition holds anything for them; where it does not, the row is ``skipped``
     with its reason.
     """
+    by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     page = (
         select(subscriptions.c.subscriber_id)
@@ -64,9 +67,18 @@ def fan_out_page(
     seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()
     if seen:
         within = subscriptions.c.subscriber_id.between(edition.fanned_out_after + 1, last)
-        due_at = edition.due_at
-        _insert_rows(connection, edition, within, languages=languages, due_at=due_at, expires_at=expires_at, now=now)
-        _skip_those_without_stories(connection, edition_id, edition.fanned_out_after, last, has_stories, now)
+        _insert_rows(
+            connection,
+            edition,
+            within,
+            languages=languages,
+            due_at=edition.due_at,
+            expires_at=expires_at,
+            now=now,
+            has_stories=has_stories,
+        )
+        if not edition.fanned_out_after:
+            refresh_statistics(connection, deliveries.name, subscribers.name, subscriptions.name)
     connection.execute(
         update(editions)
         .where(editions.c.id == edition_id)
@@ -88,10 +100,16 @@ def add_recipients(
     """Make the deliveries of an edition for these subscribers only, due now (``send --to``); the number of new rows."""
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     chosen = subscriptions.c.subscriber_id.in_(subscriber_ids)
-    made = _insert_rows(connection, edition, chosen, languages=languages, due_at=now, expires_at=expires_at, now=now)
-    for subscriber_id in subscriber_ids:
-        _skip_those_without_stories(connection, edition_id, subscriber_id - 1, subscriber_id, has_stories, now)
-    return made
+    return _insert_rows(
+        connection,
+        edition,
+        chosen,
+        languages=languages,
+        due_at=now,
+        expires_at=expires_at,
+        now=now,
+        has_stories=has_stories,
+    )
 
 
 def count_readers(connection: Connection, newsletter: str, stream: str) -> int:
@@ -117,7 +135,11 @@ def _insert_rows(
     due_at: datetime,
     expires_at: datetime,
     now: datetime,
+    has_stories: Callable[[str], bool],
 ) -> int:
+    these = and_(_gets(edition.newsletter, edition.stream), which)
+    chosen = connection.execute(select(subscriptions.c.sections).where(these).distinct()).scalars().all()
+    without = subscriptions.c.sections.in_([sections for sections in chosen if not has_stories(sections)])
     values: dict[str, ColumnElement[Any]] = {
         "occurrence_id": literal(edition.occurrence_id),
         "edition_id": literal(edition.id),
@@ -128,7 +150,8 @@ def _insert_rows(
         "subscriber_id": subscriptions.c.subscriber_id,
         "kind": literal(Kind.EDITION.value),
         "priority": literal(int(Priority.EDITION)),
-        "state": literal(DeliveryState.QUEUED.value),
+        "state": case((without, DeliveryState.SKIPPED.value), else_=DeliveryState.QUEUED.value),
+        "reason": case((without, Reason.NO_STORIES.value), else_=""),
         "due_at": literal(due_at, deliveries.c.due_at.type),
         "expires_at": literal(expires_at, deliveries.c.expires_at.type),
         "domain_group": subscribers.c.domain_group,
@@ -143,32 +166,8 @@ def _insert_rows(
     source = (
         select(*(value.label(name) for name, value in values.items()))
         .join_from(subscriptions, subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
-        .where(_gets(edition.newsletter, edition.stream), which)
+        .where(these)
         .order_by(subscriptions.c.subscriber_id)
     )
     statement = insert_ignoring_conflicts(connection, deliveries).from_select(list(values), source)
     return connection.execute(statement).rowcount
-
-
-def _skip_those_without_stories(
-    connection: Connection,
-    edition_id: int,
-    after: int,
-    last: int,
-    has_stories: Callable[[str], bool],
-    now: datetime,
-) -> None:
-    these = and_(
-        deliveries.c.edition_id == edition_id,
-        deliveries.c.subscriber_id > after,
-        deliveries.c.subscriber_id <= last,
-        deliveries.c.state == DeliveryState.QUEUED.value,
-    )
-    distinct = connection.execute(select(deliveries.c.sections).where(these).distinct()).scalars().all()
-    without = [sections for sections in distinct if not has_stories(sections)]
-    if without:
-        connection.execute(
-            update(deliveries)
-            .where(these, deliveries.c.sections.in_(without))
-            .values(state=DeliveryState.SKIPPED.value, reason=Reason.NO_STORIES.value, changed_at=now)
-        )

@@ -23,7 +23,7 @@ from newsletter.model import (
     Reason,
     Stream,
 )
-from newsletter.store import article_uses
+from newsletter.store import article_uses, suppressions
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.edits import from_json as edits_from_json
 from newsletter.store.tables import editions, occurrences
@@ -189,7 +189,8 @@ def transition(
 
     With ``edited`` also only if it was edited so often: what was decided on was not changed meanwhile. Into ``held`` it
     remembers where it was, and out of it only goes back there, or to ``cancelled`` or ``skipped``. ``skipped`` and
-    ``cancelled`` release the articles of its unsent editions; ``sent`` marks theirs as sent.
+    ``cancelled`` release the articles of its unsent editions; ``sent`` marks theirs as sent. Of ``stopped`` and ``held``
+    senders are told, who ask before each body.
     Raises ValueError for a move that OCCURRENCE_TRANSITIONS does not allow.
     """
     refused = sorted(state.value for state in from_ if to not in OCCURRENCE_TRANSITIONS[state])
@@ -212,6 +213,9 @@ def transition(
             changed_at=now,
         )
     ).rowcount
+    if moved and to in (_S.STOPPED, _S.HELD):
+        of = connection.execute(select(occurrences.c.newsletter).where(occurrences.c.id == occurrence_id)).scalar_one()
+        suppressions.halt(connection, of, reason, now)
     if moved and to in (_S.SKIPPED, _S.CANCELLED):
         article_uses.release(connection, editions.c.occurrence_id == occurrence_id)
     if moved and to is _S.SENT:

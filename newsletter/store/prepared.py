@@ -1,6 +1,6 @@
-"""Inserts that run for every article: compiled once, then given straight to the driver.
+"""Statements that run for every article and every delivery: compiled once from Core, then given straight to the driver.
 
-SQLAlchemy's own way from an insert to the driver costs several times what the database does for a row. Values still
+SQLAlchemy's own way from a statement to the driver costs several times what the database does for a row. Values still
 pass through the types of their columns (``UtcDateTime``, JSON), so that a row is the same whichever way it came.
 """
 
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, insert
+from sqlalchemy import BindParameter, Connection, CursorResult, Dialect, Table, bindparam, insert
+from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.dml import Insert
+from sqlalchemy.types import TypeEngine
 
 from newsletter.store.conflicts import ignoring_conflicts
 
@@ -32,6 +34,39 @@ class _Insert:
         if self.by_name:
             return {name: value for (name, _), value in zip(self.columns, values, strict=True)}
         return tuple(values)
+
+
+def parameter(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]]) -> BindParameter[Any]:
+    """A value that a prepared statement is given each time it runs."""
+    return bindparam(name, None, type_=kind)
+
+
+class Prepared:
+    """A statement of Core as one dialect's driver takes it; only what was written as a ``parameter`` is given anew."""
+
+    def __init__(self, dialect: Dialect, statement: ClauseElement) -> None:
+        compiled: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self.text = str(compiled.string)
+        self._by_name = not compiled.positional
+        names = list(compiled.positiontup or compiled.params)
+        self._parameters: list[tuple[str, _Process | None, Any]] = []
+        for name in names:
+            bound = compiled.binds.get(name)  # none for the values of an IN list, which are plain texts
+            process = bound.type.dialect_impl(dialect).bind_processor(dialect) if bound is not None else None
+            value = compiled.params[name]
+            self._parameters.append((name, process, value if value is None or process is None else process(value)))
+
+    def run(self, connection: Connection, **values: Any) -> CursorResult[Any]:
+        """Execute it with these values for its parameters; times and the like as Python has them."""
+        return connection.exec_driver_sql(self.text, self.parameters(values))
+
+    def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+        """What the driver is given."""
+        given = [
+            (name, fixed if name not in values else values[name] if process is None else process(values[name]))
+            for name, process, fixed in self._parameters
+        ]
+        return dict(given) if self._by_name else tuple(value for _, value in given)
 
 
 def insert_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:

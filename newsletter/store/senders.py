@@ -21,8 +21,9 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.errors import SenderLockLost
-from newsletter.store import claiming
+from newsletter.store import recording
 from newsletter.store.database import Store, store_error
+from newsletter.store.planning import by_key_in_session
 from newsletter.store.tables import senders
 
 P = ParamSpec("P")
@@ -42,7 +43,7 @@ class SenderLock(Protocol):
         ...
 
     async def recover(self, *, keep: Collection[str], now: datetime) -> tuple[int, int]:
-        """Deal with the rows of senders that are gone (see ``claiming.recover``)."""
+        """Deal with the rows of senders that are gone (see ``recording.recover``)."""
         ...
 
     def close(self, now: datetime) -> None:
@@ -117,8 +118,8 @@ class _FileLock:
     async def recover(self, *, keep: Collection[str], now: datetime) -> tuple[int, int]:
         # Only one process can hold the file: every other sender named in the ledger is gone.
         def work(connection: Connection) -> tuple[int, int]:
-            gone = claiming.senders_at_work(connection) - {self.sender}
-            return claiming.recover(connection, gone, keep=keep, now=now)
+            gone = recording.senders_at_work(connection) - {self.sender}
+            return recording.recover(connection, gone, keep=keep, now=now)
 
         return await self.run(work)
 
@@ -150,6 +151,7 @@ class _AdvisoryLock:
             with self._connection.begin():
                 self.sender = _register(self._connection, now)
                 self._connection.execute(select(func.pg_advisory_lock(_LOCK_CLASS, self.sender)))
+                by_key_in_session(self._connection)
         except BaseException:
             self._hang_up()
             raise
@@ -172,10 +174,10 @@ class _AdvisoryLock:
         def work(connection: Connection) -> tuple[int, int]:
             gone = {
                 sender
-                for sender in claiming.senders_at_work(connection) - {self.sender}
+                for sender in recording.senders_at_work(connection) - {self.sender}
                 if connection.execute(select(func.pg_try_advisory_xact_lock(_LOCK_CLASS, sender))).scalar()
             }
-            return claiming.recover(connection, gone, keep=keep, now=now)
+            return recording.recover(connection, gone, keep=keep, now=now)
 
         return await self.run(work)
 

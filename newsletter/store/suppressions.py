@@ -18,6 +18,8 @@ from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import revocations, suppressions
 
 _REVOKING = 0x6E6C7276  # "nlrv"
+# A revocation that names nobody: senders look anew which occurrences still go out.
+EVERYBODY = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ def entries_of(connection: Connection, address_hashes: Sequence[str]) -> list[Su
         select(suppressions).where(suppressions.c.address_hash.in_(address_hashes)).order_by(suppressions.c.scope)
     )
     return [SuppressionRow(SuppressionScope(row.scope), row.reason, row.created_at) for row in rows]
+
+
+def halt(connection: Connection, newsletter: str, reason: Reason, at: datetime) -> None:
+    """Tell senders that an occurrence of this newsletter was stopped or held, in the transaction that did it."""
+    revoke(connection, [Withdrawal(EVERYBODY, newsletter, reason)], at)
 
 
 def revoke(connection: Connection, withdrawals: Sequence[Withdrawal], at: datetime) -> None:

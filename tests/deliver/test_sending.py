@@ -411,6 +411,29 @@ async def test_a_sender_that_lost_its_lock_puts_nothing_more_on_the_wire(store: 
     assert len(server.accepted) < 5 + 3 * 20 + 3
 
 
+async def test_rows_made_while_the_ledger_was_being_asked_are_not_left_behind(
+    store: Store, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = senders.acquire(store, NOW)
+    assert lock is not None
+    sender = Sender(store, lock, {"main": relay_to(server)}, {"main": ["daily"]}, rules(), assemble, lambda: NOW)
+    sender.more_to_come = True
+    ask = lock.run
+
+    async def and_then_they_come(*arguments: Any, **values: Any) -> Any:
+        answer = await ask(*arguments, **values)
+        if sender.more_to_come and arguments[0].__name__ == "exchange":
+            queue(store, 5)
+            sender.more_to_come = False
+            sender.wake()
+        return answer
+
+    monkeypatch.setattr(lock, "run", and_then_they_come)
+    await asyncio.wait_for(sender.run(asyncio.Event(), until_idle=True), 20)
+    lock.close(NOW)
+    assert len(server.accepted) == 5
+
+
 # --- TLS and AUTH ---
 
 

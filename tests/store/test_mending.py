@@ -8,9 +8,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from newsletter.model import DeliveryState, OccurrenceState, Reason
 from newsletter.store import Store, audit, mending, occurrences, tables
-from newsletter.store.claiming import Claim, Outcome, claim, record
+from newsletter.store.claiming import Claim, claim
 from newsletter.store.fan_out import fan_out_page
 from newsletter.store.occurrences import OccurrenceRow
+from newsletter.store.recording import Outcome, record
 from tests.builders import NOW, add_occurrence, add_subscribers
 from tests.support.newsroom import add_articles, an_article
 

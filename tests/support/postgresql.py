@@ -38,9 +38,10 @@ def binaries() -> Path:
 
 
 class PostgreSQL:
-    """One running server; ``url`` is that of its ``postgres`` database."""
+    """One running server; ``url`` is that of its ``postgres`` database. ``durable``: it waits for the disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         self._folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-"))
         self._user = _unprivileged_user()
         with socket.socket() as probe:
@@ -73,7 +74,8 @@ class PostgreSQL:
         settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
-            "fsync": "off",  # a kill of *our* process never loses what the server has acknowledged
+            # A kill of *our* process never loses what the server has acknowledged.
+            "fsync": "on" if self._durable else "off",
             "max_connections": "200",
             "shared_buffers": "64MB",
         }

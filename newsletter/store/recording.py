@@ -1,0 +1,142 @@
+"""The ledger after mail was on its way.
+
+    record     ``sending -> sent | queued | failed``, only for rows that this sender still holds
+    recover    rows in ``sending`` that nobody holds any more: in doubt
+
+What is recorded comes as a group, in one statement that is prepared once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import Connection, Dialect, Integer, String, Text, and_, func, select, update
+
+from newsletter.model import DeliveryState, Reason
+from newsletter.store.claiming import Claim, found_in_state
+from newsletter.store.columns import Id, UtcDateTime
+from newsletter.store.prepared import Prepared, parameter
+from newsletter.store.row_sets import RowSet
+from newsletter.store.tables import deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one claimed delivery. ``due_at`` is when a deferred or released one may be tried again."""
+
+    delivery_id: int
+    state: DeliveryState
+    reason: Reason
+    relay: str = ""
+    reply: str = ""
+    due_at: datetime | None = None
+
+
+def record(connection: Connection, sender: int, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Write what became of claimed rows. A row that this sender no longer holds is left as it is."""
+    group, statement = _recording(connection.dialect)
+    given = group.given(
+        [
+            (
+                outcome.delivery_id,
+                outcome.state.value,
+                outcome.reason.value,
+                int(outcome.reason is Reason.RELEASED),
+                outcome.relay,
+                outcome.reply[:500],
+                outcome.due_at,
+                now if outcome.state is DeliveryState.SENT else None,
+            )
+            for outcome in outcomes
+        ]
+    )
+    statement.run(connection, now=now, us=sender, **given)
+
+
+@lru_cache(maxsize=32)
+def _recording(dialect: Dialect) -> tuple[RowSet, Prepared]:
+    time = UtcDateTime()
+    group = RowSet(
+        dialect,
+        {
+            "row": Id,
+            "to": String(),
+            "why": String(),
+            "untried": Integer(),
+            "by": String(),
+            "said": Text(),
+            "again": time,
+            "sent": time,
+        },
+    )
+    given = group.rows.c
+    statement = (
+        update(deliveries)
+        .where(
+            deliveries.c.id == given.row,
+            found_in_state(DeliveryState.SENDING),
+            deliveries.c.sender + 0 == parameter("us", Integer),
+        )
+        .values(
+            state=given.to,
+            reason=given.why,
+            sender=0,
+            attempt=deliveries.c.attempt - given.untried,
+            relay=given.by,
+            reply=given.said,
+            due_at=func.coalesce(given.again, deliveries.c.due_at),
+            sent_at=given.sent,
+            changed_at=parameter("now", time),
+        )
+    )
+    return group, Prepared(dialect, statement)
+
+
+def exchange(
+    connection: Connection,
+    sender: int,
+    outcomes: Sequence[Outcome],
+    claims: Sequence[Callable[[Connection], Claim]],
+    now: datetime,
+) -> list[Claim]:
+    """Record these outcomes and make these claims in one transaction, which costs the disk one wait."""
+    if outcomes:
+        record(connection, sender, outcomes, now)
+    return [claim_more(connection) for claim_more in claims]
+
+
+def recover(
+    connection: Connection, dead_senders: Collection[int], *, keep: Collection[str], now: datetime
+) -> tuple[int, int]:
+    """Take rows in ``sending`` from senders that are gone: (given back to the queue, kept for a person).
+
+    A newsletter in ``keep`` leaves its rows where they are, in doubt, held by nobody; every other's go back to
+    ``queued`` with the same Message-ID (RFC 5321 §4.5.3.2.6: no reply to the final dot means nobody knows).
+    """
+    theirs = and_(deliveries.c.state == DeliveryState.SENDING.value, deliveries.c.sender.in_(sorted(dead_senders)))
+    kept = connection.execute(
+        update(deliveries)
+        .where(theirs, deliveries.c.newsletter.in_(sorted(keep)))
+        .values(sender=0, reason=Reason.IN_DOUBT.value, changed_at=now)
+    ).rowcount
+    again = connection.execute(
+        update(deliveries)
+        .where(theirs)
+        .values(
+            state=DeliveryState.QUEUED.value, sender=0, reason=Reason.RESENT_IN_DOUBT.value, due_at=now, changed_at=now
+        )
+    ).rowcount
+    return again, kept
+
+
+def senders_at_work(connection: Connection) -> set[int]:
+    """The ids of the senders that rows in ``sending`` name."""
+    rows = connection.execute(
+        select(deliveries.c.sender)
+        .where(deliveries.c.state == DeliveryState.SENDING.value, deliveries.c.sender > 0)
+        .distinct()
+    )
+    return set(rows.scalars())

@@ -1,0 +1,179 @@
+"""Several relays: shared by weight, one in the place of another, and none that waits for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from newsletter.config.models import Relay
+from newsletter.deliver.sending import Sender
+from newsletter.deliver.sharing import choose
+from newsletter.errors import RelayError
+from newsletter.store import Store, senders
+from tests.builders import NOW, add_occurrence, add_subscribers
+from tests.deliver.test_sending import assemble, fan_out, queue, relay_to, rules, states
+from tests.support.smtp_server import SmtpServer
+from tests.support.waiting import free_port
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    weight: int
+    up: bool = True
+    room: int = 1_000_000
+    share: float = 0.0
+
+
+def chosen(lines: list[Line], times: int) -> list[int]:
+    counted = Counter(lines.index(line) for _ in range(times) if (line := choose(lines)) is not None)
+    return [counted[number] for number in range(len(lines))]
+
+
+def test_mail_is_shared_in_proportion_to_the_weights() -> None:
+    assert chosen([Line(3), Line(1)], 400) == [300, 100]
+
+
+def test_a_relay_without_room_is_passed_over_and_does_not_make_up_for_it_afterwards() -> None:
+    full, free = Line(1, room=0), Line(1)
+    assert chosen([full, free], 100) == [0, 100]
+    full.room = 1_000_000
+    first, second = chosen([full, free], 100)
+    assert abs(first - second) <= 2
+
+
+def test_a_spare_is_used_only_while_no_other_is_up() -> None:
+    main, spare = Line(1, room=0), Line(0)
+    assert choose([main, spare]) is None, "full is not down"
+    main.up = False
+    assert choose([main, spare]) is spare
+
+
+async def send(
+    store: Store,
+    relays: Mapping[str, Relay],
+    routes: Mapping[str, Collection[str]] | None = None,
+    stop: asyncio.Event | None = None,
+) -> Sender:
+    lock = senders.acquire(store, NOW)
+    assert lock is not None
+    try:
+        through = routes or {name: ["daily"] for name in relays}
+        sender = Sender(store, lock, relays, through, rules(), assemble, lambda: NOW)
+        await asyncio.wait_for(sender.run(stop or asyncio.Event(), until_idle=stop is None), 30)
+        return sender
+    finally:
+        lock.close(NOW)
+
+
+def unreachable(**changes: Any) -> Relay:
+    return Relay(**({"host": "127.0.0.1", "port": free_port(), "tls": "none"} | changes))
+
+
+async def test_two_relays_share_an_edition_and_nobody_gets_it_twice(store: Store) -> None:
+    queue(store, 200)
+    with SmtpServer() as first, SmtpServer() as second:
+        await send(store, {"one": relay_to(first, weight=3), "two": relay_to(second, weight=1)})
+        assert states(store) == {("sent", ""): 200}
+        assert len(set(first.recipients) | set(second.recipients)) == 200
+        assert len(first.accepted) > 20
+        assert len(second.accepted) > 20
+
+
+async def test_a_relay_that_cannot_be_reached_leaves_its_part_to_the_other(store: Store) -> None:
+    queue(store, 40)
+    with SmtpServer() as server:
+        await send(store, {"down": unreachable(), "up": relay_to(server)})
+        assert len(server.accepted) == 40
+    assert states(store) == {("sent", ""): 40}
+
+
+async def test_mail_of_a_relay_that_goes_down_midway_goes_through_the_other(store: Store) -> None:
+    queue(store, 150)
+    with SmtpServer() as staying, SmtpServer() as failing:
+        failing.answer = lambda verb, _argument: (
+            "421 4.3.2 closing" if len(failing.accepted) >= 20 and verb in {"CONNECT", "MAIL"} else "usual"
+        )
+        relays = {"failing": relay_to(failing, weight=5), "staying": relay_to(staying, weight=1)}
+        await send(store, relays)
+        arrived = Counter(failing.recipients + staying.recipients)
+    assert max(arrived.values()) == 1
+    left = 150 - len(arrived)
+    assert left <= 3 * 3, "only those that were refused themselves wait for their next try"
+    assert states(store)["queued", "deferred"] == left
+
+
+async def test_who_waits_for_a_relay_that_is_down_is_told_and_its_rows_stay_queued(store: Store) -> None:
+    queue(store, 5)
+    with pytest.raises(RelayError, match="cannot connect"):
+        await send(store, {"one": unreachable(), "two": unreachable()})
+    assert states(store) == {("queued", ""): 5}
+
+
+async def test_a_relay_that_comes_back_is_used_again(store: Store) -> None:
+    queue(store, 5)
+    stop = asyncio.Event()
+    with SmtpServer() as server:
+        refusals = iter([True, True])
+        server.answer = lambda verb, _argument: (
+            "421 4.3.2 starting" if verb == "CONNECT" and next(refusals, False) else "usual"
+        )
+        loop = asyncio.get_running_loop()
+
+        def stop_at_five(_accepted: object) -> None:
+            if len(server.accepted) == 5:
+                loop.call_soon_threadsafe(stop.set)
+
+        server.after_body = stop_at_five
+        await asyncio.wait_for(send(store, {"main": relay_to(server)}, stop=stop), 30)
+        assert len(set(server.recipients)) == 5
+
+
+async def test_a_slow_relay_delays_no_mail_of_another_newsletter(store: Store) -> None:
+    add_subscribers(store, 20, newsletters=("daily", "weekly"))
+    for newsletter in ("weekly", "daily"):
+        fan_out(store, add_occurrence(store, newsletter)[1])
+    released: list[bool] = []
+
+    async def slowly(_accepted: object) -> str:
+        while not released:
+            await asyncio.sleep(0.01)
+        return "usual"
+
+    with SmtpServer() as slow, SmtpServer() as quick:
+        slow.on_body = slowly
+        stop = asyncio.Event()
+        routes = {"slow": ["weekly"], "quick": ["daily"]}
+        sending = asyncio.create_task(send(store, {"slow": relay_to(slow), "quick": relay_to(quick)}, routes, stop))
+        async with asyncio.timeout(20):
+            while len(quick.accepted) < 20:
+                await asyncio.sleep(0.01)
+        assert slow.accepted == []
+        released.append(True)
+        stop.set()
+        await sending
+    assert set(states(store)) <= {("sent", ""), ("queued", "released"), ("queued", "")}
+
+
+async def test_newsletters_that_share_a_relay_share_its_room(store: Store) -> None:
+    add_subscribers(store, 60, newsletters=("daily", "weekly"))
+    for newsletter in ("weekly", "daily"):
+        fan_out(store, add_occurrence(store, newsletter)[1])
+    most = 0
+
+    def look(_accepted: object) -> str:
+        nonlocal most
+        most = max(most, sum(number for (state, _), number in states(store).items() if state == "sending"))
+        return "usual"
+
+    with SmtpServer() as shared, SmtpServer() as other:
+        shared.on_body = look
+        relays = {"shared": relay_to(shared, connections=1), "other": relay_to(other, connections=1)}
+        await send(store, relays, {"shared": ["daily", "weekly"], "other": ["daily"]})
+        assert len(shared.accepted) + len(other.accepted) == 120
+    assert states(store) == {("sent", ""): 120}
+    assert most <= 2 * 20, "at most 20 rows an open connection"
