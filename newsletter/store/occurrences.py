@@ -189,8 +189,8 @@ def transition(
 
     With ``edited`` also only if it was edited so often: what was decided on was not changed meanwhile. Into ``held`` it
     remembers where it was, and out of it only goes back there, or to ``cancelled`` or ``skipped``. ``skipped`` and
-    ``cancelled`` release the articles of its unsent editions; ``sent`` marks theirs as sent. Of ``stopped`` and ``held``
-    senders are told, who ask before each body.
+    ``cancelled`` release the articles of its unsent editions; ``sent`` marks theirs as sent. Senders are
+    told of ``stopped`` and ``held``, and ask before each body.
     Raises ValueError for a move that OCCURRENCE_TRANSITIONS does not allow.
     """
     refused = sorted(state.value for state in from_ if to not in OCCURRENCE_TRANSITIONS[state])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from newsletter.model import DeliveryState, OccurrenceState, Reason
-from newsletter.store import Store, audit, mending, occurrences, tables
+from newsletter.store import Store, audit, decisions, mending, occurrences, tables
 from newsletter.store.claiming import Claim, claim
 from newsletter.store.fan_out import fan_out_page
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.recording import Outcome, record
+from newsletter.store.withdrawals import last_withdrawal, withdrawn
 from tests.builders import NOW, add_occurrence, add_subscribers
 from tests.support.newsroom import add_articles, an_article
 
@@ -84,6 +87,18 @@ def test_nothing_of_a_stopped_occurrence_is_claimed_until_it_goes_on(store: Stor
     assert not store.write(mending.resume, row, actor="ann", retry_for=HOURS, now=NOW)
     assert len(take(store).rows) == 4
     assert [(act.actor, act.action) for act in store.read(audit.listing)] == [("ann", "resume"), ("ann", "stop")]
+
+
+@pytest.mark.parametrize("act", [mending.stop, decisions.hold])
+def test_what_was_claimed_before_a_stop_or_hold_is_withheld_before_its_body(store: Store, act: Any) -> None:
+    row = going_out(store, 3)
+    _, other_edition = add_occurrence(store, "briefing")
+    claimed = take(store).rows
+    other = claimed[0]._replace(id=99, edition_id=other_edition, newsletter="briefing")
+    assert store.read(withdrawn, [*claimed, other]) == frozenset()
+    assert store.write(act, row, actor="ann", now=NOW)
+    assert store.read(last_withdrawal) > claimed[0].withdrawals_seen, "a sender looks again"
+    assert store.read(withdrawn, [*claimed, other]) == {one.id for one in claimed}
 
 
 def test_what_was_deferred_before_a_long_stop_is_tried_again_after_it(store: Store) -> None:
