@@ -8,6 +8,7 @@ import quopri
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from newsletter.deliver.dkim import canonical_body
 from newsletter.render.encoding import Chunk, Place, Slot, clean, pack, quoted_printable, slot_values, unpack
 
 TEXT = st.text(alphabet=st.one_of(st.characters(exclude_categories=["Cs", "Cc"]), st.sampled_from("\n. =\tF")))
@@ -73,3 +74,9 @@ def test_bodies_may_be_joined_and_then_cut_at_their_slots() -> None:
     slot = Slot("first_name", "reader")
     joined = pack(["a\n", slot, "b\n"]) + pack(["c\n"]) + pack([slot])
     assert unpack(joined) == [b"a\r\n", slot, b"b\r\nc\r\n", slot]
+
+
+@given(st.lists(st.sampled_from(["word", " ", "  ", "\t", "\n", ".", "é", "=", "x" * 70])).map("".join))
+def test_what_is_written_is_in_the_form_that_dkim_signs(text: str) -> None:
+    written = quoted_printable(text) + slot_values(text)[0] + b"\r\nend\r\n"
+    assert canonical_body(written) == written
