@@ -38,8 +38,11 @@ _ATTRIBUTES = {
 }
 _IMG = re.compile(r'<img((?:\s+[a-z]+="[^"]*")*)\s*/?>')
 _ATTRIBUTE = re.compile(r'([a-z]+)="([^"]*)"')
-_EMPTY = re.compile(r"<(p|h[1-6]|figure|figcaption|li|ul|ol|blockquote)>(?:\s|&nbsp;|<br>)*</\1>")
-_EMPTY_LINK = re.compile(r"<a(?:\s[^>]*)?>(?:\s|&nbsp;)*</a>")
+# What holds nothing; nh3 escapes the > of an attribute.
+_EMPTY = re.compile(
+    r"<(p|h[1-6]|figure|figcaption|li|ul|ol|blockquote)>(?:\s|&nbsp;|<br>)*</\1>|<a(?:\s[^>]*)?>(?:\s|&nbsp;)*</a>"
+)
+_DEEPEST = 50
 # Ways to hide a picture that is there only to be asked for.
 _HIDDEN = re.compile(
     r"(?:^|;)\s*(?:(?:max-)?(?:width|height)\s*:\s*[012](?:\.\d+)?(?:px|em|pt|%)?\s*(?:;|!|$)"
@@ -71,8 +74,7 @@ def sanitise(html: str, base: str = "") -> str:
         link_rel=None,
     )
     cleaned = _IMG.sub(_only_visible, cleaned)
-    cleaned = _EMPTY_LINK.sub("", cleaned)
-    for _nested in range(3):
+    for _nested in range(_DEEPEST):
         cleaned, removed = _EMPTY.subn("", cleaned)
         if not removed:
             break

@@ -95,6 +95,8 @@ PIECES = [
 @example('<blockquote class="twitter-tweet"><p>&lt;script&gt;</p><a href="javascript:alert(1)">x</a></blockquote>')
 @example('<div class="fb-post" data-href="https://a.example/&quot;onload=&quot;alert(1)"></div>')
 @example("<scr<script>ipt>alert(1)</script>")
+@example("<a><p>")
+@example("<ul><li><ol><li><a><p><br>")
 def test_whatever_comes_in_what_goes_out_is_safe(html: str) -> None:
     cleaned = sanitise(html, BASE)
     assert_safe(cleaned)
