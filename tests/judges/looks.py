@@ -35,31 +35,37 @@ MOST_OFF_IN_HEIGHT = 2
 
 @dataclass(frozen=True)
 class Look:
-    """One way a design is looked at; in words ``weekly-rtl-phone-dark``."""
+    """One way a design is looked at; in words ``weekly-rtl-phone-dark``. ``case`` is '', ``rtl`` or ``blocks``."""
 
     design: str
-    rtl: bool
+    case: str
     screen: str
     appearance: Appearance
 
     def __str__(self) -> str:
-        return "-".join([self.design, *(["rtl"] if self.rtl else []), self.screen, self.appearance])
+        return "-".join([self.design, *([self.case] if self.case else []), self.screen, self.appearance])
 
     @property
     def mail(self) -> str:
         """The gallery's mail that shows it."""
-        return f"{'arabic' if self.rtl else 'look'}-{self.design}"
+        return f"{_CASES[self.case]}-{self.design}"
 
 
+_CASES = {"": "look", "rtl": "arabic", "blocks": "blocks"}
+# Of the usual mail every appearance on both screens; of an Arabic one and of one with every block the light one on
+# both, and the dark one on a phone.
 LOOKS = tuple(
-    Look(design, rtl, screen, appearance)
+    Look(design, case, screen, appearance)
     for design in DESIGNS
-    for rtl in (False, True)
+    for case in _CASES
     for screen in WIDTHS
     for appearance in APPEARANCES
+    if not case or appearance == "light" or (screen, appearance) == ("phone", "dark")
 )
-# Of each design its colours on a phone, and its light look on every screen in both directions.
-COMPARED = tuple(look for look in LOOKS if look.appearance == "light" or (look.screen == "phone" and not look.rtl))
+# What the tests compare: all light ones, and the other colours on a phone (but of Arabic, whose are the same).
+COMPARED = tuple(
+    look for look in LOOKS if look.appearance == "light" or (look.screen == "phone" and look.case != "rtl")
+)
 
 
 def opened(browser: Browser, shown: Gallery, look: Look) -> Page:

@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
+from newsletter.config.layout import Missed, Promotion
 from newsletter.config.reading import Configuration, load
 from newsletter.deliver.assembling import Reader, message_for, message_id
 from newsletter.deliver.copies import parts_of
@@ -51,8 +52,8 @@ SENT = {
 }
 # Each design by the newsletter that stands for it. The working example sends no alerts: the tests declare one.
 DESIGNS = {"daily": "daily", "briefing": "briefing", "weekly": "weekend", "alert": "alerts"}
-# What is pictured and compared: `look-DESIGN` and `arabic-DESIGN`, whose date is always the same.
-CASES = ("one-story", "sixty-stories", "no-pictures", "long-headlines", "hindi", "arabic", "free-plan")
+# What is pictured and compared: `look-DESIGN`, `arabic-DESIGN` and `blocks-DESIGN`, whose date is always the same.
+CASES = ("one-story", "sixty-stories", "no-pictures", "long-headlines", "hindi", "arabic", "free-plan", "blocks")
 MAILS = (
     *DESIGNS.values(),
     "reordered",
@@ -142,6 +143,9 @@ def _variants(configuration: Configuration, stories: Sequence[Article]) -> list[
             (f"long-headlines-{design}", _mail(configuration, newsletter, _each(pool, _long))),
             (f"free-plan-{design}", _mail(configuration, newsletter, _each(pool, _for_members), plan="free")),
         ]
+        with_blocks, shown = _with_blocks(configuration, newsletter), _each(pool, _for_members)
+        missed = by_section["Sport"][3:5] or by_section["Sport"][:2]
+        made.append((f"blocks-{design}", _mail(with_blocks, newsletter, shown, plan="free", missed=missed, trimmed=3)))
         for case, language in (("hindi", "hi"), ("arabic", "ar")):
             site, translated = _site_in(configuration, language), _in_language(language, pool)
             made.append((f"{case}-{design}", _mail(site, newsletter, translated, language=language)))
@@ -157,6 +161,43 @@ def _with_alerts(configuration: Configuration) -> Configuration:
     return replace(configuration, schedules=schedules)
 
 
+def _with_blocks(configuration: Configuration, newsletter: str) -> Configuration:
+    """The newsletter with all that may stand round its stories: a note with a list, a promotion with a picture and a
+    button and one without, other newsletters, what was missed."""
+    newsletters = configuration.schedules.newsletters
+    media = f"{web_base(configuration)}/media"
+    promotions: list[dict[str, object]] = [
+        {
+            "headline": "Two nights at the lighthouse, breakfast with the keeper",
+            "text": "The Daily Example's readers stay from **Thursday to Sunday** for the price of one night.",
+            "url": "https://stay.example/lighthouse",
+            "image": f"{media}/sample-lighthouse.jpg",
+            "alt": "A lighthouse above a rocky shore",
+            "button": "See the rooms",
+        },
+        {
+            "headline": "The harbour book fair opens on Saturday",
+            "text": "Sixty publishers, three stages, and a tram that runs until midnight.",
+            "url": "https://fair.example/",
+            "after": 9,
+        },
+    ]
+    note = (
+        "Good morning. The dam was never in danger, and we asked the people who watched it all night:\n\n"
+        "* the engineer who *opened the gates*\n* the village that heard the siren, and stayed\n\n"
+        "Tell us what the rain did where you live: [write to the desk](https://news.example/letters)."
+    )
+    changed = {
+        "note": note,
+        "promotions": [Promotion.model_validate(one) for one in promotions],
+        "related": [name for name in ("daily", "briefing", "weekend") if name != newsletter],
+        "missed": Missed(),
+    }
+    blocks = newsletters[newsletter].model_copy(update=changed)
+    schedules = configuration.schedules.model_copy(update={"newsletters": {**newsletters, newsletter: blocks}})
+    return replace(configuration, schedules=schedules)
+
+
 def _mail(
     configuration: Configuration,
     newsletter: str,
@@ -164,14 +205,17 @@ def _mail(
     *,
     language: str = "en",
     plan: str = "member",
+    missed: Sequence[Article] = (),
+    trimmed: int = 0,
 ) -> bytes:
-    """A reader's copy of an edition of these stories, made as a send makes it. Ids are given afresh."""
+    """A reader's copy of an edition of these stories, made as a send makes it. Ids are given afresh. ``missed`` stand
+    at its end; ``trimmed`` gave way to the size budget."""
     sections: list[EditionSection] = []
     known: dict[int, Article] = {}
-    for name, stories in pool.items():
+    for name, stories in [*pool.items(), *([("", missed)] if missed else [])]:
         ids = range(len(known) + 1, len(known) + 1 + len(stories))
         known.update({number: _at(story, number) for number, story in zip(ids, stories, strict=True)})
-        sections.append(EditionSection(name, tuple(ids)))
+        sections.append(EditionSection(name, tuple(ids), missed=not name, trimmed=trimmed if not sections else 0))
     edition = Edition(newsletter, Stream.EACH, Occurrence(date(2026, 11, 24), 1), "", WHEN, tuple(sections))
     key = RenderedKey(language, plan)
     made = render_edition(configuration, edition, known, key, templates_of(configuration))
@@ -298,6 +342,7 @@ def _in_language(language: str, pool: Mapping[str, Sequence[Article]]) -> dict[s
             story,
             headline=words["headlines"][number % len(words["headlines"])],
             standfirst=words["standfirsts"][0],
+            teaser=words["standfirsts"][0],
             authors=tuple(words["authors"]),
             section=words["sections"][0],
             body_text=str(words["text"]),

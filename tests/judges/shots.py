@@ -19,6 +19,7 @@ from tests.support.browser import browser
 FOLDER = ROOT / "docs" / "images"
 MOST_BYTES = 120_000
 SHOWN_HEIGHT = {"phone": 1000, "desktop": 1200}
+BLOCKS_HEIGHT = 2400  # down to the first promotion and what follows it
 
 # File name, page, width. A page is shown whole.
 PAGE_SHOTS = (
@@ -49,7 +50,9 @@ def take(shown: Gallery) -> None:
         for look in LOOKS:
             page = opened(chromium, shown, look)
             taken = picture(page)
-            _write(str(look), taken.crop((0, 0, taken.width, min(taken.height, SHOWN_HEIGHT[look.screen]))))
+            height = BLOCKS_HEIGHT if look.case == "blocks" else SHOWN_HEIGHT[look.screen]
+            if (look.case, look.appearance) != ("blocks", "dark"):  # a reference alone: docs/images stays small
+                _write(str(look), taken.crop((0, 0, taken.width, min(taken.height, height))))
             if look in COMPARED:
                 reference_of(picture(page, flat=True)).save(REFERENCES / f"{look}.png", optimize=True)
             page.close()

@@ -8,20 +8,43 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page
 
+from newsletter.model import Access, Article, EditionSection
 from newsletter.render.templates import Templates
 from tests.judges.gallery import Scheme
-from tests.render.mails import SLOTS, UNSUBSCRIBE, a_newsletter, mail, pieces, variant
+from tests.render.mails import SLOTS, UNSUBSCRIBE, a_newsletter, an_edition, mail, pieces, variant
 from tests.support.browser import browser
 from tests.support.ordinary import Ordinary, ordinary
 
 POOL = {"National": [1, 2, 3, 4], "World": [5, 6], "Business": [7, 8, 9], "Sport": [10], "Culture": [11, 12]}
+# All that stands round the stories: what leads every mail, what was missed, what gave way, and every block.
+FULL = replace(
+    an_edition({}),
+    sections=(
+        EditionSection("", (20,), home="World"),
+        EditionSection("National", (1, 2, 3, 4), trimmed=2),
+        *(EditionSection(name, tuple(ids)) for name, ids in POOL.items() if name != "National"),
+        EditionSection("", (21, 22), missed=True),
+    ),
+)
+BLOCKS: Mapping[str, Any] = {
+    "lead": "best",
+    "missed": {},
+    "note": "Good *morning*, [write to us](https://news.example/letters).\n\n* one\n* two",
+    "promotions": [
+        {"headline": "Spring coats", "url": "https://shop.example/coats", "after": 1, "text": "Warm *and* light."},
+        {"headline": "A new term", "url": "https://school.example/", "after": "World", "button": "See the courses"},
+        {"headline": "The fair", "url": "https://fair.example/", "after": 9, "image": "https://fair.example/tent.jpg"},
+    ],
+    "related": ["weekend"],
+}
 VALUES = {**SLOTS, "unsubscribe_url": UNSUBSCRIBE}
 DESIGNS = Templates().designs()
 MODES: tuple[tuple[int, Scheme], ...] = ((375, "light"), (375, "dark"), (800, "light"), (800, "dark"))
@@ -83,10 +106,17 @@ def test_two_hundred_joined_mails_have_every_style_of_the_whole(window: Page, de
 
 
 def check(window: Page, design: str, *, sets: int, pictured: int) -> None:
-    """Compare the mails of as many random section sets; the pixels of the first ``pictured``."""
-    newsletter = a_newsletter(tuple(POOL), design=design)
-    alone = ordinary(lambda: pieces(POOL, newsletter=newsletter))
-    compared = [pair_of(alone, sections) for sections in section_sets(sets)]
+    """Compare the mails of as many random section sets, every other one with all blocks; the pixels of the first
+    ``pictured``."""
+    plain = a_newsletter(tuple(POOL), design=design)
+    full = a_newsletter(tuple(POOL), design=design, **BLOCKS)
+    others = {"weekend": a_newsletter(title="The Weekend", description="Long reads.")}
+    alone = (
+        ordinary(lambda: pieces(edition=FULL, newsletter=full, newsletters=others, change=_for_members)),
+        ordinary(lambda: pieces(POOL, newsletter=plain)),
+    )
+    compared = [pair_of(alone[number % 2], sections) for number, sections in enumerate(section_sets(sets))]
+    assert all(words in compared[0][2] for words in ("Good <em>", "Spring coats", "may have missed", "The Weekend"))
     window.set_content(_FRAMES)
     for sections, joined, whole in compared:
         window.evaluate(_FILL, [joined, whole])
@@ -99,6 +129,10 @@ def check(window: Page, design: str, *, sets: int, pictured: int) -> None:
         width, scheme = MODES[number % len(MODES)]
         same = shot(window, joined, width, scheme) == shot(window, whole, width, scheme)
         assert same, f"{design} of {sections} looks otherwise at {width} in the {scheme}"
+
+
+def _for_members(article: Article) -> Article:
+    return replace(article, access=Access.MEMBERS) if article.id % 3 == 2 else article
 
 
 def section_sets(number: int) -> list[tuple[str, ...]]:

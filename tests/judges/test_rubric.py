@@ -28,13 +28,13 @@ _SIZES = """() => {
 # Characters of each full line of running text (the last of a paragraph is not full), and whether it is in a column.
 _LINES = """() => {
     const found = []
-    for (const paragraph of document.querySelectorAll('.standfirst, .opening')) {
+    for (const paragraph of document.querySelectorAll('.standfirst, .opening, .note p, .promotion p')) {
         const narrow = Boolean(paragraph.closest('.tile'))
             || Boolean(paragraph.closest('tr').querySelector('.thumb'))
         const lines = new Map()
         const texts = document.createTreeWalker(paragraph, NodeFilter.SHOW_TEXT)
         for (let text = texts.nextNode(); text; text = texts.nextNode())
-            for (const word of text.data.matchAll(/\\S+\\s*/g)) {
+            if (!text.parentElement.closest('.told')) for (const word of text.data.matchAll(/\\S+\\s*/g)) {
                 const range = document.createRange()
                 range.setStart(text, word.index)
                 range.setEnd(text, word.index + word[0].trimEnd().length)
@@ -47,6 +47,7 @@ _LINES = """() => {
     }
     return found
 }"""
+_PAINTED = "elements => elements.map(element => getComputedStyle(element).backgroundColor)"
 _COLUMNS = """() => [...document.querySelectorAll('.column')].map(column => {
     const {left, top, right, width} = column.getBoundingClientRect()
     return {left, top, right, width}
@@ -55,13 +56,13 @@ _COLUMNS = """() => [...document.querySelectorAll('.column')].map(column => {
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_type_has_one_scale_and_lines_their_measure(shown: Gallery, chromium: Browser, design: str) -> None:
-    for name in (f"look-{design}", f"hindi-{design}", f"arabic-{design}"):
+    for name in (f"look-{design}", f"hindi-{design}", f"arabic-{design}", f"blocks-{design}"):
         page = shown.open_mail(chromium, name)
         for width in (800, 375):
             page.set_viewport_size({"width": width, "height": 900})
             between = {size: words for size, words in page.evaluate(_SIZES).items() if float(size) not in SCALE}
             assert not between, f"{name} at {width}: sizes off the scale: {between}"
-            if name.startswith("look"):
+            if name.startswith(("look", "blocks")):
                 _measure(page, width)
         page.close()
 
@@ -116,8 +117,28 @@ def test_an_alert_is_read_in_the_first_screen_of_a_phone(shown: Gallery, chromiu
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-def test_forced_inversion_leaves_every_word_readable(shown: Gallery, chromium: Browser, design: str) -> None:
-    page = shown.open_mail(chromium, f"look-{design}", width=375)
+def test_what_stands_round_the_stories_is_quiet_and_can_be_touched(
+    shown: Gallery, chromium: Browser, design: str
+) -> None:
+    page = shown.open_mail(chromium, f"blocks-{design}", width=375)
+    for name in ("note", "promotion", "membership", "more"):
+        assert page.locator(f".{name}").count(), f"no {name}"
+    button, cell = page.locator(".outlined a").bounding_box(), page.locator(".outlined").bounding_box()
+    assert button is not None
+    assert cell is not None
+    assert button["height"] >= 44
+    assert button["width"] == cell["width"] - 2, "all of the cell within its border is the link"
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    for selector in (".note", ".promotion", ".outlined", ".membership", ".more"):
+        colours = page.eval_on_selector_all(selector, _PAINTED)
+        assert set(colours) <= {"rgba(0, 0, 0, 0)", paper}, f"{selector} is painted {colours}"
+    assert page.locator(".button").count() == (design == "alert"), "the one button in the accent is the alert's"
+    page.close()
+
+
+@pytest.mark.parametrize("name", [f"{case}-{design}" for design in DESIGNS for case in ("look", "blocks")])
+def test_forced_inversion_leaves_every_word_readable(shown: Gallery, chromium: Browser, name: str) -> None:
+    page = shown.open_mail(chromium, name, width=375)
     page.evaluate(INVERTED)
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == "rgb(4, 4, 2)"

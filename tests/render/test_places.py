@@ -86,7 +86,7 @@ ACROSS_STORIES = {
     "{% for one in section.stories %}{{ loop.index }}{% endfor %}": "each reader has others",
     "{% if section.stories[0] == story %}first{% endif %}": "each reader has others",
     "{{ loop.index }}": "'loop' is undefined",
-    "{{ place('summary') }}": "'place' is undefined",
+    "{{ place('summary') }}": "place('summary') stands in a story",
     "{{ articles | length }}": "'articles' is undefined",
     "{{ ['a', 'b'] | random }}": "random",
     "{{ lipsum() }}": "lipsum",

@@ -20,7 +20,18 @@ from markupsafe import Markup
 from newsletter.model import Role
 from newsletter.render import document
 from newsletter.render.facts import SectionView, Story
-from newsletter.render.pool import LEAD, MANIFEST, SECTIONS, SUBJECT, PoolSection
+from newsletter.render.pool import (
+    LEAD,
+    MANIFEST,
+    MISSED,
+    MORE,
+    NOTE,
+    PROMOTION,
+    RELATED,
+    SECTIONS,
+    SUBJECT,
+    PoolSection,
+)
 from newsletter.render.templates import compile_text
 from newsletter.render.translating import TRANSLATIONS
 from newsletter.render.whole import Whole
@@ -73,22 +84,50 @@ class Ordinary:
     def _render(self, suffix: str, sections: Sequence[str], values: Mapping[str, str]) -> str:
         kind, chosen = self.kinds[suffix], self._chosen(sections)
         context = {**kind.shared, "slot": Values(values)}
-        lead = chosen[0].stories[0]
         context["numbers"] = count(1)
         marked = Markup if suffix == "html" else str
+        note_at = next(name for name in (NOTE, LEAD, SECTIONS) if name in kind.places)
+        related_at = next(name for name in (RELATED, SECTIONS) if name in kind.places)
+
+        def block(name: str, there: object) -> str:
+            return self._template(suffix, name).render(context) if there else ""
 
         def place(name: str, at: str = "") -> str:
-            if name == LEAD:
-                return marked(self._story(suffix, lead, Role.LEAD, chosen[0], context))
-            if name == SECTIONS:
-                return marked("".join(self._section(suffix, one, lead, context) for one in chosen))
-            return self._small(name, chosen, context) if name in self.texts else ""
+            if name in self.texts:
+                return self._small(name, chosen, context)
+            stands = block(NOTE, kind.blocks.note) if name == note_at else ""
+            if name == LEAD and self._leads(suffix):
+                stands += self._story(suffix, self._lead(chosen), Role.LEAD, self._leading or chosen[0], context)
+            elif name == SECTIONS:
+                stands += self._body(suffix, chosen, context) + block(MORE, kind.blocks.trimmed)
+            return marked(stands + (block(RELATED, kind.blocks.related) if name == related_at else ""))
 
         return self._template(suffix, "edition").render({**context, "place": place})
 
+    def _body(self, suffix: str, chosen: Sequence[PoolSection], context: Mapping[str, Any]) -> str:
+        """All but the lead: her sections, what an advertiser put between them, what was missed."""
+        blocks, lead = self.kinds[suffix].blocks, self._lead(chosen)
+        body = []
+        if self._leading is not None and not self._leads(suffix):
+            body.append(self._story(suffix, lead, Role.CARD, self._leading, context))
+        for number in range(len(chosen) + 1):
+            section = chosen[number - 1] if number else None
+            if section is not None:
+                body.append(self._section(suffix, section, lead, context))
+            for promotion in blocks.promotions:
+                if isinstance(promotion.after, int):
+                    follows = number == min(promotion.after, len(chosen))
+                else:
+                    follows = section is not None and section.name.casefold() == promotion.after.casefold()
+                if follows:
+                    body.append(self._template(suffix, PROMOTION).render({**context, "promotion": promotion}))
+        for section in self._missed:
+            body.append(self._template(suffix, MISSED).render({**context, "section": SectionView(blocks.missed_title)}))
+            body += [self._story(suffix, story, Role.BRIEF, section, context) for story in section.stories]
+        return "".join(body)
+
     def _section(self, suffix: str, section: PoolSection, lead: Story, context: Mapping[str, Any]) -> str:
-        leads = LEAD in self.kinds[suffix].places
-        left = [story for story in section.stories if not (leads and story is lead)]
+        left = [story for story in section.stories if not (self._leads(suffix) and story is lead)]
         if not left:
             return ""
         render = partial(self._story, suffix, section=section, context=context)
@@ -104,18 +143,42 @@ class Ordinary:
 
     def _story(self, suffix: str, story: Story, role: Role, section: PoolSection, context: Mapping[str, Any]) -> str:
         number = context[TRANSLATIONS].number(next(context["numbers"]))
-        seen = {"story": story, "section": SectionView(section.name), "role": role, "place": lambda name, at="": number}
+        blocks, newsletter = self.kinds[suffix].blocks, context["newsletter"]
+        name = section.name or section.home or story.section or newsletter.title
+        named = SectionView(blocks.missed_title if section.missed else name)
+        seen = {"story": story, "section": named, "role": role, "place": lambda name, at="": number}
         return self._template(suffix, role).render({**context, **seen})
 
     def _small(self, name: str, chosen: Sequence[PoolSection], context: Mapping[str, Any]) -> str:
         source, where = self.texts[name]
-        stories = [story for section in chosen for story in section.stories]
-        rendered = compile_text(source, where).render({**context, "lead": stories[0], "articles": stories})
+        lead = self._lead(chosen)
+        listed = [story for section in (*chosen, *self._missed) for story in section.stories]
+        stories = [lead, *(story for story in listed if story is not lead)]
+        rendered = compile_text(source, where).render({**context, "lead": lead, "articles": stories})
         return " ".join(rendered.split())
 
     def _chosen(self, sections: Sequence[str]) -> list[PoolSection]:
-        by_name = {section.name: section for section in self.kinds["html"].pool.sections}
+        by_name = {section.name: section for section in self._pool if not (section.leads or section.missed)}
         return [by_name[name] for name in sections if by_name[name].stories]
+
+    def _leads(self, suffix: str) -> bool:
+        """Whether a story stands above the sections."""
+        return LEAD in self.kinds[suffix].places and self.kinds[suffix].pool.lead != "none"
+
+    def _lead(self, chosen: Sequence[PoolSection]) -> Story:
+        return (self._leading or chosen[0]).stories[0]
+
+    @property
+    def _pool(self) -> Sequence[PoolSection]:
+        return self.kinds["html"].pool.sections
+
+    @property
+    def _leading(self) -> PoolSection | None:
+        return next((section for section in self._pool if section.leads), None)
+
+    @property
+    def _missed(self) -> Sequence[PoolSection]:
+        return [section for section in self._pool if section.missed]
 
     def _template(self, suffix: str, name: str) -> Template:
         file = f"{name}.{suffix}"
