@@ -15,11 +15,12 @@ import typer
 from newsletter.cli.names import known, login_and_host
 from newsletter.cli.options import Json, Options, console, options_of, print_json, progress, run_async
 from newsletter.errors import IncompleteSend, UsageError
-from newsletter.model import DeliveryState, FailedGate, Gate, Reason
+from newsletter.model import DeliveryState, Gate, Reason
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
     from newsletter.schedule.by_hand import Plan
+    from newsletter.schedule.gatekeeping import Foreseen
     from newsletter.schedule.work import Work
     from newsletter.store import Store
     from newsletter.store.occurrences import OccurrenceRow
@@ -85,8 +86,7 @@ def _send(
     plan = by_hand.plan_send(configuration, store, newsletter, extra=extra, despite=despite, now=options.clock())
     if dry_run:
         work = Work(configuration, store, logo=publish_logo(configuration))
-        against = [one for one in by_hand.failing_gates(work, plan, options.clock()) if one.gate not in despite]
-        _show_plan(plan, against, as_json=as_json)
+        _show_plan(plan, by_hand.foresee(work, plan, options.clock()), despite, as_json=as_json)
         return
     if not yes:
         readers = ", ".join(addresses) if addresses else _readers(plan)
@@ -202,13 +202,21 @@ async def _watch(store: Store, occurrence_id: int, show: Callable[..., None]) ->
 _MOVING = (DeliveryState.QUEUED, DeliveryState.SENDING)
 
 
-def _show_plan(plan: Plan, against: list[FailedGate], *, as_json: bool) -> None:
+def _show_plan(plan: Plan, foreseen: Foreseen, despite: list[Gate], *, as_json: bool) -> None:
+    against = [one for one in foreseen.failed if one.gate not in despite]
     articles: list[dict[str, Any]] = []
     if plan.proposal is not None:
         for section in plan.proposal.sections:
             for article_id in section.article_ids:
-                article = plan.proposal.articles[article_id]
-                articles.append({"section": section.label, "headline": article.headline, "url": article.url})
+                article, gives_way = plan.proposal.articles[article_id], article_id in foreseen.trimmed
+                articles.append(
+                    {
+                        "section": section.label,
+                        "headline": article.headline,
+                        "url": article.url,
+                        "gives_way": gives_way,
+                    }
+                )
     if as_json:
         gates = [asdict(one) for one in against]
         facts = {
@@ -222,7 +230,11 @@ def _show_plan(plan: Plan, against: list[FailedGate], *, as_json: bool) -> None:
         return
     typer.echo(f"{plan.name} would go to {_readers(plan)}. Nothing was sent.")
     for line in articles:
-        typer.echo(f"  {line['section']}: {line['headline']}")
+        if not line["gives_way"]:
+            typer.echo(f"  {line['section']}: {line['headline']}")
+    for line in articles:
+        if line["gives_way"]:
+            typer.echo(f"  gives way ({foreseen.trimmed_why}): {line['headline']}")
     for one in against:
         typer.echo(f"It would be held by {one}. {one.remedy}. `--despite {one.gate.value}` sends it all the same.")
 

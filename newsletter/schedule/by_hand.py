@@ -17,9 +17,10 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, TemplateError, UsageError
 from newsletter.members.addresses import parse_address
-from newsletter.model import Edition, EditionName, FailedGate, Gate, OccurrenceState, Reason, SubscriptionState
+from newsletter.model import Edition, EditionName, Gate, OccurrenceState, Reason, SubscriptionState
 from newsletter.render.document import check_newsletter
 from newsletter.render.rendering import templates_of
+from newsletter.schedule.gatekeeping import Foreseen
 from newsletter.schedule.planning import an_extra, due_or_next
 from newsletter.schedule.work import Work
 from newsletter.store import Store, deliveries, editions, fan_out, gates, occurrences, subscribers, subscriptions
@@ -106,8 +107,8 @@ def plan_send(
     return Plan(row, proposal, readers, unapproved)
 
 
-def failing_gates(work: Work, plan: Plan, now: datetime) -> tuple[FailedGate, ...]:
-    """The gates that would hold the edition if it were sent now; nothing is written. Blocking. Raises TemplateError."""
+def foresee(work: Work, plan: Plan, now: datetime) -> Foreseen:
+    """What would become of the edition if it were sent now; nothing is written. Blocking. Raises TemplateError."""
     row = plan.row
     proposed = [one.edition for one in work.store.read(editions.for_occurrence, row.id)]
     if plan.proposal is not None:

@@ -18,7 +18,7 @@ from newsletter.render.encoding import Slot
 from newsletter.render.joining import Variants
 from newsletter.render.lint import Finding
 from newsletter.render.pointing import pointing
-from newsletter.render.rendering import render_edition, templates_of
+from newsletter.render.rendering import render_fitted, templates_of
 from newsletter.render.templates import names_in
 from newsletter.schedule.checking import Documents, lint_errors, stored_documents
 from newsletter.schedule.gates import LAST_EDITIONS, Facts, failed_gates
@@ -37,6 +37,16 @@ class Looked:
     failed: tuple[FailedGate, ...]
     readers: int
     subjects: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would become of an occurrence that went out now: the gates that would fail, and the stories that would give
+    way to the size budget, with why in words."""
+
+    failed: tuple[FailedGate, ...]
+    trimmed: tuple[int, ...] = ()
+    trimmed_why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +76,22 @@ class Gatekeeping:
 
     def foresee(
         self, row: OccurrenceRow, proposed: Sequence[Edition], now: datetime, *, logo: Picture | None = None
-    ) -> tuple[FailedGate, ...]:
-        """The gates that would fail if these editions went out now. They are rendered here, and nothing is written.
+    ) -> Foreseen:
+        """What would happen if these editions went out now. They are rendered here, and nothing is written.
 
         Raises TemplateError and StoreError.
         """
         name = row.newsletter
         keys = rendered_keys(self._configuration.languages(name), self._configuration.schedules.plans)
         templates = templates_of(self._configuration)
-        rendered = []
+        rendered, trimmed, why = [], list[int](), ""
         for one in proposed:
             known = self._store.read(articles.get_many, one.article_ids)
-            made = {key: render_edition(self._configuration, one, known, key, templates, logo=logo) for key in keys}
-            rendered.append(_Rendered(one, made))
-        return self._judged(row, rendered, now).failed
+            made = render_fitted(self._configuration, one, known, keys, templates, logo=logo)
+            rendered.append(_Rendered(made.edition, made.pieces))
+            if made.trimmed:
+                trimmed, why = [*trimmed, *made.trimmed], why or made.words
+        return Foreseen(self._judged(row, rendered, now).failed, tuple(dict.fromkeys(trimmed)), why)
 
     def _judged(self, row: OccurrenceRow, rendered: Sequence[_Rendered], goes_out_at: datetime) -> Looked:
         newsletter = self._configuration.newsletter(row.newsletter)

@@ -73,6 +73,7 @@ def test_at_the_command_line_each_gate_is_named_and_overruled_by_its_name(tmp_pa
         assert "`--despite web` sends it all the same" in foreseen.out
         told = folder.run("send", "daily", "--dry-run", "--json", "--despite", "web").json
         assert [one["gate"] for one in told["gates"]] == ["stale_after"]
+        assert [(one["headline"], one["gives_way"]) for one in told["articles"]] == [("The dam opens", False)]
         folder.run("send", "daily", "--yes", "--despite", "wbe").refused(2, "there is no gate 'wbe'", "web")
         folder.run("send", "daily", "--test", "x@y.example", "--despite", "web").refused(2, "--test goes alone")
 

@@ -323,13 +323,13 @@ def test_named_readers_get_nothing_of_what_a_gate_holds(tmp_path: Path, store_ur
 def test_what_would_hold_it_is_foreseen_and_nothing_is_written(tmp_path: Path, store_url: str, store: Store) -> None:
     configuration = site(tmp_path, store_url, "web: false, stale_after: 1h")
     before(store, [100, 100, 100])
-    foreseen = by_hand.failing_gates(Work(configuration, store), plan(configuration, store), EARLY)
+    foreseen = by_hand.foresee(Work(configuration, store), plan(configuration, store), EARLY).failed
     assert [one.gate for one in foreseen] == [Gate.READERS, Gate.STALE_AFTER]
     assert isinstance(foreseen[0], FailedGate)
     assert today(store).state is _S.PLANNED
     add_subscribers(store, 98, first=3)
     assert [
-        one.gate for one in by_hand.failing_gates(Work(configuration, store), plan(configuration, store), EARLY)
+        one.gate for one in by_hand.foresee(Work(configuration, store), plan(configuration, store), EARLY).failed
     ] == [Gate.STALE_AFTER]
 
 

@@ -16,6 +16,7 @@ from newsletter.model import OccurrenceState, Reason, RenderedKey
 from newsletter.preview.choosing import KeyFacts
 from newsletter.preview.making import make_preview
 from newsletter.render.fitting import largest_html
+from newsletter.schedule import by_hand
 from newsletter.schedule.editing import edit
 from newsletter.schedule.work import Work
 from newsletter.store import Store, editions, occurrences, pieces
@@ -84,6 +85,18 @@ def test_what_gave_way_is_explained_logged_previewed_and_in_the_next_edition(wor
     next_row, next_edition = of(store, "02")
     assert next_edition.article_ids == trimmed
     assert not any(one.reason is Reason.TRIMMED for one in store.read(editions.why, next_row.id))
+
+
+def test_a_dry_run_foresees_what_gives_way_and_what_is_linted_is_what_would_be_sent(work: Work, store: Store) -> None:
+    now = SEVEN - timedelta(minutes=40)
+    plan = by_hand.plan_send(work.configuration, store, "daily", extra=False, now=now)
+    foreseen = by_hand.foresee(work, plan, now)
+    work.advance(SEVEN - timedelta(minutes=20))
+    row, _ = of(store, "01")
+    trimmed = {one.article_id for one in store.read(editions.why, row.id) if one.reason is Reason.TRIMMED}
+    assert set(foreseen.trimmed) == trimmed
+    assert foreseen.trimmed_why.endswith("size_budget is 22,000")
+    assert not any("size" in one.what for one in foreseen.failed)
 
 
 def test_rendering_again_changes_nothing(work: Work, store: Store) -> None:
