@@ -67,7 +67,9 @@ def preview(
     screenshot: Annotated[
         Path | None, typer.Option("--screenshot", metavar="FILE", help="Write a PNG of the mail; needs Chromium")
     ] = None,
-    width: Annotated[int, typer.Option("--width", min=200, max=4000, help="Of the screenshot, in pixels")] = 800,
+    width: Annotated[
+        int | None, typer.Option("--width", min=200, max=4000, help="Of the screenshot, in pixels; default: 800")
+    ] = None,
     dark: Annotated[bool, typer.Option("--dark", help="The screenshot in the mail's own dark")] = False,
     profile: Annotated[
         str,
@@ -85,6 +87,7 @@ def preview(
     """
     from newsletter.preview.choice import Choice, key_of
     from newsletter.preview.choosing import KeyFacts
+    from newsletter.preview.looks import DESKTOP
 
     options = options_of(context)
     configuration = options.configuration()
@@ -95,9 +98,19 @@ def preview(
         raise UsageError("--as and --key exclude each other", where="--key", remedy="Leave one of them out")
     facts = key_of(key or [], known.section_names) if key else KeyFacts()
     choice = Choice(name, edition, address, facts)
-    files = _files(out, screenshot, width, _look(profile, dark=dark))
+    files = _files(out, screenshot, width or DESKTOP, _look(profile, dark=dark))
     if watch and not files:
         raise UsageError("there is no file to write again", where="--watch", remedy="Add --out FILE or --screenshot")
+    for_picture = [name for name, given in (("--width", width), ("--dark", dark), ("--profile", profile)) if given]
+    if for_picture and screenshot is None:
+        raise UsageError(
+            "it is of a screenshot, and none is wanted",
+            where=for_picture[0],
+            remedy="Add --screenshot FILE; on the page each pane has its own",
+        )
+    for_page = [name for name, given in (("--port", port), ("--open", open_browser)) if given]
+    if for_page and (files or as_json):
+        raise UsageError("it is of the page, and none is served", where=for_page[0], remedy="Leave it out")
     with options.store(configuration) as store:
         workbench = _workbench(options, configuration, store, choice)
         if watch:
@@ -117,6 +130,11 @@ def _files(out: Path | None, screenshot: Path | None, width: int, look: Look) ->
         )
     if screenshot is not None and screenshot.suffix.lower() != ".png":
         raise UsageError(f"'{screenshot.name}' does not end in .png", where="--screenshot", remedy="It is a PNG")
+    for option, file in (("--out", out), ("--screenshot", screenshot)):
+        if file is not None and not file.parent.is_dir():
+            raise UsageError(f"there is no folder '{file.parent}'", where=option, remedy="Make it first")
+        if file is not None and file.is_dir():
+            raise UsageError(f"'{file}' is a folder", where=option, remedy="Name a file")
     return _Files(out, screenshot, width, look)
 
 
@@ -163,7 +181,8 @@ def _once(workbench: Workbench, files: _Files, *, as_json: bool) -> None:
     for file in filter(None, (files.out, files.screenshot)):
         typer.echo(f"{file}: {made.edition} for {made.reader}")
     typer.echo(f"  subject  {made.subject}")
-    typer.echo(f"  HTML     {made.size:,} bytes, {len(made.findings)} lint findings")
+    findings = "1 lint finding" if len(made.findings) == 1 else f"{len(made.findings)} lint findings"
+    typer.echo(f"  HTML     {made.size:,} bytes, {findings}")
     typer.echo(f"  sha256   {made.sha256}")
 
 

@@ -27,6 +27,7 @@ VIEWS = {
     "difference": "Difference",
 }
 SCENARIO_VIEW = "scenario"
+_YEARS = range(1970, 2101)  # with room for reckoning back and forth
 WITH_PANES = ("html", SCENARIO_VIEW, "reading")
 
 
@@ -60,9 +61,13 @@ class Choice:
         try:
             said = datetime.fromisoformat(self.at)
         except ValueError:
+            said = None
+        if said is None or said.year not in _YEARS:
             raise UsageError(
-                f"'{self.at}' is not a time", where="at", remedy="Write it like 2026-11-25T07:00"
-            ) from None
+                f"'{self.at}' is not a time of {_YEARS[0]} to {_YEARS[-1]}",
+                where="at",
+                remedy="Write it like 2026-11-25T07:00",
+            )
         return (said.replace(tzinfo=ZoneInfo(zone)) if said.tzinfo is None else said).astimezone(UTC)
 
     def with_pane(self, place: int, pane: Pane | None) -> Choice:

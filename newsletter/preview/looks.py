@@ -82,8 +82,9 @@ PROFILES: Mapping[Look, Profile] = {
         "Outlook for Windows",
         Fidelity.APPROXIMATE,
         "Comments for Outlook are opened; media queries, background pictures and every property that caniemail says "
-        "Word lacks are taken out; pictures have the size of their attributes.",
-        "Word's own spacing, line heights and font fallback are not imitated.",
+        "Word lacks, there or everywhere, are taken out: padding but in cells, widths of paragraphs. Pictures have the "
+        "size of their attributes.",
+        "Word's own line heights and font fallback are not imitated.",
     ),
     Look.UNSTYLED: Profile(
         "Gmail without styles",

@@ -16,7 +16,7 @@ _STYLE_BLOCK = re.compile(r"<style\b[^>]*>.*?</style>", re.DOTALL | re.IGNORECAS
 _STYLE_CONTENT = re.compile(r"(<style\b[^>]*>)(.*?)(</style>)", re.DOTALL | re.IGNORECASE)
 _STYLE_ATTRIBUTE = re.compile(r"\sstyle=(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _IMAGE = re.compile(r"<img\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
-_TAG = re.compile(r"<[a-zA-Z](?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
+_TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 _ATTRIBUTE = re.compile(r"\s([a-zA-Z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))")
 _BACKGROUND = re.compile(r"url\([^)]*\)|\sbackground=(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 # Conditional comments: hidden ones (a comment to all others) and revealed ones (markup to all others).
@@ -27,6 +27,8 @@ _XML = re.compile(r"<xml\b.*?</xml>", re.DOTALL | re.IGNORECASE)  # settings of 
 _TERM = re.compile(r"(?:(gte?|lte?)\s+)?(mso|ie)(?:\s+([0-9]+))?", re.IGNORECASE)
 _WORD_VERSION = 16
 _WORD = "outlook.windows"
+_SIZELESS = ("body", "span", "div", "p", "img")
+_CELLS = ("td", "th")
 
 
 def as_look(document: str, look: Look) -> str:
@@ -50,14 +52,15 @@ def as_word(document: str) -> str:
     def block(match: re.Match[str]) -> str:
         return match[1] + _without(without_at_rules(match[2])) + match[3]
 
-    def attribute(match: re.Match[str]) -> str:
-        quote = match[1][0]
-        kept = _declared(html.unescape(match[1][1:-1]))
-        return f" style={quote}{html.escape(kept, quote=True)}{quote}" if kept else ""
+    def element(tag: re.Match[str]) -> str:
+        def attribute(match: re.Match[str]) -> str:
+            quote = match[1][0]
+            kept = _declared(html.unescape(match[1][1:-1]), tag[1].lower())
+            return f" style={quote}{html.escape(kept, quote=True)}{quote}" if kept else ""
 
-    opened = _STYLE_CONTENT.sub(block, opened)
-    opened = _TAG.sub(lambda tag: _STYLE_ATTRIBUTE.sub(attribute, tag[0]), opened)
-    return _IMAGE.sub(lambda image: _sized(image[0]), _TAG.sub(lambda tag: _BACKGROUND.sub("", tag[0]), opened))
+        return _BACKGROUND.sub("", _STYLE_ATTRIBUTE.sub(attribute, tag[0]))
+
+    return _TAG.sub(element, _STYLE_CONTENT.sub(block, opened))
 
 
 def without_at_rules(css: str) -> str:
@@ -117,24 +120,36 @@ def _without(css: str) -> str:
     return re.sub(r"\{([^{}]*)\}", lambda body: "{" + _declared(body[1]) + "}", css)
 
 
-def _declared(style: str) -> str:
+def _declared(style: str, element: str = "") -> str:
+    """The declarations that Word heeds on ``element``; without one, on any."""
     kept = []
     for declaration in re.split(r";(?![^(]*\))", style):
-        name, colon, value = declaration.partition(":")
-        if colon and name.strip().lower() not in _unknown_to_word() and "url(" not in value.lower():
+        name, colon, value = (part.strip() for part in declaration.partition(":"))
+        if name.lower() == "mso-padding-alt" and element in _CELLS:
+            kept.append(f"padding:{value}")
+        elif colon and "url(" not in value.lower() and _heeded(name.lower(), value.lower(), element):
             kept.append(declaration.strip())
     return "; ".join(kept)
 
 
-def _sized(image: str) -> str:
-    """A picture in the size of its attributes: Word reads no width or height of a picture from its style."""
-
-    def sizeless(match: re.Match[str]) -> str:
-        quote, style = match[1][0], match[1][1:-1]
-        kept = [one for one in style.split(";") if one.partition(":")[0].strip().lower() not in ("width", "height")]
-        return f" style={quote}{';'.join(kept)}{quote}"
-
-    return _STYLE_ATTRIBUTE.sub(sizeless, image)
+def _heeded(name: str, value: str, element: str) -> bool:
+    """Whether Word heeds a property there. The limits are what caniemail's notes to css-width, css-height,
+    css-max-width, css-display and css-padding say of Outlook for Windows."""
+    if name in _unknown_to_word():
+        return False
+    if not element:
+        return True
+    match name.partition("-")[0] if name.startswith("padding") else name:
+        case "width" | "height":
+            return element not in _SIZELESS
+        case "max-width":
+            return element == "table"
+        case "display":
+            return value == "none" and element != "img"
+        case "padding":
+            return element in _CELLS
+        case _:
+            return True
 
 
 def _alternative(image: str) -> str:

@@ -114,8 +114,8 @@ def text_of(configuration: Configuration, name: str) -> str:
         except OSError as error:
             raise UsageError(f"it cannot be read: {error.strerror}", where=str(path)) from None
     if name not in _SHIPPED:
-        own = [one.stem for one in folder_of(configuration).glob("*.yaml")]
-        raise UsageError(f"there is no scenario '{name}'", remedy=suggestion(name, [*_SHIPPED, *own]))
+        known = [one.name for one in shelf(configuration)]
+        raise UsageError(f"there is no scenario '{name}'", remedy=suggestion(name, known))
     return (_SHIPPED_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import is_dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,19 @@ class _Template(Template):
         return self.make_module({key: ctx.parent[key] for key in keys} if ctx is not None else None)
 
 
+class _Unknown(StrictUndefined):
+    """A name there is not, in a designer's words: ours, not those of the class that has it, with the one meant."""
+
+    @property
+    def _undefined_message(self) -> str:
+        thing, name = self._undefined_obj, self._undefined_name
+        if self._undefined_hint or not is_dataclass(thing) or not isinstance(name, str):
+            return str(super()._undefined_message)
+        near = get_close_matches(name, [one for one in dir(thing) if not one.startswith("_")], 1, 0.6)
+        meant = f" (did you mean '{near[0]}'?)" if near else ""
+        return f"{type(thing).__name__.removesuffix('View').lower()} has no '{name}'{meant}"
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     """Jinja2 as we use it: sandboxed, strict, HTML escaped, slots checked at load, the same bytes each time."""
 
@@ -164,7 +179,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         super().__init__(
             loader=FileSystemLoader([str(folder) for folder in folders]),
             autoescape=lambda name: name is not None and name.endswith(".html"),
-            undefined=StrictUndefined,
+            undefined=_Unknown,
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,

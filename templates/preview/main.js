@@ -117,18 +117,28 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "choice") return;
   event.preventDefault();
+  settleMoment();
   show(urlOf(event.target));
 });
+
+// A time is typed digit by digit, and each digit is a change: it counts with Enter, or once its field is left.
+document.addEventListener("focusout", (event) => {
+  if (event.target.id !== "moment" || !event.target.isConnected || byId("at").value !== "pick") return;
+  settleMoment();
+  show(urlOf(event.target.form));
+});
+
+function settleMoment() {
+  const at = byId("at");
+  if (at.value === "pick") at.selectedOptions[0].value = byId("moment").value;
+}
 
 document.addEventListener("change", (event) => {
   const field = event.target;
   if (field.matches("[data-go]") && field.value) show(field.value);
   else if (field.matches("[data-go-width]") && field.value) show(field.dataset.goWidth.replace("987654321", field.value), "replace");
   else if (field.id === "at" && field.value === "pick") pick();
-  else if (field.id === "moment" && field.value) {
-    byId("at").selectedOptions[0].value = field.value;
-    show(urlOf(field.form));
-  } else if (field.form?.id === "choice" && field.id !== "moment") {
+  else if (field.form?.id === "choice" && field.id !== "moment") {
     // Editions and sections belong to a newsletter: with another one they are its own again.
     if (field.name === "newsletter") {
       for (const one of field.form.querySelectorAll("[name=edition], [name=section]")) one.disabled = true;

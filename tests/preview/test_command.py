@@ -73,7 +73,11 @@ def test_each_kind_of_file_holds_its_part_and_json_the_facts(tmp_path: Path) -> 
     [
         (("dialy",), 2, "Did you mean 'daily'?"),
         (("daily", "--out", "a.pdf"), 2, "--out"),
-        (("daily", "--out", "no/such/folder/a.eml"), 1, "No such file"),
+        (("daily", "--out", "no/such/folder/a.eml"), 2, "--out: there is no folder 'no/such/folder'"),
+        (("daily", "--screenshot", "no/a.png"), 2, "--screenshot: there is no folder 'no'"),
+        (("daily", "--dark"), 2, "--dark: it is of a screenshot"),
+        (("daily", "--out", "a.html", "--width", "375"), 2, "--width: it is of a screenshot"),
+        (("daily", "--out", "a.html", "--open"), 2, "--open: it is of the page"),
         (("daily", "--as", "stranger@readers.example"), 2, "is not a subscriber"),
         (("daily", "--as", "a@b.example\r\nBcc: c@d.example"), 2, "one line"),
         (("daily", "--key", "colour=red"), 2, "a reader has no 'colour'"),

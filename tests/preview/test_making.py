@@ -56,6 +56,22 @@ def test_the_hash_is_that_of_the_bytes_a_send_puts_on_the_wire(
     assert before.sha256 == hashlib.sha256(on_the_wire).hexdigest()
 
 
+def test_so_it_is_with_numbered_stories_and_promotions_where_stories_give_way_to_the_size(
+    tmp_path: Path, server: SmtpServer
+) -> None:
+    site = a_site(tmp_path, readers=2, stories=40, port=str(server.port), most="40")
+    file = tmp_path / "schedules.yaml"
+    promotion = '{headline: Read more, text: For less., url: "https://news.example/offer", after: National}'
+    wanted = f"design: briefing\n    size_budget: 20000\n    promotions: [{promotion}]\n    in_doubt"
+    file.write_text(file.read_text().replace("in_doubt", wanted, 1).replace("max: 5}]", "max: 40}]"))
+    before = previewed(site)
+    assert any("stories give way" in notice for notice in before.notices)
+    assert "Read more" in before.text
+    sent = site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect")
+    assert sent.returncode == 0, sent.stderr
+    assert before.message == next(one.content for one in server.accepted if one.recipient == READER)
+
+
 def test_a_past_edition_shows_what_she_was_sent_whatever_changed_since(tmp_path: Path, server: SmtpServer) -> None:
     site = a_site(tmp_path, readers=1, port=str(server.port))
     assert site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect").returncode == 0

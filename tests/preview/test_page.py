@@ -202,7 +202,11 @@ def test_at_another_time_it_says_why_each_story_is_in_or_out(page: Page, running
     expect(page.locator("#list")).to_contain_text("due Wed 25 Nov, 07:00, seen at 2026-11-24 11:30")
     assert "at=2026-11-24T11%3A30" in page.url
     page.locator("#at").select_option("pick")
-    page.locator("#moment").fill("2027-02-01T08:00")
+    page.keyboard.type("02012027", delay=40)  # the field has the focus, and keeps it at each digit
+    expect(page.locator("#moment")).to_have_value("2027-02-01T11:30")
+    assert "at=2026-11-24T11%3A30" in page.url
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"at=2027-02-01T11%3A30"))
     expect(page.locator(".fault")).to_contain_text("has no article that was not sent")
     page.locator("#at").select_option("")
     expect(page.locator(".fault")).to_have_count(0)

@@ -140,3 +140,11 @@ def test_a_fault_in_the_configuration_is_shown_with_its_line_and_gone_when_mende
         assert "catch_upp: 2h" in page
         file.write_text(good)
         assert "Story number" in running.ask().body
+
+
+@pytest.mark.parametrize("at", ["tomorrow", "0001-01-01T00:00", "9999-12-31T23:59", "0002-11-25T07:00"])
+def test_a_time_beyond_reckoning_is_refused_in_words(running: Bench, at: str) -> None:
+    for edition in ("next", "scenario:one-story"):
+        answer = running.ask(f"/?newsletter=daily&edition={edition}&at={at}")
+        assert answer.status == 200
+        assert "is not a time of 1970 to 2100" in answer.body

@@ -147,3 +147,10 @@ def test_a_scenario_writes_nothing(site: SiteFolder) -> None:
     staged(site, "sixty")
     with site.open() as store:
         assert store.read(dump) == before
+
+
+def test_a_name_that_is_on_no_shelf_is_answered_with_each_there_is_once(site: SiteFolder) -> None:
+    scenarios.save(configuration_of(site), "usual-day", "title: Mine\nstories: [{headline: A}]\n")
+    with pytest.raises(UsageError) as refused:
+        staged(site, "xyz")
+    assert refused.value.remedy.count("usual-day") == 1

@@ -171,7 +171,20 @@ def test_outlook_gets_its_own_comments_and_loses_what_word_does_not_know() -> No
     assert "@media" not in shown
     assert ".b{color:blue}" in shown
     assert '<td style="padding:4px">' in shown
-    assert 'width="592" style=" border:0"' in shown
+    assert 'width="592" style="border:0"' in shown
+
+
+def test_outlook_keeps_a_property_only_where_word_heeds_it() -> None:
+    document = (
+        '<table style="max-width:600px"><td style="padding:0; mso-padding-alt:12px 24px; width:50%">'
+        '<div style="display:inline-block; width:50%; color:red"><p style="padding-top:8px; display:none">x</p>'
+        '<img src="a.jpg" style="display:block; max-width:100%; border:0"></div></td></table>'
+    )
+    assert as_word(document) == (
+        '<table style="max-width:600px"><td style="padding:0; padding:12px 24px; width:50%">'
+        '<div style="color:red"><p style="display:none">x</p>'
+        '<img src="a.jpg" style="border:0"></div></td></table>'
+    )
 
 
 def test_gmail_without_styles_keeps_what_was_inlined() -> None:
