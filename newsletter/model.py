@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Self
@@ -150,27 +150,37 @@ class Role(StrEnum):
     BRIEF = "brief"
 
 
-_OCCURRENCE = re.compile(r"(\d{4}-\d{2}-\d{2})/([1-9]\d{0,3})")
+_OCCURRENCE = re.compile(r"(\d{4}-\d{2}-\d{2})/([1-9]\d{0,3})(?:/correction-([1-9]\d{0,3}))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Occurrence:
-    """One turn of a stream: its local date and its ordinal on that date, written ``2026-11-01/1``."""
+    """One turn of a stream: its local date and its ordinal on that date, written ``2026-11-01/1``.
+
+    ``correction`` numbers, from 1, what was sent afterwards to those who have it: ``2026-11-01/1/correction-1``.
+    """
 
     local_date: date
     ordinal: int
+    correction: int = 0
 
     def __str__(self) -> str:
-        return f"{self.local_date.isoformat()}/{self.ordinal}"
+        turn = f"{self.local_date.isoformat()}/{self.ordinal}"
+        return f"{turn}/correction-{self.correction}" if self.correction else turn
+
+    @property
+    def corrected(self) -> Self:
+        """The turn that a correction is of; a turn's own is itself."""
+        return replace(self, correction=0)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``2026-11-01/1``. Raises UsageError."""
+        """Read ``2026-11-01/1`` or ``2026-11-01/1/correction-1``. Raises UsageError."""
         match = _OCCURRENCE.fullmatch(text)
         try:
             if match is None:
                 raise ValueError
-            return cls(date.fromisoformat(match[1]), int(match[2]))
+            return cls(date.fromisoformat(match[1]), int(match[2]), int(match[3] or 0))
         except ValueError:
             raise UsageError(
                 f"'{text}' is not an occurrence", remedy="Write DATE/ORDINAL, as in 2026-11-01/1"
@@ -190,13 +200,18 @@ class EditionName:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``daily@2026-11-01/1`` or ``daily@2026-11-01/1/Asia/Kolkata@07:00``. Raises UsageError."""
+        """Read ``daily@2026-11-01/1``, with ``/Asia/Kolkata@07:00`` or ``/correction-1`` after it where there is one.
+
+        Raises UsageError.
+        """
         newsletter, at, rest = text.partition("@")
         parts = rest.split("/", 2)
         if not (newsletter and at and len(parts) >= 2):
             raise UsageError(
                 f"'{text}' is not an edition", remedy="Write NEWSLETTER@DATE/ORDINAL, as in daily@2026-11-01/1"
             )
+        if len(parts) == 3 and parts[2].startswith("correction-"):
+            return cls(newsletter, Occurrence.parse(rest))
         return cls(newsletter, Occurrence.parse("/".join(parts[:2])), parts[2] if len(parts) == 3 else "")
 
 

@@ -23,6 +23,7 @@ _COLUMNS = ("edition", "due", "state", "words")
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    from newsletter.cli.correcting import correct
     from newsletter.cli.editing import approve, edit
     from newsletter.cli.mending import cancel, resume, retry, stop
 
@@ -33,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("approve")(approve)
     group.command("hold")(hold)
     group.command("release")(release)
-    for command in (stop, resume, cancel, retry):
+    for command in (stop, resume, cancel, retry, correct):
         group.command(command.__name__)(command)
     app.add_typer(group)
 

@@ -36,7 +36,7 @@ def stop(context: typer.Context, edition: Edition, because: Because = "", as_jso
         row = find_row(configuration, store, whole(edition))
         if not store.write(mending.stop, row, actor=login_name(), detail=because, now=options.clock()):
             raise _not_so(store, row, "is not going out", hold=True)
-        counts = _settled(store, row)
+        counts = settled(store, row)
     if as_json:
         print_json({"edition": str(row.name), "state": _S.STOPPED, "deliveries": counts})
         return
@@ -117,7 +117,7 @@ def retry(
         typer.echo(f"{number:,} {'delivery' if number == 1 else 'deliveries'} of {row.name} will be tried again.")
 
 
-def _settled(store: Store, row: OccurrenceRow) -> dict[str, int]:
+def settled(store: Store, row: OccurrenceRow) -> dict[str, int]:
     """Who has it once nothing of it is on the wire any more, or when that takes too long."""
     from newsletter.store import mending
 

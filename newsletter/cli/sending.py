@@ -106,9 +106,9 @@ def _send(
         despite=despite,
         freshen=lambda row: _freshen(options, configuration, store, row) if ask_again else None,
     )
-    run_async(_deliver(options, work, row, everyone=not addresses))
+    run_async(deliver(options, work, row, everyone=not addresses))
     work.complete(row, options.clock())
-    _report(store, row, as_json=as_json)
+    report(store, row, as_json=as_json)
 
 
 def _collect(options: Options, configuration: Configuration, store: Store) -> None:
@@ -140,7 +140,7 @@ def _freshen(options: Options, configuration: Configuration, store: Store, row: 
     run_async(work())
 
 
-async def _deliver(options: Options, work: Work, row: OccurrenceRow, *, everyone: bool) -> None:
+async def deliver(options: Options, work: Work, row: OccurrenceRow, *, everyone: bool) -> None:
     """Send here, or watch while the process that holds the sender's lock does.
 
     The first mails go while the last rows of a large audience are still being made.
@@ -243,7 +243,7 @@ def _readers(plan: Plan) -> str:
     return "1 reader" if plan.readers == 1 else f"{plan.readers:,} readers"
 
 
-def _report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
+def report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
     """Say what became of the occurrence's deliveries. Raises IncompleteSend where some are not done."""
     from newsletter.schedule.explaining import REASONS
     from newsletter.store import deliveries

@@ -84,10 +84,21 @@ def message_for(
     mail_format: MailFormat,
     links: Links,
     now: datetime,
+    in_reply_to: str = "",
 ) -> bytes:
-    """One reader's message: what a send puts on the wire and a preview shows. ``now`` is its Date, to the minute."""
+    """One reader's message: what a send puts on the wire and a preview shows. ``now`` is its Date, to the minute;
+    ``in_reply_to`` is the Message-ID that a correction follows up."""
     heading = _heading(configuration, edition, now)
-    return _filled(heading, edition, variant, reader, message_id=message_id, mail_format=mail_format, links=links)
+    return _filled(
+        heading,
+        edition,
+        variant,
+        reader,
+        message_id=message_id,
+        mail_format=mail_format,
+        links=links,
+        in_reply_to=in_reply_to,
+    )
 
 
 def _heading(configuration: Configuration, edition: Edition, now: datetime) -> Heading:
@@ -110,6 +121,7 @@ def _filled(
     message_id: str,
     mail_format: MailFormat,
     links: Links,
+    in_reply_to: str,
 ) -> bytes:
     return assemble(
         variant,
@@ -125,6 +137,7 @@ def _filled(
             "browser_url": links.browser(reader.subscriber_id, reader.secret, edition.newsletter, edition.occurrence),
         },
         format=mail_format,
+        in_reply_to=in_reply_to,
     )
 
 
@@ -182,6 +195,7 @@ class Assembler:
             message_id=row.message_id,
             mail_format=row.format,
             links=self._links,
+            in_reply_to=row.in_reply_to,
         )
         signed = await self._signed(row.newsletter, message)
         return Post(document.envelope_sender, signed)

@@ -61,6 +61,7 @@ def _make(
         variant,
         Reader(person.id, person.address, person.first_name, person.last_name, person.secret),
         message_id=copy.message_id,
+        in_reply_to=copy.in_reply_to,
         mail_format=MailFormat.HTML,
         links=Links(web_base(configuration)),
         now=copy.sent_at or person.created_at,  # the Date of a header that a page does not show

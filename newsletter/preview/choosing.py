@@ -94,6 +94,7 @@ class Facts:
     date: datetime
     words: str
     notices: tuple[str, ...] = ()
+    in_reply_to: str = ""
 
 
 def choose_edition(
@@ -192,6 +193,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
             copy.sent_at or now,
             person.address,
             ("This is what she was sent.",) if copy.sent_at else ("This is on its way to her.",),
+            copy.in_reply_to,
         )
     subscription = store.read(subscriptions.one, person.id, newsletter_name)
     plans = list(configuration.schedules.plans)
@@ -233,8 +235,8 @@ def _next_turn(
             return occurrence, row.due_at if row is not None else due_at, row
     since = now - configuration.newsletter(newsletter_name).catch_up
     wanted: dict[str, Any] = {"newsletter": newsletter_name, "stream": Stream.EACH, "states": _OPEN}
-    due = store.read(occurrences.listing, **wanted, due_from=since, due_before=now, limit=1)
-    coming = store.read(occurrences.listing, **wanted, due_from=now, limit=10_000)
+    due = store.read(occurrences.listing, **wanted, turns_only=True, due_from=since, due_before=now, limit=1)
+    coming = store.read(occurrences.listing, **wanted, turns_only=True, due_from=now, limit=10_000)
     for row in (*due, *coming[-1:]):
         return row.occurrence, row.due_at, row
     return Occurrence(now.astimezone(ZoneInfo(configuration.zone(newsletter_name))).date(), 1), now, None
@@ -253,7 +255,7 @@ def _named(store: Store, newsletter_name: str, choice: str) -> OccurrenceRow:
 def _composed(configuration: Configuration, store: Store, row: OccurrenceRow) -> Pool:
     stored = store.read(editions.find, row.id)
     assert stored is not None, "the caller has looked"
-    if not stored.edition.article_ids:
+    if not stored.edition.article_ids and not row.occurrence.correction:
         raise NothingToSend(f"{row.name} holds no story", remedy="Choose another edition")
     names = configuration.newsletter(row.newsletter).section_names
     why = [one for one in explain(store.read(editions.why, row.id), names) if one.cohort == stored.cohort]

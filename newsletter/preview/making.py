@@ -141,6 +141,7 @@ def make_preview(
         mail_format=facts.format,
         links=links,
         now=facts.date,
+        in_reply_to=facts.in_reply_to,
     )
     html, text = parts_of(message)
     headers = _headers(message)
@@ -165,7 +166,7 @@ def make_preview(
         key=facts.rendered_key,
         format=facts.format,
         unsubscribe_url=unsubscribe,
-        links=_links(made, variant),
+        links=() if pool.edition.occurrence.correction else _links(made, variant),
         _lint=lambda: _findings(configuration, pool, made, facts, message, unsubscribe, logo),
         _uninlined=lambda: _before_inlining(configuration, pool, facts, logo),
     )
@@ -237,7 +238,10 @@ def _about_trimming(made: Fitted) -> tuple[str, ...]:
 
 
 def _before_inlining(configuration: Configuration, pool: Pool, facts: Facts, logo: Logo | None) -> str:
-    """The HTML of this message as its templates render it now, for a reader of all its sections."""
+    """The HTML of this message as its templates render it now, for a reader of all its sections; '' of a correction,
+    of which only what was sent is kept."""
+    if pool.edition.occurrence.correction:
+        return ""
     made = render_edition(
         configuration,
         pool.edition,
@@ -284,8 +288,8 @@ def _findings(
     unsubscribe: str,
     logo: Logo | None,
 ) -> tuple[Finding, ...]:
-    if facts.format is MailFormat.TEXT:
-        return ()  # nearly every rule there is reads the HTML
+    if facts.format is MailFormat.TEXT or pool.edition.occurrence.correction:
+        return ()  # nearly every rule there is reads the HTML; of a correction, that of an edition
     return lint_message(
         configuration,
         pool.edition,

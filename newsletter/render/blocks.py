@@ -80,7 +80,7 @@ def blocks_of(
     plan: str,
 ) -> Blocks:
     """The blocks of an edition for readers of one language and plan; ``others`` are the newsletters by name."""
-    foreign = _foreign(own_language, language)
+    foreign = foreign_to(own_language, language)
     note = prose(newsletter.note if edition.edits.note is None else edition.edits.note)
     related = [(name, others[name]) for name in newsletter.related if name in others]
     return Blocks(
@@ -89,7 +89,7 @@ def blocks_of(
             _promotion_view(one, foreign) for one in running(newsletter.promotions, edition.occurrence.local_date, plan)
         ),
         related=tuple(
-            RelatedView(name, one.title, one.description, *_foreign(one.language or own_language, language))
+            RelatedView(name, one.title, one.description, *foreign_to(one.language or own_language, language))
             for name, one in related
         ),
         missed_title=(newsletter.missed.title or "") if newsletter.missed else "",
@@ -126,7 +126,7 @@ def _promotion_view(promotion: Promotion, foreign: tuple[str, str]) -> Promotion
     )
 
 
-def _foreign(written: str, language: str) -> tuple[str, str]:
+def foreign_to(written: str, language: str) -> tuple[str, str]:
     """Language and direction of what is ``written`` in another language than the edition's; '' where it is that."""
     if written.split("-")[0] in ("", language.split("-")[0]):
         return "", ""

@@ -99,7 +99,7 @@ def render_pieces(
             blocks=blocks,
             shared=shared,
             texts=frozenset(texts),
-            nonce=_unused_nonce(list(_strings(said))),
+            nonce=unused_nonce(list(strings_in(said))),
             campaign=campaign,
             says_nothing=says_nothing,
         )
@@ -171,7 +171,7 @@ def _manifest(
     return json.dumps(manifest, ensure_ascii=False, sort_keys=True).encode("utf-8")
 
 
-def _unused_nonce(texts: Sequence[str], new: Callable[[], str] = lambda: secrets.token_hex(12)) -> str:
+def unused_nonce(texts: Sequence[str], new: Callable[[], str] = lambda: secrets.token_hex(12)) -> str:
     """A nonce that nothing we print contains, so that no article can forge a marker."""
     while True:
         nonce = new()
@@ -179,11 +179,11 @@ def _unused_nonce(texts: Sequence[str], new: Callable[[], str] = lambda: secrets
             return nonce
 
 
-def _strings(values: Any) -> Iterator[str]:
+def strings_in(values: Any) -> Iterator[str]:
     if isinstance(values, str):
         yield values
     elif isinstance(values, Mapping):
-        yield from _strings(values.values())
+        yield from strings_in(values.values())
     elif hasattr(values, "__iter__"):
         for value in values:
-            yield from _strings(value)
+            yield from strings_in(value)

@@ -125,7 +125,7 @@ class _Frame:
             tuple(run),
             has_lead=LEAD in places,
             note_at=next(name for name in (NOTE, LEAD, SECTIONS) if name in places),
-            related_at=next(name for name in (RELATED, SECTIONS) if name in places),
+            related_at=next((name for name in (RELATED, SECTIONS) if name in places), ""),
         )
 
 
@@ -191,7 +191,7 @@ class Variants:
         """A mail without stories; the small texts read stories, so it has none of them but the newsletter's title."""
         texts: dict[str, Text] = dict.fromkeys(self._manifest["texts"], ())
         return Variant(
-            subject=(self._newsletter.title,),
+            subject=(self._manifest.get("subject_without_stories") or self._newsletter.title,),
             preheader=(),
             text=self._part("txt", None, texts),
             html=self._part("html", None, texts),

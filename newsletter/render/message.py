@@ -83,11 +83,13 @@ def assemble(
     slots: Mapping[str, str],
     format: MailFormat,  # noqa: A002 - the word of the table's column
     unsubscribe_mailto: str = "",
+    in_reply_to: str = "",
 ) -> bytes:
     """One subscriber's message. ``to`` is her address, or ``Name <address>``; ``slots`` holds her values by name.
 
-    ``unsubscribe_url`` also fills the slot of that name. Raises AddressError for an address or value that no header
-    can hold, TemplateError for a slot without a value.
+    ``unsubscribe_url`` also fills the slot of that name; ``in_reply_to`` is the Message-ID that this one follows up,
+    where there is one. Raises AddressError for an address or value that no header can hold, TemplateError for a slot
+    without a value.
     """
     prepared = variant.prepared.get((heading, format))
     if prepared is None:
@@ -99,6 +101,7 @@ def assemble(
         prepared.first,
         _to(to),
         _message_id(message_id),
+        _follows_up(in_reply_to),
         prepared.subject or header("Subject", _subject(variant.subject, values)),
         _unsubscribe(unsubscribe_url, unsubscribe_mailto),
         prepared.after,
@@ -195,6 +198,15 @@ def _message_id(message_id: str) -> bytes:
     if len(written) <= _LINE - len("Message-ID: "):
         return b"Message-ID: %s\r\n" % written.encode("ascii")
     return structured("Message-ID", written)
+
+
+def _follows_up(message_id: str) -> bytes:
+    """RFC 5322 section 3.6.4: a message with one parent names it in both fields."""
+    if not message_id:
+        return b""
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise AddressError(f"{message_id!r} is not a Message-ID", remedy="Write <left@right>")
+    return structured("In-Reply-To", message_id) + structured("References", message_id)
 
 
 def _unsubscribe(url: str, mailto: str) -> bytes:

@@ -44,7 +44,8 @@ from newsletter.render.templates import Templates, render
 
 @dataclass
 class Whole:
-    """``texts`` are the places of small texts; ``nonce`` stands in nothing that is printed."""
+    """``texts`` are the places of small texts; ``nonce`` stands in nothing that is printed. ``file`` of the design is
+    rendered; ``needs`` is the place without which it would say nothing."""
 
     templates: Templates
     design: str
@@ -56,6 +57,8 @@ class Whole:
     nonce: str
     campaign: Campaign
     says_nothing: bool = False
+    file: str = "edition"
+    needs: str = SECTIONS
     names: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
@@ -77,7 +80,7 @@ class Whole:
 
     @property
     def _edition(self) -> str:
-        return f"{self.design}/edition.{self.suffix}"
+        return f"{self.design}/{self.file}.{self.suffix}"
 
     def _frame(self, printer: SlotPrinter) -> str:
         """The frame, with a mark at each of its places."""
@@ -98,13 +101,14 @@ class Whole:
             mark = self._mark("p", number)
             return Markup(mark) if self.suffix == "html" else mark  # noqa: S704 - nothing but a comment
 
-        template = self.templates.file(self.design, f"edition.{self.suffix}")
+        template = self.templates.file(self.design, f"{self.file}.{self.suffix}")
         frame = render(template, {**self.shared, "slot": printer, "place": place})
-        if SECTIONS not in self.places:
+        if self.needs not in self.places:
             raise TemplateError(
-                "the design never places its stories",
+                "the design never places its " + ("stories" if self.needs == SECTIONS else self.needs),
                 where=self._edition,
-                remedy="Write {{ place('sections') }} where they go",
+                remedy=f"Write {{{{ place('{self.needs}') }}}} where "
+                + ("they go" if self.needs == SECTIONS else "it goes"),
             )
         self._check_places(frame)
         return frame
@@ -131,7 +135,7 @@ class Whole:
         """The frame with every piece in its place."""
         context = {**self.shared, "slot": printer}
         note_at = next(name for name in (NOTE, LEAD, SECTIONS) if name in self.places)
-        related_at = next(name for name in (RELATED, SECTIONS) if name in self.places)
+        related_at = next((name for name in (RELATED, SECTIONS) if name in self.places), "")
         for number, name in enumerate(tuple(self.places)):  # stories print places of their own
             if name in self.texts:
                 continue

@@ -310,6 +310,12 @@ def _without_delivery(facts: Facts) -> _Reasoned:
         return _to_come(facts, f"is {row.state.value}" + (f" and {row.detail}" if waits else ""))
     if row.state is _S.HELD and facts.recipients_at is None:
         return _to_come(facts, f"is {occurrence_words(row)}")
+    if facts.recipients_at is not None and facts.edition.occurrence.correction and facts.known:
+        words = (
+            f"{name} went to those who have {name.newsletter}@{name.occurrence.corrected}, or may have it; "
+            f"{facts.address} is not among them."
+        )
+        return Outcome.NOT_ADDRESSED, Reason.NONE, words, None
     if facts.recipients_at is None and facts.verdict is Reason.NONE:
         words = f"{name} is {occurrence_words(row)}; the delivery to {facts.address} is still to be made."
         return Outcome.WAITING, Reason.NONE, words, None

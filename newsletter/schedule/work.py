@@ -31,6 +31,7 @@ from newsletter.store import (
     Store,
     articles,
     blocking,
+    corrections,
     deliveries,
     edition_changes,
     editions,
@@ -238,25 +239,32 @@ class Work:
 
     def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
         """Make the deliveries of a sending occurrence, page by page; how many subscribers were seen now."""
-        newsletter = self.configuration.newsletter(row.newsletter)
         seen, limit = 0, FAN_OUT_PAGE
         for edition in self.store.read(editions.for_occurrence, row.id):
             while edition.fanned_out_at is None and not stopping():
                 began = time.perf_counter()
-                page = self.store.write(
-                    fan_out.fan_out_page,
-                    edition.id,
-                    languages=self.configuration.languages(row.newsletter),
-                    expires_at=now + newsletter.retry_for,
-                    now=now,
-                    limit=limit,
-                    has_stories=lambda sections, pool=edition.edition: has_stories(sections, newsletter, pool),  # type: ignore[misc]
-                )
+                page = self.store.write(self._page(row, edition, now), limit=limit)
                 seen += page
                 if page == 0:
                     break
                 limit = next_page(limit, time.perf_counter() - began)
         return seen
+
+    def _page(self, row: OccurrenceRow, edition: EditionRow, now: datetime) -> Callable[..., int]:
+        """What makes the next page of an edition's deliveries, or of a correction's."""
+        newsletter = self.configuration.newsletter(row.newsletter)
+        expires_at = now + newsletter.retry_for
+        if row.occurrence.correction:
+            return partial(corrections.fan_out_page, correction=row, expires_at=expires_at, now=now)
+        pool = edition.edition
+        return partial(
+            fan_out.fan_out_page,
+            edition_id=edition.id,
+            languages=self.configuration.languages(row.newsletter),
+            expires_at=expires_at,
+            now=now,
+            has_stories=lambda sections: has_stories(sections, newsletter, pool),
+        )
 
     def complete(self, row: OccurrenceRow, now: datetime) -> bool:
         """sending -> sent once everyone has a delivery and none still moves. True when it is sent."""

@@ -83,6 +83,7 @@ class Claimed(NamedTuple):
     last_name: str
     secret: bytes
     withdrawals_seen: int
+    in_reply_to: str = ""
 
     def __repr__(self) -> str:
         return f"Claimed(id={self.id}, subscriber_id={self.subscriber_id}, edition_id={self.edition_id})"
@@ -313,6 +314,7 @@ def _moved_rows(group: FromClause, sender: ColumnElement[int]) -> Select[Any]:
             subscribers.c.last_name,
             subscribers.c.secret,
             func.coalesce(select(func.max(revocations.c.id)).scalar_subquery(), 0),
+            deliveries.c.in_reply_to,
         )
         .select_from(group)
         .join(deliveries, deliveries.c.id == group.c.row)
@@ -343,6 +345,7 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         last_name,
         secret,
         seen,
+        in_reply_to,
     ) = row
     return Claimed(
         row_id,
@@ -364,6 +367,7 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         last_name,
         secret,
         seen if seen_before is None else seen_before,
+        in_reply_to,
     )
 
 

@@ -22,6 +22,7 @@ class Copy:
     sections: str
     format: MailFormat
     message_id: str
+    in_reply_to: str
     sent_at: datetime | None
 
 
@@ -48,5 +49,6 @@ def find(connection: Connection, subscriber_id: int, newsletter: str, occurrence
         sections=row.sections,
         format=MailFormat(row.format),
         message_id=row.message_id,
+        in_reply_to=row.in_reply_to,
         sent_at=row.sent_at,
     )

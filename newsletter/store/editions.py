@@ -275,6 +275,7 @@ def last_sent(connection: Connection, newsletter: str, stream: Stream) -> Editio
             editions.c.newsletter == newsletter,
             editions.c.stream == stream.value,
             occurrences_table.c.state == _S.SENT.value,
+            occurrences_table.c.local_date.is_not(None),  # no correction
         )
         .order_by(editions.c.due_at.desc(), editions.c.id.desc())
         .limit(1),
@@ -283,8 +284,15 @@ def last_sent(connection: Connection, newsletter: str, stream: Stream) -> Editio
 
 def last_composed_at(connection: Connection, newsletter: str, stream: Stream, cohort: str) -> datetime | None:
     """When an edition for these readers was last composed, or None: what was too old by then has been reported."""
-    statement = select(func.max(editions.c.composed_at)).where(
-        editions.c.newsletter == newsletter, editions.c.stream == stream.value, editions.c.cohort == cohort
+    statement = (
+        select(func.max(editions.c.composed_at))
+        .join(occurrences_table, occurrences_table.c.id == editions.c.occurrence_id)
+        .where(
+            editions.c.newsletter == newsletter,
+            editions.c.stream == stream.value,
+            editions.c.cohort == cohort,
+            occurrences_table.c.local_date.is_not(None),  # a correction is composed of nothing
+        )
     )
     return connection.execute(statement).scalar()
 

@@ -153,6 +153,15 @@ def requeue_failed(
     ).rowcount
 
 
+def has_it() -> ColumnElement[bool]:
+    """Whether the reader of a delivery has its message, or may have it: who gets a correction."""
+    doubtful = deliveries.c.reason.in_([Reason.IN_DOUBT.value, Reason.RESENT_IN_DOUBT.value])
+    return or_(
+        deliveries.c.state.in_([_D.SENT.value, _D.SENDING.value]),
+        and_(deliveries.c.state.in_([_D.QUEUED.value, _D.SKIPPED.value]), doubtful),
+    )
+
+
 def who_has_it(connection: Connection, occurrence_id: int) -> dict[str, int]:
     """How many readers of an occurrence have it (``sent``), may have it (``in_doubt``), have it on the wire just now
     (``sending``), wait for it (``queued``), or do not get it (``failed``, ``skipped``)."""

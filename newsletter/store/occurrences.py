@@ -279,14 +279,19 @@ def get(connection: Connection, occurrence_id: int, *, lock: bool = False) -> Oc
 
 def find(connection: Connection, newsletter: str, stream: Stream, occurrence: Occurrence) -> OccurrenceRow | None:
     """The occurrence of this name, or None."""
-    return _one(connection, _of(newsletter, stream).where(occurrences.c.occurrence == str(occurrence)))
+    statement = _rows().where(
+        occurrences.c.newsletter == newsletter,
+        occurrences.c.stream == stream.value,
+        occurrences.c.occurrence == str(occurrence),
+    )
+    return _one(connection, statement)
 
 
 def due_to_compose(connection: Connection, now: datetime) -> list[OccurrenceRow]:
     """Planned occurrences whose ``compose_at`` has come, the most urgent first."""
     return _all(
         connection,
-        _rows()
+        _turns()
         .where(occurrences.c.state == _S.PLANNED.value, occurrences.c.compose_at <= now)
         .order_by(occurrences.c.due_at, occurrences.c.id),
     )
@@ -298,7 +303,7 @@ def due_to_send(connection: Connection, now: datetime) -> list[OccurrenceRow]:
     ready = (_S.COMPOSED, _S.APPROVED)
     return _all(
         connection,
-        _rows()
+        _turns()
         .where(occurrences.c.state.in_(_values(ready)), occurrences.c.due_at <= now)
         .order_by(occurrences.c.due_at, occurrences.c.id),
     )
@@ -336,9 +341,11 @@ def listing(
     states: Collection[OccurrenceState] = (),
     due_from: datetime | None = None,
     due_before: datetime | None = None,
+    turns_only: bool = False,
     limit: int = 100,
 ) -> list[OccurrenceRow]:
-    """Occurrences, the latest due first; each filter left at its default filters nothing."""
+    """Occurrences, the latest due first; each filter left at its default filters nothing. ``turns_only``: without
+    corrections."""
     wanted = [
         *([occurrences.c.newsletter == newsletter] if newsletter else []),
         *([occurrences.c.stream == stream.value] if stream else []),
@@ -347,16 +354,22 @@ def listing(
         *([occurrences.c.due_at < due_before] if due_before else []),
     ]
     order = (occurrences.c.due_at.desc(), occurrences.c.id.desc())
-    return _all(connection, _rows().where(*wanted).order_by(*order).limit(limit))
+    rows = _turns() if turns_only else _rows()
+    return _all(connection, rows.where(*wanted).order_by(*order).limit(limit))
 
 
 def _rows() -> Select[Any]:
-    # Rows of alerts and notices have no date and ordinal for a name; who makes them asks for them.
-    return select(occurrences).where(occurrences.c.local_date.is_not(None))
+    """Turns and their corrections. Rows of alerts and notices have other names; who makes them asks for them."""
+    return select(occurrences).where(occurrences.c.kind == Kind.EDITION.value)
+
+
+def _turns() -> Select[Any]:
+    """Turns alone: what a schedule goes by. Only they have a local date of their own."""
+    return _rows().where(occurrences.c.local_date.is_not(None))
 
 
 def _of(newsletter: str, stream: Stream) -> Select[Any]:
-    return _rows().where(and_(occurrences.c.newsletter == newsletter, occurrences.c.stream == stream.value))
+    return _turns().where(and_(occurrences.c.newsletter == newsletter, occurrences.c.stream == stream.value))
 
 
 def _first_in(

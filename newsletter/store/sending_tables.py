@@ -145,6 +145,8 @@ deliveries = Table(
     Column("rendered_key", String(96), nullable=False),
     words("sections"),
     Column("message_id", String(200), nullable=False, server_default=""),
+    # The Message-ID that this one follows up: of a correction, the reader's own copy of what it corrects.
+    Column("in_reply_to", String(200), nullable=False, server_default=""),
     Column("relay", String(48), nullable=False, server_default=""),
     words("reply"),
     time("changed_at"),

@@ -61,7 +61,7 @@ def routes(pages: Pages, browser_copy: BrowserCopy | None) -> APIRouter:
         return FileResponse(path, media_type=_TYPES[found[1]], headers=forever)
 
     @router.api_route(
-        "/e/{newsletter}/{day}/{ordinal}/{subscriber_id}/{token}", methods=["GET", "HEAD"], include_in_schema=False
+        "/e/{newsletter}/{day}/{ordinal:path}/{subscriber_id}/{token}", methods=["GET", "HEAD"], include_in_schema=False
     )
     async def edition(
         request: Request, newsletter: str, day: str, ordinal: str, subscriber_id: str, token: str

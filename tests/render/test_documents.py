@@ -10,7 +10,7 @@ import pytest
 from lxml import html as lxml_html
 
 from newsletter.model import Access, Article, JoinedKey, RenderedKey, Role
-from newsletter.render.document import _unused_nonce
+from newsletter.render.document import unused_nonce
 from newsletter.render.inlining import inline
 from newsletter.render.joining import Variants
 from newsletter.render.pool import roles
@@ -162,7 +162,7 @@ def test_a_hostile_article_is_only_text(text: str) -> None:
 
 def test_a_nonce_that_an_article_contains_is_not_used() -> None:
     offered = iter(["aaa", "bbb", "ccc"])
-    assert _unused_nonce(["xaaas0x", "bbb"], lambda: next(offered)) == "ccc"
+    assert unused_nonce(["xaaas0x", "bbb"], lambda: next(offered)) == "ccc"
 
 
 def test_an_article_that_forges_a_marker_is_only_text(monkeypatch: pytest.MonkeyPatch) -> None:
