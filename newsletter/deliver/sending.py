@@ -76,15 +76,6 @@ class _Route:
     newsletters: frozenset[str]
     lines: tuple[RelayLine, ...]
 
-    def room_beside(self, others: Sequence[_Route]) -> int:
-        """How many rows may be claimed; relays that other routes claim for as well are divided between them."""
-        room = 0
-        for line in usable(self.lines):
-            users = sum(line in usable(route.lines) for route in others)
-            if line.room > 0:
-                room += max(line.room // max(users, 1), 1)
-        return room
-
     @property
     def worth_claiming(self) -> bool:
         """Whether there is room for a group: few large claims cost less than many small ones."""
@@ -179,7 +170,10 @@ class Sender:
         recorded.
         """
         trouble: NewsletterError | None = None
+        quiet: set[_Route] = set()  # asked for, and nothing was due
         while True:
+            if self._changed.is_set():
+                quiet = set()
             self._changed.clear()
             more_to_come = self.more_to_come  # as it is before the ledger is asked: what came since, nobody has seen
             if stop.is_set() or trouble is not None:
@@ -189,12 +183,12 @@ class Sender:
                     self._give_back(line.take_back(), line)
             if self._outcomes and not self._closing and sum(line.rate for line in self._lines) > _GATHER_FROM_RATE:
                 await asyncio.sleep(_GATHER_SECONDS)
-            asking = [] if self._closing else [route for route in routes if route.worth_claiming]
+            asking = [one for one in routes if one not in quiet and one.worth_claiming and not self._closing]
             outcomes, self._outcomes = self._outcomes, []
-            found = False
+            found, asked = False, set[_Route]()
             if outcomes or asking:
                 try:
-                    found = await self._exchange(outcomes, asking)
+                    found, asked = await self._exchange(outcomes, asking)
                 except StoreError as error:
                     if not asking or isinstance(error, SenderLockLost):
                         raise
@@ -202,40 +196,48 @@ class Sender:
                     self._outcomes = outcomes + self._outcomes
                     continue
                 routes.append(routes.pop(0))  # another begins next time
+                quiet = set() if found or outcomes else quiet | asked
             if found or self._outcomes:
                 continue
             if self._closing and not any(line.held for line in self._lines):
                 return trouble
-            idle = not outcomes and all(route.given_up or (route in asking and route.idle) for route in routes)
+            idle = not outcomes and all(route.given_up or (route in quiet and route.idle) for route in routes)
             if until_idle and idle and not more_to_come and not self._closing:
                 self._close()
                 trouble = next((line.error for route in routes if route.given_up for line in route.lines), None)
-            elif not outcomes:
+            elif not outcomes and asked == set(asking):  # else those for whom there was no place are asked next
                 try:
                     async with asyncio.timeout(_POLL_SECONDS):
                         await self._changed.wait()
                 except TimeoutError:
                     pass
+                quiet = set()
 
-    async def _exchange(self, outcomes: list[tuple[RelayLine, Outcome]], asking: Sequence[_Route]) -> bool:
-        """Record and claim; whether the ledger had anything for us."""
+    async def _exchange(
+        self, outcomes: list[tuple[RelayLine, Outcome]], asking: Sequence[_Route]
+    ) -> tuple[bool, set[_Route]]:
+        """Record and claim; whether the ledger had anything for us, and for which routes it was asked."""
         batch = [outcome for _, outcome in outcomes]
-        claims = [partial(self._claim, route=route, limit=route.room_beside(asking)) for route in asking]
-        made = await self._in_ledger(batch, claims)
+        places = _places(asking)
+        claims = [partial(self._claim, route=route, limit=len(its)) for route, its in places if its]
+        try:
+            made = await self._in_ledger(batch, claims)
+        except BaseException:
+            for _, its in places:
+                _leave(its)
+            raise
         for line, outcome in outcomes:
             line.held -= 1
             self.tally.add(outcome)
         found = False
-        for route, one in zip(asking, made, strict=True):
+        for its, one in zip((its for _, its in places if its), made, strict=True):
             self.tally.skipped += one.skipped
             found = found or bool(one.rows or one.skipped)
-            for row in one.rows:
-                line = choose(route.lines) or route.lines[0]
-                line.held += 1
-                self._claimed.append((row, line))
+            self._claimed.extend(zip(one.rows, its, strict=False))
+            _leave(its[len(one.rows) :])
         if self._claimed:
             self._to_assemble.set()
-        return found
+        return found, {route for route, its in places if its}
 
     async def _in_ledger(
         self, batch: Sequence[Outcome], claims: Sequence[Callable[[Connection], Claim]]
@@ -326,3 +328,26 @@ class Sender:
     def _tell(self, line: RelayLine, outcome: Outcome) -> None:
         self._outcomes.append((line, outcome))
         self._changed.set()
+
+
+def _places(routes: Sequence[_Route]) -> list[tuple[_Route, list[RelayLine]]]:
+    """For each route the relays that its next rows go through, one place a row, taken before they are claimed: so that
+    routes that share a relay never hold more of it together than there is room."""
+    places: list[tuple[_Route, list[RelayLine]]] = [(route, []) for route in routes]
+    waiting = list(places)
+    while waiting:
+        for one in tuple(waiting):
+            line = choose(one[0].lines)
+            if line is None:
+                waiting.remove(one)
+                continue
+            line.held += 1
+            one[1].append(line)
+    return places
+
+
+def _leave(places: Sequence[RelayLine]) -> None:
+    """Give places back that no row took."""
+    for line in places:
+        line.held -= 1
+        line.share -= 1 / (line.weight or 1)

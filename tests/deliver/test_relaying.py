@@ -177,3 +177,16 @@ async def test_newsletters_that_share_a_relay_share_its_room(store: Store) -> No
         assert len(shared.accepted) + len(other.accepted) == 120
     assert states(store) == {("sent", ""): 120}
     assert most <= 2 * 20, "at most 20 rows an open connection"
+
+
+async def test_more_newsletters_than_a_relay_has_room_for_are_all_sent(store: Store) -> None:
+    names = [f"letter{number}" for number in range(5)]
+    add_subscribers(store, 3, newsletters=names)
+    for name in names:
+        fan_out(store, add_occurrence(store, name)[1])
+    with SmtpServer() as shared, SmtpServer() as other:
+        # A relay of its own beside the shared one makes each newsletter a route of its own.
+        own = {f"own-{name}": relay_to(other, connections=1) for name in names}
+        relays = {"shared": relay_to(shared, connections=1)} | own
+        await send(store, relays, {"shared": names} | {f"own-{name}": [name] for name in names})
+    assert states(store) == {("sent", ""): 15}
