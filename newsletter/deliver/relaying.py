@@ -166,6 +166,8 @@ class RelayLine:
             try:
                 self._can_be_used()
                 pipeline.start()
+                if self._closing:  # closed while it was opened, and a library kept the cancellation to itself
+                    pipeline.leave()
                 await self._until_gone(pipeline, gone)
             finally:
                 self._connected.discard(number)
