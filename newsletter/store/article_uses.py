@@ -80,19 +80,23 @@ def mark_sent(connection: Connection, which: ColumnElement[bool]) -> int:
     ).rowcount
 
 
+def mailed() -> ColumnElement[bool]:
+    """Whether any message of an edition went on the wire, whatever became of it."""
+    return exists().where(
+        deliveries.c.edition_id == editions.c.id,
+        or_(deliveries.c.attempt > 0, deliveries.c.state.in_([DeliveryState.SENDING.value, DeliveryState.SENT.value])),
+    )
+
+
 def release(connection: Connection, which: ColumnElement[bool], article_ids: Collection[int] | None = None) -> int:
     """Let go of the articles (of ``article_ids`` only) of the editions ``which`` picks; the number of rows.
 
     An edition of which any message went on the wire keeps its articles, whatever became of that message: releasing
     them could mail a story twice.
     """
-    on_the_wire = exists().where(
-        deliveries.c.edition_id == editions.c.id,
-        or_(deliveries.c.attempt > 0, deliveries.c.state.in_([DeliveryState.SENDING.value, DeliveryState.SENT.value])),
-    )
     marked = article_uses.alias("marked")
     sent = exists().where(marked.c.edition_id == editions.c.id, marked.c.sent == true())
-    unsent = select(editions.c.id).where(and_(which, ~on_the_wire, ~sent))
+    unsent = select(editions.c.id).where(and_(which, ~mailed(), ~sent))
     these = [] if article_ids is None else [article_uses.c.article_id.in_(sorted(set(article_ids)))]
     return connection.execute(delete(article_uses).where(article_uses.c.edition_id.in_(unsent), *these)).rowcount
 

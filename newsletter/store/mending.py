@@ -73,7 +73,7 @@ def cancel(connection: Connection, row: OccurrenceRow, *, actor: str, detail: st
     """
     cancelled = occurrences.cancel(connection, row.id, detail=detail, now=now)
     if cancelled:
-        article_uses.mark_sent(connection, and_(editions.c.occurrence_id == row.id, _mailed()))
+        article_uses.mark_sent(connection, and_(editions.c.occurrence_id == row.id, article_uses.mailed()))
         audit.record(connection, actor=actor, action="cancel", subject=str(row.name), detail=detail, now=now)
     return cancelled
 
@@ -185,12 +185,4 @@ def _failed(occurrence_id: int, reasons: Collection[Reason]) -> ColumnElement[bo
         deliveries.c.occurrence_id == occurrence_id,
         deliveries.c.state == _D.FAILED.value,
         deliveries.c.reason.in_(sorted(reason.value for reason in reasons)),
-    )
-
-
-def _mailed() -> ColumnElement[bool]:
-    """Whether any message of an edition went on the wire, whatever became of it."""
-    return exists().where(
-        deliveries.c.edition_id == editions.c.id,
-        or_(deliveries.c.attempt > 0, deliveries.c.state.in_([_D.SENDING.value, _D.SENT.value])),
     )
