@@ -310,7 +310,7 @@ def _story(number: int) -> Article:
         headline=f"River board opens every gate as the longest monsoon in {number + 20} years goes on",
         standfirst="Engineers lowered the reservoir by two metres overnight, and villages below the dam were warned in "
         "time. The board says that levels will stay high until the end of the week.",
-        body_text="word " * 600,
+        body_text="word " * (200 + 83 * number),
         images=(picture,),
     )
 

@@ -20,9 +20,10 @@ SOFT_BREAK = b"=\r\n"
 _MARK = b"\0"  # before and after a reference
 # RFC 2045 section 6.7 rule 5: 76 with the soft break's "=". A leading dot and a trailing blank may each grow by 2.
 _ROW = 71
-_UNSAFE = re.compile(rb"[^ -<>-~]|(?<= ) ")  # of blanks in a row only the first stands: DKIM's relaxed form
+_SAFE = bytes(byte for byte in range(32, 127) if byte != ord("="))
 # What stands for itself in text, in HTML and, but for how a row may begin, in quoted-printable.
 _PLAIN = re.compile(r"(?!\.|From |.*  )[A-Za-z0-9@_+/:](?:[ A-Za-z0-9@_+/:.,?;-]*[A-Za-z0-9@_+/:.,?;-])?")
+_LATER_BLANKS = re.compile(rb"(?<= ) +")
 _NEWLINES = re.compile(r"\r\n?|\u2028|\u2029")
 # C0 but tab and newline, DEL, C1, lone surrogates and noncharacters: none of them is text, some break XML and headers.
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -58,12 +59,12 @@ def quoted_printable(text: str) -> bytes:
     if not text:
         return b""
     rows: list[bytes] = []
-    lines = _NEWLINES.sub("\n", text).split("\n")
+    lines = [text] if text.isprintable() else _NEWLINES.sub("\n", text).split("\n")
     for number, line in enumerate(lines):
         last = number == len(lines) - 1
         if last and not line:
             break  # the text ended with a newline: the row before this one is hard
-        data = _UNSAFE.sub(_hex, line.encode("utf-8"))
+        data = _escaped(line.encode("utf-8"))
         start = 0
         while len(data) - start > _ROW:
             end = start + _ROW
@@ -135,8 +136,16 @@ def _reference(packed: bytes) -> Reference:
     return Place(str(value["place"]))
 
 
-def _hex(match: re.Match[bytes]) -> bytes:
-    return _hex_of(match[0][0])
+def _escaped(data: bytes) -> bytes:
+    """A line with each byte escaped that cannot stand for itself; a few calls into C, not one for each such byte."""
+    unsafe = data.translate(None, _SAFE)
+    if unsafe:
+        data = data.replace(b"=", b"=3D")
+        for byte in set(unsafe) - {ord("=")}:
+            data = data.replace(bytes((byte,)), _hex_of(byte))
+    if b"  " in data:  # of blanks in a row only the first stands: DKIM's relaxed form
+        data = _LATER_BLANKS.sub(lambda blanks: b"=20" * len(blanks[0]), data)
+    return data
 
 
 def _hex_of(byte: int) -> bytes:

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import html
 import json
-import re
-import secrets
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property, lru_cache
 from itertools import count, groupby
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from newsletter.errors import TemplateError
 from newsletter.model import JoinedKey, Role
-from newsletter.render import slots
 from newsletter.render.encoding import Place, Reference, Slot, pack, quoted_printable, unpack
-from newsletter.render.facts import EditionView, KeyView, NewsletterView, SiteView, Story
+from newsletter.render.facts import Story
 from newsletter.render.pool import (
     LEAD,
     MANIFEST,
@@ -39,12 +33,9 @@ from newsletter.render.pool import (
     SUBJECT,
     piece_name,
 )
-from newsletter.render.slots import SLOTS, SlotKind, SlotPrinter
-from newsletter.render.templates import compile_text, names_in, render
-from newsletter.render.translating import TRANSLATIONS
-from newsletter.render.words import Words, direction_of, locale_of
+from newsletter.render.small_texts import SmallTexts, Text
+from newsletter.render.words import Words
 
-Text = tuple[str | Slot, ...]
 Chunk = bytes | Slot
 _NUMBERED = pack([Place(NUMBER)])
 
@@ -92,8 +83,8 @@ class _Chosen:
     def stories(self) -> tuple[Story, ...]:
         """All in the order of the mail."""
         lead = self.lead
-        listed = (story for section in (*self.sections, *self.missed) for story in section.stories)
-        return (lead, *(story for story in listed if story is not lead))
+        listed = [story for section in (*self.sections, *self.missed) for story in section.stories]
+        return (lead, *[story for story in listed if story is not lead])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +127,10 @@ class Variants:
         self._pieces = dict(pieces)
         self._kept = kept
         self._variants: OrderedDict[tuple[str, ...], Variant | None] = OrderedDict()
-        self._texts: dict[tuple[str, int], Text] = {}
         # What variants are made of, cut once: no more than twice the size of the pieces.
         self._frames: dict[str, _Frame] = {}
-        self._parts_made: dict[tuple[str, str], tuple[Chunk | Place, ...]] = {}
+        self._cuts: dict[tuple[str, str], tuple[Chunk | Place, ...]] = {}
+        self._parts_made: dict[tuple[str, str], tuple[Chunk, ...]] = {}
         self._sections_made: dict[tuple[str, int, bool], tuple[Chunk, ...]] = {}
 
     def variant(self, joined: JoinedKey) -> Variant | None:
@@ -177,9 +168,9 @@ class Variants:
         if chosen is None:
             return self._nothing() if self._manifest["says_nothing"] else None
         stories = chosen.stories
-        texts = {name: self._text(name, stories) for name in self._manifest["texts"]}
+        texts = self._small_texts.of(stories)
         return Variant(
-            subject=texts[SUBJECT] or (self._newsletter.title,),
+            subject=texts[SUBJECT] or (self._title,),
             preheader=texts[PREHEADER],
             text=self._part("txt", chosen, texts),
             html=self._part("html", chosen, texts),
@@ -189,9 +180,9 @@ class Variants:
 
     def _nothing(self) -> Variant:
         """A mail without stories; the small texts read stories, so it has none of them but the newsletter's title."""
-        texts: dict[str, Text] = dict.fromkeys(self._manifest["texts"], ())
+        texts: dict[str, Text] = dict.fromkeys(self._small_texts.names, ())
         return Variant(
-            subject=(self._manifest.get("subject_without_stories") or self._newsletter.title,),
+            subject=(self._manifest.get("subject_without_stories") or self._title,),
             preheader=(),
             text=self._part("txt", None, texts),
             html=self._part("html", None, texts),
@@ -227,11 +218,14 @@ class Variants:
         chunks: list[Chunk] = []
         if chosen.leads is not None and not leads:
             chunks += self._story(suffix, chosen.lead, Role.CARD, numbers)
-        last = len(chosen.sections)
-        chunks += self._promotions(suffix, 0, "", last)
+        last, lead = len(chosen.sections), chosen.lead if leads else None
+        between = bool(self._promotions_after)
+        if between:
+            chunks += self._promotions(suffix, 0, "", last)
         for number, section in enumerate(chosen.sections, start=1):
-            chunks += self._section(suffix, section, numbers, without=chosen.lead if leads else None)
-            chunks += self._promotions(suffix, number, section.name, last)
+            chunks += self._section(suffix, section, numbers, without=lead)
+            if between:
+                chunks += self._promotions(suffix, number, section.name, last)
         for section in chosen.missed:
             chunks += self._made(suffix, MISSED)
             for story in section.stories:
@@ -243,7 +237,7 @@ class Variants:
         """Those that follow her section ``number``, whose name this is; 0: before the first, ``last``: her last one.
 
         What is to follow a later section than she has follows her last; what follows a section by name, only that."""
-        for index, after in enumerate(self._manifest.get("promotions", ())):
+        for index, after in enumerate(self._promotions_after):
             at = min(after, last) == number if isinstance(after, int) else after.casefold() == name.casefold() != ""
             if at:
                 yield from self._made(suffix, f"{PROMOTION}/{index}")
@@ -255,16 +249,18 @@ class Variants:
         its stories print their number."""
         leads = section.stories[0] is without
         known = (suffix, section.number, leads)
-        if known not in self._sections_made:
-            left = section.stories[leads:]
-            chunks = list(self._made(suffix, f"section/{section.number}")) if left else []
-            for position, story in enumerate(left):
-                role = Role.CARD if position < section.cards else Role.BRIEF
-                chunks += self._story(suffix, story, role, numbers)
-            if self._numbered[suffix]:
-                return tuple(chunks)
-            self._sections_made[known] = _merged(chunks)
-        return self._sections_made[known]
+        made = self._sections_made.get(known)
+        if made is not None:
+            return made
+        left = section.stories[leads:]
+        chunks = list(self._made(suffix, f"section/{section.number}")) if left else []
+        for position, story in enumerate(left):
+            role = Role.CARD if position < section.cards else Role.BRIEF
+            chunks += self._story(suffix, story, role, numbers)
+        if self._numbered[suffix]:
+            return tuple(chunks)
+        made = self._sections_made[known] = _merged(chunks)
+        return made
 
     def _story(self, suffix: str, story: Story, role: Role, numbers: Iterator[int]) -> tuple[Chunk, ...]:
         """A story's piece, with its number among this reader's stories where it prints one."""
@@ -277,68 +273,35 @@ class Variants:
         )
 
     def _if_there(self, suffix: str, part: str) -> tuple[Chunk, ...]:
-        return self._made(suffix, part) if piece_name(suffix, part) in self._pieces else ()
+        return self._made(suffix, part, optional=True)
 
-    def _made(self, suffix: str, part: str) -> tuple[Chunk, ...]:
-        """A piece that prints no number."""
-        return tuple(chunk for chunk in self._cut(suffix, part) if not isinstance(chunk, Place))
+    def _made(self, suffix: str, part: str, *, optional: bool = False) -> tuple[Chunk, ...]:
+        """A piece that prints no number, remembered; nothing where an ``optional`` one is not there."""
+        known = (suffix, part)
+        made = self._parts_made.get(known)
+        if made is None:
+            there = not optional or piece_name(suffix, part) in self._pieces
+            cut = self._cut(suffix, part) if there else ()
+            made = self._parts_made[known] = tuple([chunk for chunk in cut if not isinstance(chunk, Place)])
+        return made
 
     def _cut(self, suffix: str, part: str) -> tuple[Chunk | Place, ...]:
         """A piece, cut at its slots and numbers; remembered."""
         known = (suffix, part)
-        if known not in self._parts_made:
-            self._parts_made[known] = tuple(unpack(self._pieces[piece_name(suffix, part)]))
-        return self._parts_made[known]
+        if known not in self._cuts:
+            self._cuts[known] = tuple(unpack(self._pieces[piece_name(suffix, part)]))
+        return self._cuts[known]
 
     def _frame(self, suffix: str) -> _Frame:
         if suffix not in self._frames:
             self._frames[suffix] = _Frame.of(unpack(self._pieces[piece_name(suffix, "frame")]))
         return self._frames[suffix]
 
-    def _text(self, name: str, stories: Sequence[Story]) -> Text:
-        """A small text for these stories, on one line, as strings and slots; remembered where it reads but the lead."""
-        source, where = self._manifest["texts"][name]
-        reads = names_in(source)
-        if "articles" in reads:
-            return self._small(source, where, stories)
-        known = (name, stories[0].id if "lead" in reads else 0)
-        if known not in self._texts:
-            self._texts[known] = self._small(source, where, stories)
-        return self._texts[known]
-
-    def _small(self, source: str, where: str, stories: Sequence[Story]) -> Text:
-        printer = SlotPrinter(lambda kind, number: f"x{self._nonce}{kind}{number}x")
-        rendered = render(
-            compile_text(source, where),
-            {**self._context, "lead": stories[0], "articles": stories, "slot": printer},
-        )
-        printed = printer.printed()
-        line = " ".join(rendered.split())
-        if not printed:
-            return (line,) if line else ()
-        slots.check_complete(line, self._token, printed)
-        parts: list[str | Slot] = []
-        for index, part in enumerate(self._token.split(line)):
-            if index % 2:
-                slot, at = printed[int(part)]
-                if SLOTS[slot.name] is SlotKind.URL:
-                    raise TemplateError(f"slot.{slot.name} is a link, and this is not", where=at, remedy="Leave it out")
-                parts.append(slot)
-            elif part:
-                parts.append(part)
-        return tuple(parts)
-
     @cached_property
-    def _nonce(self) -> str:
-        """Marks the slots in small texts; nothing that these print contains it."""
-        nonce = secrets.token_hex(12)
-        while nonce.encode() in self._pieces[MANIFEST]:
-            nonce = secrets.token_hex(12)
-        return nonce
-
-    @cached_property
-    def _token(self) -> re.Pattern[str]:
-        return re.compile(f"x{self._nonce}s([0-9]+)x")
+    def _promotions_after(self) -> Sequence[int | str]:
+        """After which section each promotion stands: its number among the reader's, or its name."""
+        found: list[int | str] = self._manifest.get("promotions", [])
+        return found
 
     @cached_property
     def _manifest(self) -> dict[str, Any]:
@@ -386,24 +349,12 @@ class Variants:
         return Words.from_json(self._manifest["key"]["language"], self._manifest["words"])
 
     @cached_property
-    def _newsletter(self) -> NewsletterView:
-        return NewsletterView(**self._manifest["newsletter"])
+    def _small_texts(self) -> SmallTexts:
+        return SmallTexts(self._manifest, self._words)
 
     @cached_property
-    def _context(self) -> dict[str, Any]:
-        manifest = self._manifest
-        key = KeyView(**manifest["key"])
-        edition = manifest["edition"]
-        return {
-            "edition": EditionView(**{**edition, "date": date.fromisoformat(edition["date"])}),
-            "newsletter": self._newsletter,
-            "site": SiteView(**{**manifest["site"], "logo": None}),
-            "key": key,
-            TRANSLATIONS: self._words,
-            "locale": locale_of(key.language),
-            "zone": ZoneInfo(manifest["zone"]),
-            "direction": direction_of(key.language),
-        }
+    def _title(self) -> str:
+        return str(self._manifest["newsletter"]["title"])
 
 
 def _merged(chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:

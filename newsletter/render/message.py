@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -20,8 +20,9 @@ from newsletter.errors import AddressError, TemplateError
 from newsletter.model import Edition, Kind, MailFormat
 from newsletter.render.encoding import Slot, clean, slot_values
 from newsletter.render.headers import header, mailbox_header, structured
-from newsletter.render.joining import Text, Variant
+from newsletter.render.joining import Variant
 from newsletter.render.slots import SLOTS, SlotKind
+from newsletter.render.small_texts import Text
 
 _KEPT_HEADINGS = 8
 _LINE = 78  # RFC 5322 section 2.1.1
@@ -119,36 +120,31 @@ def assemble(
 
 def _prepare(variant: Variant, heading: Heading, mail_format: MailFormat) -> _Prepared:
     first, after = _shared_fields(heading, variant.language)
-    chunks: list[bytes] = []
-    holes: dict[Slot, tuple[list[int], list[int]]] = {}
-
-    def put(part: Sequence[bytes | Slot], *, in_html: bool) -> None:
-        for chunk in part:
-            if isinstance(chunk, Slot):
-                holes.setdefault(chunk, ([], []))[in_html].append(len(chunks))
-                chunks.append(b"")
-            else:
-                chunks.append(chunk)
-
     if mail_format is MailFormat.TEXT:
         after += _part_head("plain")
-        put(variant.text, in_html=False)
+        chunks = list(variant.text)
     else:
         # RFC 2046 section 5.1.4: the plainest first. "=_" cannot stand in quoted-printable (RFC 2045 section 6.7).
         boundary = (
             b"=_" + hashlib.sha256(repr((variant.article_ids, heading.list_id)).encode()).hexdigest()[:24].encode()
         )
         after += b'Content-Type: multipart/alternative; boundary="%s"\r\n\r\n' % boundary
-        chunks.append(b"--%s\r\n%s" % (boundary, _part_head("plain")))
-        put(variant.text, in_html=False)
-        chunks.append(b"\r\n--%s\r\n%s" % (boundary, _part_head("html")))
-        put(variant.html, in_html=True)
-        chunks.append(b"\r\n--%s--\r\n" % boundary)
-    filled = tuple(
+        between = b"\r\n--%s\r\n%s" % (boundary, _part_head("html"))
+        last = b"\r\n--%s--\r\n" % boundary
+        chunks = [b"--%s\r\n%s" % (boundary, _part_head("plain")), *variant.text, between, *variant.html, last]
+    html_starts = len(variant.text) + 1
+    holes: dict[Slot, tuple[list[int], list[int]]] = {}
+    filled: list[bytes] = []
+    for at, chunk in enumerate(chunks):
+        if isinstance(chunk, Slot):
+            holes.setdefault(chunk, ([], []))[at > html_starts].append(at)
+            chunk = b""
+        filled.append(chunk)
+    places = tuple(
         (slot, SLOTS.get(slot.name) is SlotKind.URL, tuple(in_text), tuple(in_html))
         for slot, (in_text, in_html) in holes.items()
     )
-    return _Prepared(first, _shared_subject(variant.subject), after, tuple(chunks), filled)
+    return _Prepared(first, _shared_subject(variant.subject), after, tuple(filled), places)
 
 
 @lru_cache(maxsize=64)

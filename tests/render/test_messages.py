@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from newsletter.errors import AddressError, TemplateError
-from newsletter.model import MailFormat, RenderedKey
+from newsletter.model import JoinedKey, MailFormat, RenderedKey
+from newsletter.render.joining import Variants
 from newsletter.render.lint import lint
 from tests.render.mails import SLOTS, UNSUBSCRIBE, WEB, a_newsletter, mail, pieces, variant
 
@@ -131,6 +132,30 @@ def test_subject_preheader_and_summary_follow_the_readers_own_stories() -> None:
     assert "2 stories" in world.text
     assert '<div class="preheader"' in world.html
     assert "Headline of story 6" in world.html.partition("</div>")[0]
+
+
+def test_a_small_text_is_each_readers_own_although_it_is_remembered_by_what_it_reads() -> None:
+    newsletter = a_newsletter(
+        ("National", "World", "Sport"),
+        subject="{{ lead.headline }}, {{ story_count }} in {{ reading_minutes }} min",
+    )
+    rendered = pieces(
+        {"National": [1, 2], "World": [3], "Sport": [4]},
+        newsletter=newsletter,
+        change=lambda article: replace(article, body_text="word " * 230 * article.id),
+    )
+    every = Variants(rendered)
+    said = {}
+    for sections in [("National", "World"), ("National", "Sport"), ("World", "National"), ("National",)] * 2:
+        found = every.variant(JoinedKey(sections))
+        assert found is not None
+        said[sections] = mail(found, newsletter=newsletter).message["Subject"]
+    assert said == {
+        ("National", "World"): "Headline of story 1, 3 in 6 min",
+        ("National", "Sport"): "Headline of story 1, 3 in 7 min",
+        ("World", "National"): "Headline of story 3, 3 in 6 min",
+        ("National",): "Headline of story 1, 2 in 3 min",
+    }
 
 
 def test_an_edition_in_hindi_says_its_words_in_hindi() -> None:

@@ -154,7 +154,13 @@ class Ordinary:
         lead = self._lead(chosen)
         listed = [story for section in (*chosen, *self._missed) for story in section.stories]
         stories = [lead, *(story for story in listed if story is not lead)]
-        rendered = compile_text(source, where).render({**context, "lead": lead, "articles": stories})
+        read = {
+            "lead": lead,
+            "articles": stories,
+            "story_count": len(stories),
+            "reading_minutes": max(1, -(-sum(story.words for story in stories) // 230)),
+        }
+        rendered = compile_text(source, where).render({**context, **read})
         return " ".join(rendered.split())
 
     def _chosen(self, sections: Sequence[str]) -> list[PoolSection]:
