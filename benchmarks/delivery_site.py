@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import random
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,10 +55,17 @@ newsletters:
     catch_up: 2h
     sections: [{sections}]
     articles: {{min: 1, max: 24, max_age: 30d}}
+    gates: {{web: false, lead_picture: false}}  # no web server stands behind web.url here
 """
-_STANDFIRST = (
-    "Engineers lowered the reservoir by two metres overnight, and by noon the water had reached the lowest of the "
-    "villages, where the council had moved families to the school on the hill a day before."
+_WORDS = re.findall(
+    r"\w+",
+    """
+    river board opens every gate after longest monsoon in years engineers lowered reservoir overnight council moved
+    families school hill harvest market price steel port strike court ruling minister budget vote coast storm
+    railway bridge hospital museum festival singer striker captain final league harbour fishing village power
+    station solar satellite launch debt bank interest rate trade talks border pact refugees camp forest fire rain
+    forecast
+    """,
 )
 
 
@@ -103,8 +112,8 @@ def fill(store: Store, readers: int) -> None:
         an_incoming_article(
             url=f"https://news.example/{section.lower()}/{number}",
             guid=f"{section}-{number}",
-            headline=f"{section} story number {number}: dam opens its gates after the longest monsoon in years",
-            standfirst=_STANDFIRST,
+            headline=_sentence(f"{section}/{number}", 14),
+            standfirst=_sentence(f"{section}:{number}", 34),
             section=section,
             published_at=now - timedelta(minutes=number),
             updated_at=now - timedelta(minutes=number),
@@ -113,6 +122,12 @@ def fill(store: Store, readers: int) -> None:
         for number in range(1, 7)
     ]
     store.write(articles.remember, to_remember(incoming), now=now)
+
+
+def _sentence(seed: str, words: int) -> str:
+    """Words in an order of its own, so that no two stories are taken for the same."""
+    chosen = random.Random(seed).sample(_WORDS, words)
+    return f"{' '.join(chosen).capitalize()}."
 
 
 def _add_readers(connection: Connection, numbers: range, now: datetime) -> None:

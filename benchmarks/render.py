@@ -370,6 +370,7 @@ def _peak_megabytes(distinct: int) -> int:
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_assemble_distinct, args=(distinct, there))
     process.start()
+    there.close()  # so that a process that fails is not waited for
     peak: int = here.recv()
     process.join()
     return peak
