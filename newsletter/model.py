@@ -277,6 +277,7 @@ class Reason(StrEnum):
     GATE = "gate"
     AWAITING_APPROVAL = "awaiting_approval"
     DELIVERY_FAILING = "delivery_failing"
+    SEED_FAILED = "seed_failed"
     # a delivery that was not made
     UNSUBSCRIBED = "unsubscribed"
     UNCONFIRMED = "unconfirmed"
@@ -290,9 +291,11 @@ class Reason(StrEnum):
     NO_STORIES = "no_stories"
     CANCELLED = "cancelled"
     NOT_SUBSCRIBED = "not_subscribed"
+    WARM_UP = "warm_up"
     # a delivery in the middle
     DEFERRED = "deferred"
     RELEASED = "released"
+    DOMAIN_LIMIT = "domain_limit"
     IN_DOUBT = "in_doubt"
     CLOSED_IN_DOUBT = "closed_in_doubt"
     RESENT_IN_DOUBT = "resent_in_doubt"

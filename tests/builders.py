@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from newsletter.domain_groups import domain_group
 from newsletter.model import (
     Access,
     Article,
@@ -89,6 +90,7 @@ def add_subscribers(
                 {
                     "address": address,
                     "address_hash": hashlib.sha256(address.encode()).hexdigest(),
+                    "domain_group": domain_group(address),
                     "first_name": f"Reader{n}",
                     "last_name": "Rao",
                     "attributes": {},

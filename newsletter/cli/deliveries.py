@@ -84,7 +84,7 @@ def release(context: typer.Context, ids: Ids = None, everything: All = False, as
     options = options_of(context)
     configuration = options.configuration()
     chosen = _chosen(ids, everything)
-    retry_for = {name: newsletter.retry_for for name, newsletter in configuration.schedules.newsletters.items()}
+    retry_for = {name: newsletter.tried_for for name, newsletter in configuration.schedules.newsletters.items()}
     with options.store(configuration) as store:
         number = store.write(
             decisions.release_deliveries, chosen, actor=login_name(), retry_for=retry_for, now=options.clock()

@@ -13,6 +13,8 @@ from newsletter.errors import NothingToDo, UsageError
 from newsletter.model import EditionName, OccurrenceState, Reason, Stream
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from newsletter.config.reading import Configuration
     from newsletter.store import Store
     from newsletter.store.editions import EditionRow
@@ -83,12 +85,14 @@ def show(
         counts = store.read(deliveries.counts, row.id)
         acts = store.read(audit.listing, subject=str(row.name))
         decided = store.read(editions.why, row.id) if why else []
+        waits_until = _waits_for_its_seeds(configuration, store, row)
     facts = plain_row(configuration, row) | {
         "compose_at": row.compose_at,
         "by_hand": row.by_hand,
         "partial": row.partial,
         "edits": row.layer,
         "gates": plain_gates(row),
+        "seeds_until": waits_until,
         "editions": [plain_edition(one, headlines) for one in cohorts],
         "deliveries": [
             {"state": state, "reason": reason, "number": number} for (state, reason), number in sorted(counts.items())
@@ -116,8 +120,21 @@ def show(
     _print(facts)
 
 
+def _waits_for_its_seeds(configuration: Configuration, store: Store, row: OccurrenceRow) -> datetime | None:
+    """From when on an edition that only its seeds have may go to the rest."""
+    from newsletter.schedule.seeding import Seeds
+
+    if row.state is not OccurrenceState.SENDING or row.newsletter not in configuration.schedules.newsletters:
+        return None
+    return Seeds(configuration, store).follow_at(row)
+
+
 def _print(facts: dict[str, Any]) -> None:
     typer.echo(f"{facts['edition']}, due {facts['due']}: {facts['words']}")
+    if facts["seeds_until"]:
+        typer.echo(
+            f"The seeds have it; everybody else gets it from {facts['seeds_until']} on, unless somebody stops it."
+        )
     for one in facts["editions"]:
         typer.echo(f"\nrevision {one['revision']}{', ' + one['cohort'] if one['cohort'] else ''}")
         for section in one["sections"]:

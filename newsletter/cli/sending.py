@@ -14,8 +14,8 @@ import typer
 
 from newsletter.cli.names import known, login_and_host
 from newsletter.cli.options import Json, Options, console, options_of, print_json, progress, run_async
-from newsletter.errors import IncompleteSend, UsageError
-from newsletter.model import DeliveryState, Gate, Reason
+from newsletter.errors import IncompleteSend, OccurrenceHeld, UsageError
+from newsletter.model import DeliveryState, Gate, OccurrenceState, Reason
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -42,6 +42,9 @@ def send(
     test: Annotated[str, typer.Option("--test", help="One test message to this address; the list is left alone")] = "",
     extra: Annotated[bool, typer.Option("--extra", help="A new edition beside those of the schedule")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing")] = False,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Everything for everybody, but to a relay that keeps nothing")
+    ] = False,
     despite: Annotated[
         list[str] | None, typer.Option("--despite", metavar="GATE", help="Send although this gate fails (repeatable)")
     ] = None,
@@ -56,10 +59,17 @@ def send(
     _ = configuration.site_keys
     if test and (to or extra or despite):
         raise UsageError("--test goes alone", where="--test", remedy="Leave --to, --extra and --despite out")
+    if rehearse and (test or to or extra or despite or dry_run):
+        raise UsageError("--rehearse goes alone", where="--rehearse", remedy="Leave the other options out")
     overruled = [Gate(known("gate", one, [gate.value for gate in Gate])) for one in despite or []]
     with options.store(configuration) as store:
         if collect:
             _collect(options, configuration, store)
+        if rehearse:
+            from newsletter.cli.rehearsing import rehearse as to_nobody
+
+            to_nobody(options, configuration, store, newsletter, as_json=as_json)
+            return
         if test:
             _test(options, configuration, store, newsletter, test)
             return
@@ -182,7 +192,24 @@ async def deliver(options: Options, work: Work, row: OccurrenceRow, *, everyone:
 
 
 async def _fan_out(work: Work, row: OccurrenceRow, clock: Callable[[], datetime], stopped: Event) -> None:
-    await asyncio.to_thread(work.fan_out, row, clock(), stopped.is_set)
+    """Make everybody's deliveries: at once, or once the seeds have had theirs for long enough."""
+    from newsletter.store import occurrences
+
+    said = False
+    while True:
+        await asyncio.to_thread(work.fan_out, row, clock(), stopped.is_set)
+        follow_at = await asyncio.to_thread(work.seeds.follow_at, row)
+        current = await work.store.read_async(occurrences.get, row.id)
+        if follow_at is None or stopped.is_set() or current is None or current.state is not OccurrenceState.SENDING:
+            return
+        if not said:
+            zone = work.configuration.schedules.site.zone
+            words = (
+                f"newsletter: the seeds get {row.name} first, everybody else from {follow_at.astimezone(zone):%H:%M} on"
+            )
+            typer.echo(f"{words}. `newsletter editions stop {row.name}` stops it", err=True)
+            said = True
+        await asyncio.sleep(_WATCH_SECONDS)
 
 
 async def _nothing() -> None:
@@ -246,7 +273,7 @@ def _readers(plan: Plan) -> str:
 def report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
     """Say what became of the occurrence's deliveries. Raises IncompleteSend where some are not done."""
     from newsletter.schedule.explaining import REASONS
-    from newsletter.store import deliveries
+    from newsletter.store import deliveries, occurrences
 
     counts = store.read(deliveries.counts, row.id)
     by_state = {state: sum(n for (s, _), n in counts.items() if s is state) for state in DeliveryState}
@@ -258,6 +285,11 @@ def report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
         for (state, reason), number in sorted(counts.items()):
             if state is not DeliveryState.SENT or reason is not Reason.NONE:
                 console().print(f"  {number:,} {state.value}: {REASONS.get(reason, 'waiting')}")
+    stands = store.read(occurrences.get, row.id) or row
+    if stands.state is OccurrenceState.HELD:
+        raise OccurrenceHeld(
+            f"{row.name} is held: {stands.detail}", remedy=f"`newsletter editions release {row.name}` sends the rest"
+        )
     unfinished = [
         f"{number} {words}"
         for number, words in (

@@ -7,7 +7,7 @@ file, line numbers and "did you mean" are in ``config.reading``; checks across k
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,7 @@ from newsletter.config.values import (
     WebAddress,
     Zone,
 )
+from newsletter.domain_groups import NAMES, group_called
 from newsletter.model import Access
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Day",
     "Dkim",
     "Environment",
+    "Failing",
     "Gates",
     "Images",
     "Match",
@@ -78,6 +80,7 @@ __all__ = [
     "Strict",
     "Theme",
     "Utm",
+    "WarmUp",
     "Web",
 ]
 
@@ -159,6 +162,9 @@ class Relay(Strict):
     username: str | None = None
     password: SecretStr | None = Field(None, description='Only as "${NAME}", from the environment or .env')
     connections: Annotated[int, Field(ge=1, le=100)] = 10
+    messages_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        None, description="Never more than so many; without it as many as the relay takes"
+    )
     messages_per_connection: Annotated[int, Field(ge=1)] = Field(
         100, description="After so many a connection is closed and another opened; some providers take 20"
     )
@@ -189,6 +195,20 @@ class Relay(Strict):
         if self.verp and len(str(self.envelope_sender).rpartition("@")[0]) > LONGEST_VERP_LOCAL:
             raise ValueError(f"with verp the part of envelope_sender before the @ has at most {LONGEST_VERP_LOCAL}")
         return self
+
+
+class WarmUp(Strict):
+    """How much a From domain sends while mailbox providers do not know it yet."""
+
+    start: date = Field(description="The first day, of the site's time zone: 2026-12-01")
+    messages: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = Field(
+        description="How many on the first day, the second …; after the last there is no limit"
+    )
+
+    def most(self, day: date) -> int | None:
+        """How many messages may go on a day; None: as many as there are. Before the start as on the first."""
+        place = max((day - self.start).days, 0)
+        return self.messages[place] if place < len(self.messages) else None
 
 
 class Images(Strict):
@@ -297,6 +317,13 @@ class Schedule(Strict):
         return (self.at,) if isinstance(self.at, str) else tuple(sorted(set(self.at)))
 
 
+class Failing(Strict):
+    """When an edition that is going out is held because it is refused."""
+
+    share: Share | None = Field(0.1, description="More of its messages than this share were refused; null: never held")
+    after: Annotated[int, Field(ge=1)] = Field(100, description="Once so many have been answered")
+
+
 class Newsletter(Strict):
     """A publication that one can subscribe to."""
 
@@ -337,9 +364,16 @@ class Newsletter(Strict):
         description="What its readers read mail with, as a list, or with the share of each: {gmail: 0.4}; lint warns "
         "of what these lack",
     )
+    seeds: list[AddressText] = Field([], description="Subscribed addresses (staff, tests) that get each edition first")
+    seed_wait: Duration = Field(
+        timedelta(minutes=10), description="So long after its seeds the rest follows, unless one failed or was stopped"
+    )
+    failing: Failing = Failing()
     when_empty: Literal["skip", "send"] = "skip"
     in_doubt: Literal["resend", "keep"] = "resend"
-    retry_for: LongerThanZero = timedelta(hours=8)
+    retry_for: LongerThanZero | None = Field(
+        None, description="How long a delivery is tried again; default: 8h, and 5m for the design `alert`"
+    )
     subject: Annotated[str, Field(min_length=1)] = "{{ lead.headline }}"
     preheader: str = "{{ articles[1:4] | map(attribute='headline') | join(' · ') }}"
 
@@ -350,6 +384,13 @@ class Newsletter(Strict):
             if names.count(name) > 1:
                 raise ValueError(f"two sections are called '{name}'")
         return self
+
+    @property
+    def tried_for(self) -> timedelta:
+        """How long a delivery is tried again: stale news is not sent, and an alert is stale soon."""
+        if self.retry_for is not None:
+            return self.retry_for
+        return timedelta(minutes=5) if self.design == "alert" else timedelta(hours=8)
 
     @property
     def named_relays(self) -> tuple[str, ...]:
@@ -390,6 +431,12 @@ class Schedules(Strict):
     media: FilePath = Field(Path("media"), description="Where our copies of pictures are kept")
     web: Web | None = None
     relays: dict[Name, Relay] = {}
+    domain_limits: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]] = Field(
+        {},
+        description="Messages a minute to a group of domains (gmail, yahoo, outlook, apple …) or to a domain, through "
+        "all relays together",
+    )
+    warm_up: dict[Domain, WarmUp] = Field({}, description="From domains that are new, and how much they send at first")
     dkim: dict[Domain, Dkim] = Field({}, description="Keys that sign the mails of a From domain, and of those below it")
     plans: dict[Name, list[Access]] = Field(
         default={"free": [Access.FREE, Access.METERED], "member": [Access.FREE, Access.METERED, Access.MEMBERS]},
@@ -397,3 +444,16 @@ class Schedules(Strict):
     )
     sources: dict[Name, Source] = {}
     newsletters: Annotated[dict[Name, Newsletter], Field(min_length=1)]
+
+    @field_validator("domain_limits")
+    @classmethod
+    def _groups_exist(cls, limits: dict[str, int]) -> dict[str, int]:
+        named: dict[str, int] = {}
+        for written, per_minute in limits.items():
+            group = group_called(written)
+            if group is None:
+                raise ValueError(f"'{written}' is no group; write a domain, or {', '.join(sorted(NAMES))}")
+            if group in named:
+                raise ValueError(f"'{written}' belongs to {group}, which has a limit already")
+            named[group] = per_minute
+        return named

@@ -27,7 +27,7 @@ from newsletter.store import Store, editions, pieces
 from newsletter.store.claiming import Claimed
 
 NO_SIGNERS: Mapping[str, DkimSigner] = MappingProxyType({})
-_KEPT_DOCUMENTS = 8
+_KEPT_DOCUMENTS = 16  # as many rendered keys as one edition may have
 _KEPT_CHOICES = 256
 _MINUTE = timedelta(minutes=1)
 _MESSAGE_ID_BYTES = 16
@@ -215,6 +215,12 @@ class Assembler:
         stored = await self._store.read_async(pieces.load, edition_id, revision, key)
         if not stored:
             raise StoreError(f"the edition was not rendered for {key}", where=str(edition.name))
+        return self.remember(edition_id, revision, key, edition, stored)
+
+    def remember(
+        self, edition_id: int, revision: int, key: RenderedKey, edition: Edition, stored: Mapping[str, bytes]
+    ) -> _Document:
+        """Take an edition and its pieces for one rendered key as given; the store is not asked for them."""
         document = self._documents[edition_id, revision, key] = _Document(self._configuration, edition, stored)
         while len(self._documents) > _KEPT_DOCUMENTS:
             self._documents.popitem(last=False)

@@ -10,6 +10,7 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver import verp
 from newsletter.deliver.assembling import Assembler, message_id
 from newsletter.deliver.dkim import DkimSigner, load_key
+from newsletter.deliver.failing import Threshold
 from newsletter.deliver.sending import Clock, Rules, Sender
 from newsletter.members.addresses import parse_address
 from newsletter.store import Store
@@ -35,6 +36,12 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
         languages={name: configuration.languages(name) for name in schedules.newsletters},
         only_addresses=staging_addresses(configuration),
         message_id_of=message_id_of,
+        failing={
+            name: Threshold(newsletter.failing.share, newsletter.failing.after)
+            for name, newsletter in schedules.newsletters.items()
+            if newsletter.failing.share is not None
+        },
+        domain_limits=schedules.domain_limits,
         return_path_of=partial(verp.envelope_sender, keys=configuration.site_keys),
     )
     return Sender(

@@ -9,6 +9,7 @@ again after a wait that grows. What waited for it is given back, and goes throug
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Callable
@@ -19,10 +20,12 @@ from newsletter.config.models import Relay
 from newsletter.deliver import backoff
 from newsletter.deliver.asking import ConsentGate
 from newsletter.deliver.outgoing import Answered, Lacking, LostBeforeBody, LostInDoubt, Outgoing, Transmission
+from newsletter.deliver.pace import Pace, asks_for_less
 from newsletter.deliver.pipelining import Pipeline
-from newsletter.deliver.replies import Stage
+from newsletter.deliver.replies import Reply, Stage
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import RelayError
+from newsletter.model import Kind
 
 log = structlog.get_logger()
 
@@ -54,8 +57,13 @@ class RelayLine:
         self.failures = 0  # to connect, in a row
         self.error: RelayError | None = None
         self.share = 0.0  # what it has had in proportion to its weight (see ``sharing``)
+        self._loop = asyncio.get_running_loop()
         self._gate, self._finished, self._changed = gate, finished, changed
-        self._waiting: deque[Outgoing] = deque()
+        per_minute = relay.messages_per_minute
+        self._pace = Pace(relay.connections, None if per_minute is None else per_minute / 60)
+        self._looking: asyncio.TimerHandle | None = None  # when the pace lets the next message begin
+        self._urgent: deque[Outgoing] = deque()  # notices, alerts and system mail: no digest stands before them
+        self._ordinary: deque[Outgoing] = deque()
         self._pipelines: dict[Pipeline, asyncio.Event] = {}
         self._opening = 0
         self._wake = asyncio.Event()
@@ -64,14 +72,14 @@ class RelayLine:
         self._closing = False
         self._trouble = 0  # failures of the relay itself in a row
         self._rate = 0.0  # messages a second, smoothed
-        self._done, self._since = 0, asyncio.get_running_loop().time()
+        self._done, self._since = 0, self._loop.time()
 
     # --- for the ledger's side ---
 
     @property
     def rate(self) -> float:
         """Messages a second, of late."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         passed = now - self._since
         if passed >= _MEASURE_SECONDS:
             weight = min(passed, 1.0)
@@ -82,7 +90,11 @@ class RelayLine:
     @property
     def most(self) -> int:
         """How many rows may stand in ``sending`` for it now."""
-        ahead = max(self.relay.connections * 2, int(self.rate * SECONDS_AHEAD))
+        allowed = self._pace.per_second
+        if allowed is not None and allowed * SECONDS_AHEAD < self._pace.connections * 2:
+            ahead = int(allowed * SECONDS_AHEAD) + 1
+        else:
+            ahead = max(self._pace.connections * 2, int(self.rate * SECONDS_AHEAD))
         return min(max(len(self._pipelines), 1) * ROWS_A_CONNECTION, ahead)
 
     @property
@@ -102,20 +114,18 @@ class RelayLine:
 
     def add(self, outgoing: Outgoing) -> None:
         """A message for the next connection that is free."""
-        self._waiting.append(outgoing)
-        if len(self._waiting) > 1:
+        (self._ordinary if outgoing.about.kind is Kind.EDITION else self._urgent).append(outgoing)
+        if self._waiting > 1:
             return  # those before it found no connection free
-        for pipeline in list(self._pipelines):
-            if not self._waiting:
-                return
-            pipeline.look_again()
+        self._look_again()
         if self._waiting:
             self._wake.set()
 
     def take_back(self) -> list[Outgoing]:
         """The messages that no connection has taken."""
-        taken = list(self._waiting)
-        self._waiting.clear()
+        taken = [*self._urgent, *self._ordinary]
+        self._urgent.clear()
+        self._ordinary.clear()
         return taken
 
     def close(self) -> None:
@@ -176,7 +186,9 @@ class RelayLine:
 
     def _wanted(self, number: int) -> bool:
         """Whether this slot should connect: for what waits, or to see whether the relay can be used."""
-        return len(self._waiting) > self._opening if self.up else number == 0
+        if not self.up:
+            return number == 0
+        return self._waiting > self._opening and len(self._pipelines) + self._opening < self._pace.connections
 
     async def _until_gone(self, pipeline: Pipeline, gone: asyncio.Event) -> None:
         while not gone.is_set():
@@ -184,7 +196,7 @@ class RelayLine:
                 async with asyncio.timeout(IDLE_SECONDS):
                     await gone.wait()
             except TimeoutError:
-                now = asyncio.get_running_loop().time()
+                now = self._loop.time()
                 if pipeline.idle and now - pipeline.idle_since >= IDLE_SECONDS:
                     pipeline.leave()
 
@@ -211,6 +223,8 @@ class RelayLine:
         log.error("relay cannot be used", relay=self.name, error=str(error))
         if not self._pipelines:
             self._go_down()
+        elif self._pace.refused_connection(self._loop.time(), len(self._pipelines)):
+            self._say_pace()
         self._wake.set()
         self._changed()
 
@@ -219,13 +233,57 @@ class RelayLine:
         self._wake.set()
         self._changed()
 
+    # --- pace ---
+
+    @property
+    def _waiting(self) -> int:
+        """How many messages no connection has taken."""
+        return len(self._urgent) + len(self._ordinary)
+
+    def _look_again(self) -> None:
+        """Offer what waits to every connection."""
+        self._looking = None
+        for pipeline in list(self._pipelines):
+            if not self._waiting:
+                return
+            pipeline.look_again()
+
+    def _look_later(self, seconds: float) -> None:
+        if self._looking is None:
+            self._looking = self._loop.call_later(seconds, self._look_again)
+
+    def _keep_pace(self, reply: Reply) -> None:
+        less = not reply.accepted and asks_for_less(reply)
+        changed = self._pace.answered(self._loop.time(), wants_less=less, at_once=reply.code == 421, rate=self._rate)
+        if changed:
+            self._say_pace()
+
+    def _say_pace(self) -> None:
+        """Say how it goes on, and leave the connections that are too many."""
+        limit, connections = self._pace.per_second, self._pace.connections
+        log.log(
+            logging.WARNING if self._pace.slowed else logging.INFO,
+            "relay is given less" if self._pace.slowed else "relay is given what it was",
+            relay=self.name,
+            per_minute=None if limit is None else round(limit * 60, 1),
+            connections=connections,
+        )
+        for pipeline in list(self._pipelines)[connections:]:
+            pipeline.leave()
+        self._wake.set()
+
     # --- what the pipelines ask and tell (``pipelining.Source``) ---
 
     def next_for(self, pipeline: Pipeline) -> Outgoing | None:
         while self._waiting and not self._closing:
-            outgoing = self._waiting.popleft()
+            now = self._loop.time()
+            if wait := self._pace.wait(now):
+                self._look_later(wait)
+                return None
+            outgoing = (self._urgent or self._ordinary).popleft()
             missing = outgoing.lacks(pipeline.offers)
             if not missing:
+                self._pace.begun(now)
                 return outgoing
             self._finished(self, outgoing, Lacking(missing))
         return None
@@ -237,6 +295,7 @@ class RelayLine:
         self._done += 1
         match result:
             case Answered(stage, reply):
+                self._keep_pace(reply)
                 if reply.code == 421:
                     self._trouble += 1
                 elif stage is Stage.BODY and reply.accepted:
@@ -250,9 +309,8 @@ class RelayLine:
         if gone is not None:
             gone.set()
         if unsent is not None:
-            self._waiting.appendleft(unsent)
-            for other in list(self._pipelines):
-                other.look_again()
+            (self._ordinary if unsent.about.kind is Kind.EDITION else self._urgent).appendleft(unsent)
+            self._look_again()
         if not self._pipelines and self._trouble >= _TROUBLES_TO_GO_DOWN and self.up:
             log.error("relay went down", relay=self.name, error=pipeline.why_closed)
             self._go_down()

@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 
 from newsletter.config.models import Relay
 from newsletter.deliver.asking import ConsentGate
+from newsletter.deliver.failing import FailureWatch, Threshold
 from newsletter.deliver.outcomes import deferred, outcome_of, released
 from newsletter.deliver.outgoing import Outgoing, Transmission
 from newsletter.deliver.relaying import RelayLine
@@ -29,8 +30,9 @@ from newsletter.deliver.sharing import choose, usable
 from newsletter.deliver.tally import Tally
 from newsletter.errors import NewsletterError, SenderLockLost, StoreError, first_of
 from newsletter.model import DeliveryState, Reason
-from newsletter.store import Store
-from newsletter.store.claiming import Claim, Claimed, claim
+from newsletter.store import Store, failing
+from newsletter.store.claiming import NO_LIMITS, Claim, Claimed, claim
+from newsletter.store.domain_limits import waiting_for_a_limit
 from newsletter.store.recording import Outcome, exchange
 from newsletter.store.senders import SenderLock
 
@@ -65,6 +67,10 @@ class Rules:
     languages: Mapping[str, tuple[str, ...]]
     only_addresses: frozenset[str] | None
     message_id_of: Callable[[str, int], str]
+    failing: Mapping[str, Threshold] = field(default_factory=dict)
+    """By newsletter, how much of an edition may be refused before it is held."""
+    domain_limits: Mapping[str, int] = field(default_factory=lambda: NO_LIMITS)
+    """Messages a minute by domain group."""
     return_path_of: Callable[[str, int], str] = lambda envelope_sender, _delivery: envelope_sender
     """The envelope sender of one delivery, for relays with ``verp``."""
 
@@ -117,6 +123,8 @@ class Sender:
         self._to_assemble = asyncio.Event()
         self._outcomes: list[tuple[RelayLine, Outcome]] = []
         self._closing = False
+        self._failures = FailureWatch(rules.failing)
+        self._failing: dict[int, str] = {}  # editions to be held, and why
 
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> Tally:
         """Send until ``stop`` is set, or with ``until_idle`` until nothing is due; then drain and return the tally.
@@ -181,6 +189,8 @@ class Sender:
             for line in self._lines:
                 if not line.up or self._closing:
                     self._give_back(line.take_back(), line)
+            if self._failing:
+                await self._hold_failing()
             if self._outcomes and not self._closing and sum(line.rate for line in self._lines) > _GATHER_FROM_RATE:
                 await asyncio.sleep(_GATHER_SECONDS)
             asking = [one for one in routes if one not in quiet and one.worth_claiming and not self._closing]
@@ -202,7 +212,7 @@ class Sender:
             if self._closing and not any(line.held for line in self._lines):
                 return trouble
             idle = not outcomes and all(route.given_up or (route in quiet and route.idle) for route in routes)
-            if until_idle and idle and not more_to_come and not self._closing:
+            if until_idle and idle and not more_to_come and not self._closing and not await self._postponed(routes):
                 self._close()
                 trouble = next((line.error for route in routes if route.given_up for line in route.lines), None)
             elif not outcomes and asked == set(asking):  # else those for whom there was no place are asked next
@@ -232,7 +242,7 @@ class Sender:
         found = False
         for its, one in zip((its for _, its in places if its), made, strict=True):
             self.tally.skipped += one.skipped
-            found = found or bool(one.rows or one.skipped)
+            found = found or bool(one.rows or one.skipped or one.postponed)
             self._claimed.extend(zip(one.rows, its, strict=False))
             _leave(its[len(one.rows) :])
         if self._claimed:
@@ -256,6 +266,21 @@ class Sender:
                 log.error("outcomes cannot be recorded yet", waiting=len(batch), error=str(error))
                 await asyncio.sleep(_POLL_SECONDS)
 
+    async def _hold_failing(self) -> None:
+        """Hold the editions that are refused too often; what of them is claimed is asked for before its body."""
+        while self._failing:
+            edition_id, why = self._failing.popitem()
+            held = await self._store.write_async(failing.hold, edition_id, why, self._clock())
+            if held is not None:
+                log.error("held: it is refused too often", edition=str(held), error=why)
+
+    async def _postponed(self, routes: Sequence[_Route]) -> bool:
+        """Whether rows wait for nothing but their domain's limit, and so will go soon."""
+        if not self._rules.domain_limits:
+            return False
+        newsletters = [name for route in routes if not route.given_up for name in route.newsletters]
+        return await self._store.read_async(waiting_for_a_limit, newsletters)
+
     def _claim(self, connection: Connection, *, route: _Route, limit: int) -> Claim:
         return claim(
             connection,
@@ -267,6 +292,7 @@ class Sender:
             plans=self._rules.plans,
             languages=self._rules.languages,
             only_addresses=self._rules.only_addresses,
+            domain_limits=self._rules.domain_limits,
         )
 
     def _close(self) -> None:
@@ -323,7 +349,10 @@ class Sender:
 
     def _finished(self, line: RelayLine, outgoing: Outgoing, result: Transmission) -> None:
         row: Claimed = outgoing.about
-        self._tell(line, outcome_of(row, result, line.name, self._clock(), keep_in_doubt=self._rules.keep_in_doubt))
+        outcome = outcome_of(row, result, line.name, self._clock(), keep_in_doubt=self._rules.keep_in_doubt)
+        if why := self._failures.answered(row.edition_id, row.newsletter, outcome.state, outcome.reason):
+            self._failing[row.edition_id] = why
+        self._tell(line, outcome)
 
     def _tell(self, line: RelayLine, outcome: Outcome) -> None:
         self._outcomes.append((line, outcome))

@@ -20,44 +20,6 @@ _LONGEST_NAME = 200
 _LONGEST_LOCAL_PART = 64
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
-# Providers that judge a sender by all their domains together. A family is a name under any public suffix.
-_DOMAINS = {
-    "gmail.com": "gmail",
-    "googlemail.com": "gmail",
-    "ymail.com": "yahoo",
-    "rocketmail.com": "yahoo",
-    "myyahoo.com": "yahoo",
-    "aol.com": "yahoo",
-    "aim.com": "yahoo",
-    "msn.com": "outlook",
-    "passport.com": "outlook",
-    "icloud.com": "apple",
-    "me.com": "apple",
-    "mac.com": "apple",
-    "proton.me": "proton",
-    "protonmail.com": "proton",
-    "pm.me": "proton",
-    "web.de": "gmx",
-    "mail.ru": "mailru",
-    "bk.ru": "mailru",
-    "inbox.ru": "mailru",
-    "list.ru": "mailru",
-    "ya.ru": "yandex",
-    "rediff.com": "rediff",
-    "rediffmail.com": "rediff",
-}
-_FAMILIES = {
-    "yahoo": "yahoo",
-    "aol": "yahoo",
-    "outlook": "outlook",
-    "hotmail": "outlook",
-    "live": "outlook",
-    "gmx": "gmx",
-    "yandex": "yandex",
-}
-_FAMILY = re.compile(r"([a-z]+)(?:\.[a-z]{2,3}){1,2}")
-_LONGEST_GROUP = 64
-
 
 def parse_address(text: str) -> str:
     """``text`` as the address we store: lower case, the domain in A-labels (RFC 5891 §4.4). No DNS is asked.
@@ -77,17 +39,6 @@ def parse_address(text: str) -> str:
             where=shown(text),
         )
     return address
-
-
-def domain_group(address: str) -> str:
-    """Who receives mail for a parsed address: ``gmail``, ``yahoo``, ``outlook``, ``apple`` …, else its domain."""
-    domain = address.rpartition("@")[2]
-    if domain in _DOMAINS:
-        return _DOMAINS[domain]
-    family = _FAMILY.fullmatch(domain)
-    if family is not None and family[1] in _FAMILIES:
-        return _FAMILIES[family[1]]
-    return domain[-_LONGEST_GROUP:]
 
 
 def address_hash(address: str, site_keys: SiteKeys) -> str:

@@ -13,8 +13,8 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
+from newsletter.domain_groups import domain_group
 from newsletter.errors import StoreError
-from newsletter.members.addresses import domain_group
 from newsletter.members.consent import Evidence
 from newsletter.model import (
     ConsentAction,

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from newsletter.compose.composing import Proposal, compose_preview
 from newsletter.compose.explaining import in_words
-from newsletter.compose.keys import has_stories
 from newsletter.config.reading import Configuration
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, TemplateError, UsageError
@@ -23,7 +22,7 @@ from newsletter.render.rendering import templates_of
 from newsletter.schedule.gatekeeping import Foreseen
 from newsletter.schedule.planning import an_extra, due_or_next
 from newsletter.schedule.work import Work
-from newsletter.store import Store, deliveries, editions, fan_out, gates, occurrences, subscribers, subscriptions
+from newsletter.store import Store, deliveries, editions, gates, occurrences, subscribers, subscriptions
 from newsletter.store.occurrences import OccurrenceRow
 
 _S = OccurrenceState
@@ -229,20 +228,12 @@ def _edited(row: OccurrenceRow) -> OccurrenceHeld:
 
 
 def _queue_named(work: Work, row: OccurrenceRow, addresses: Sequence[str], now: datetime) -> None:
-    store, newsletter = work.store, work.configuration.newsletter(row.newsletter)
+    store = work.store
     named = [_subscriber_id(store, row.newsletter, address) for address in addresses]
     store.write(occurrences.mark_partial, row.id, True, now)
     made = 0
     for edition in store.read(editions.for_occurrence, row.id):
-        made += store.write(
-            fan_out.add_recipients,
-            edition.id,
-            named,
-            languages=work.configuration.languages(row.newsletter),
-            expires_at=now + newsletter.retry_for,
-            now=now,
-            has_stories=lambda sections, pool=edition.edition: has_stories(sections, newsletter, pool),  # type: ignore[misc]
-        )
+        made += store.write(work.queue_some, row, edition, named, now)
     if not made and not store.read(deliveries.open_work, row.id, named)[0]:
         raise AlreadySent(f"{row.name} has been sent to {', '.join(addresses)}")
 

@@ -68,7 +68,7 @@ def _make(
     configuration: Configuration, store: Store, newsletter_name: str, address: str, now: datetime
 ) -> tuple[Edition, bytes]:
     newsletter = configuration.newsletter(newsletter_name)
-    edition, known = _next(configuration, store, newsletter_name, newsletter, now)
+    edition, known = next_edition(configuration, store, newsletter_name, newsletter, now)
     person = store.read(subscribers.by_address, address)
     language = configuration.language_for(newsletter_name, person.language if person is not None else "")
     keys = rendered_keys(configuration.languages(newsletter_name), configuration.schedules.plans)
@@ -97,7 +97,7 @@ def _make(
     return edition, message
 
 
-def _next(
+def next_edition(
     configuration: Configuration, store: Store, newsletter_name: str, newsletter: Newsletter, now: datetime
 ) -> tuple[Edition, Mapping[int, Article]]:
     """The edition of the next occurrence as it stands, with its articles: as it was composed, or would be now, with

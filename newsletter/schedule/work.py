@@ -12,11 +12,12 @@ that fails holds its occurrence, with the error, and costs no other. Blocking: r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
 from newsletter.compose.composing import compose
 from newsletter.compose.keys import has_stories, rendered_keys
@@ -27,6 +28,7 @@ from newsletter.render.rendering import render_fitted, templates_of
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
 from newsletter.schedule.gatekeeping import Gatekeeping
 from newsletter.schedule.planning import plan_ahead, too_late
+from newsletter.schedule.seeding import Seeds
 from newsletter.store import (
     Store,
     articles,
@@ -43,6 +45,7 @@ from newsletter.store import (
 from newsletter.store import approving as approvals
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
+from newsletter.store.warming_up import WarmUp
 
 log = structlog.get_logger()
 
@@ -58,6 +61,7 @@ class Work:
     def __init__(self, configuration: Configuration, store: Store, *, logo: Picture | None = None) -> None:
         self.configuration, self.store, self.logo = configuration, store, logo
         self.gatekeeping = Gatekeeping(configuration, store)
+        self.seeds = Seeds(configuration, store)
         self._planned_at: datetime | None = None
 
     def advance(self, now: datetime, stopping: Callable[[], bool] = lambda: False) -> bool:
@@ -240,6 +244,8 @@ class Work:
     def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
         """Make the deliveries of a sending occurrence, page by page; how many subscribers were seen now."""
         seen, limit = 0, FAN_OUT_PAGE
+        if not self.seeds.rest_may_follow(row, now, partial(self._queue_seeds, row, now)):
+            return 0
         for edition in self.store.read(editions.for_occurrence, row.id):
             while edition.fanned_out_at is None and not stopping():
                 began = time.perf_counter()
@@ -250,10 +256,31 @@ class Work:
                 limit = next_page(limit, time.perf_counter() - began)
         return seen
 
+    def _queue_seeds(self, row: OccurrenceRow, now: datetime, connection: Connection, seeds: list[int]) -> int:
+        return sum(
+            self.queue_some(connection, row, edition, seeds, now)
+            for edition in editions.for_occurrence(connection, row.id)
+        )
+
+    def queue_some(
+        self, connection: Connection, row: OccurrenceRow, edition: EditionRow, who: Collection[int], now: datetime
+    ) -> int:
+        """Make the deliveries of an edition for these subscribers, due now; the number of new ones."""
+        newsletter = self.configuration.newsletter(row.newsletter)
+        return fan_out.add_recipients(
+            connection,
+            edition.id,
+            who,
+            languages=self.configuration.languages(row.newsletter),
+            expires_at=now + newsletter.tried_for,
+            now=now,
+            has_stories=lambda sections: has_stories(sections, newsletter, edition.edition),
+        )
+
     def _page(self, row: OccurrenceRow, edition: EditionRow, now: datetime) -> Callable[..., int]:
         """What makes the next page of an edition's deliveries, or of a correction's."""
         newsletter = self.configuration.newsletter(row.newsletter)
-        expires_at = now + newsletter.retry_for
+        expires_at = now + newsletter.tried_for
         if row.occurrence.correction:
             return partial(corrections.fan_out_page, correction=row, expires_at=expires_at, now=now)
         pool = edition.edition
@@ -264,7 +291,18 @@ class Work:
             expires_at=expires_at,
             now=now,
             has_stories=lambda sections: has_stories(sections, newsletter, pool),
+            warm_up=self._warm_up(newsletter.from_mailbox.address, row.due_at),
         )
+
+    def _warm_up(self, sender: str, due_at: datetime) -> WarmUp | None:
+        """What is left to a From domain that warms up, on the day of the site's that an edition is due."""
+        schedules = self.configuration.schedules
+        domain = sender.rpartition("@")[2].lower()
+        if domain not in schedules.warm_up:
+            return None
+        day = due_at.astimezone(schedules.site.zone).date()
+        most = schedules.warm_up[domain].most(day)
+        return None if most is None else WarmUp(domain, day, most)
 
     def complete(self, row: OccurrenceRow, now: datetime) -> bool:
         """sending -> sent once everyone has a delivery and none still moves. True when it is sent."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -45,6 +46,7 @@ from newsletter.model import (
 )
 from newsletter.store.columns import Id, UtcDateTime
 from newsletter.store.consent_check import verdict, with_reader
+from newsletter.store.domain_limits import DomainLimits, Due
 from newsletter.store.prepared import Prepared, parameter
 from newsletter.store.reader_language import reader_language
 from newsletter.store.row_sets import RowSet
@@ -56,6 +58,10 @@ from newsletter.store.tables import (
     revocations,
     subscribers,
 )
+
+NO_LIMITS: Mapping[str, int] = MappingProxyType({})
+_LOOK_BEHIND = 5000
+_POSTPONED = Reason.DOMAIN_LIMIT.value
 
 
 class Claimed(NamedTuple):
@@ -91,10 +97,12 @@ class Claimed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim moved: the rows to send now, and how many consent (or the allow-list) sent to ``skipped``."""
+    """What one claim moved: the rows to send now, how many consent (or the allow-list) sent to ``skipped``, and how
+    many wait because of a domain's limit."""
 
     rows: tuple[Claimed, ...]
     skipped: int
+    postponed: int = 0
 
 
 def claim(
@@ -108,13 +116,15 @@ def claim(
     plans: Collection[str],
     languages: Mapping[str, Sequence[str]],
     only_addresses: Collection[str] | None = None,
+    domain_limits: Mapping[str, int] = NO_LIMITS,
 ) -> Claim:
     """Move up to ``limit`` due rows of these newsletters to ``sending`` for this sender and return them.
 
     Rows that consent forbids go to ``skipped`` in the same statement. ``message_id_of(edition, subscriber_id)`` makes
     a row's Message-ID the first time; it is kept afterwards. A plan or language changed meanwhile is taken up here: a
     plan that is not in ``plans`` reads as the first of them, and a language, of those ``languages`` names for each
-    newsletter, is taken up only where the edition was rendered in it.
+    newsletter, is taken up only where the edition was rendered in it. ``domain_limits`` are messages a minute by domain
+    group; rows beyond them are postponed (``domain_limits``).
     """
     statements = _claiming(
         connection.dialect,
@@ -127,12 +137,12 @@ def claim(
     # Of what is stopped or withdrawn from here on, the sender is told before it writes a body. (SQLite has one writing
     # transaction at a time: there the claim itself reads the newest.)
     seen = None if statements.newest is None else int(statements.newest.run(connection).scalar() or 0)
-    due: Sequence[Any] = statements.due.run(connection, now=now, most=limit).all()
+    due, postponed = _within_limits(connection, statements.due, limit, now, domain_limits)
     if not due:
-        return Claim((), 0)
+        return Claim((), 0, postponed)
     group = [
         (row_id, message_id or message_id_of(f"{newsletter}/{stream}/{occurrence}", subscriber_id))
-        for row_id, subscriber_id, newsletter, stream, occurrence, message_id in due
+        for row_id, subscriber_id, newsletter, stream, occurrence, message_id, *_ in due
     ]
     given = statements.group.given(group)
     if statements.lock is not None:
@@ -145,7 +155,35 @@ def claim(
         (_claimed(row, seen) for row in statements.moved.run(connection, us=sender, **given)),
         key=lambda row: order[row.id],
     )
-    return Claim(tuple(rows), len(group) - len(rows))
+    return Claim(tuple(rows), len(group) - len(rows), postponed)
+
+
+def _within_limits(
+    connection: Connection, statement: Prepared, limit: int, now: datetime, per_minute: Mapping[str, int]
+) -> tuple[Sequence[Any], int]:
+    """The due rows to claim, and how many of those at the front were postponed instead."""
+    due: Sequence[Any] = statement.run(connection, now=now, most=limit).all()
+    if not per_minute or not due:
+        return due, 0
+    limits = DomainLimits(connection, per_minute, now)
+    taken: dict[int, Any] = {}
+    row: Any
+    postponed = 0
+    for most in (limit, limit + _LOOK_BEHIND):
+        if most > limit:  # the front was theirs who have to wait: look far behind it, at once
+            due = statement.run(connection, now=now, most=most).all()
+        for row in due:
+            if len(taken) == limit:
+                break
+            candidate = Due(row[0], row[6], row[7], row[8] == _POSTPONED)
+            if candidate.row not in taken and limits.take(candidate):
+                taken[candidate.row] = row
+        moved = limits.postpone()
+        postponed += moved
+        if not moved or len(taken) == limit:
+            break
+    limits.close()
+    return list(taken.values()), postponed
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +312,9 @@ def _due(dialect: Dialect, newsletters: Sequence[str], now: ColumnElement[dateti
             deliveries.c.stream,
             deliveries.c.occurrence,
             deliveries.c.message_id,
+            deliveries.c.domain_group,
+            deliveries.c.priority,
+            deliveries.c.reason,
         )
         .where(
             # Written out, not as a parameter, or the queue's partial index would not be seen to fit; and that index has

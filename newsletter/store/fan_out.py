@@ -13,6 +13,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    or_,
     select,
     update,
 )
@@ -25,6 +26,7 @@ from newsletter.model import (
     Reason,
     SubscriptionState,
 )
+from newsletter.store import warming_up
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.planning import by_key_in_transaction, refresh_statistics
 from newsletter.store.reader_language import reader_language
@@ -34,6 +36,7 @@ from newsletter.store.tables import (
     subscribers,
     subscriptions,
 )
+from newsletter.store.warming_up import WarmUp
 
 
 def fan_out_page(
@@ -45,19 +48,21 @@ def fan_out_page(
     now: datetime,
     limit: int = 1000,
     has_stories: Callable[[str], bool] = lambda _sections: True,
+    warm_up: WarmUp | None = None,
 ) -> int:
     """Make the next page of an edition's deliveries and remember how far it went; the number of subscribers seen.
 
     0 means that everyone has a row. ``languages`` are those of the newsletter, its own first. ``has_stories`` says of
     a subscription's ``sections`` whether the edition holds anything for them; where it does not, the row is ``skipped``
-    with its reason.
+    with its reason. While its From domain warms up (``warm_up``), the readers beyond the day's number are skipped:
+    those who joined last, as pages go by the subscribers' numbers.
     """
     by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     page = (
         select(subscriptions.c.subscriber_id)
         .where(
-            _gets(edition.newsletter, edition.stream),
+            gets(edition.newsletter, edition.stream),
             subscriptions.c.subscriber_id > edition.fanned_out_after,
         )
         .order_by(subscriptions.c.subscriber_id)
@@ -76,6 +81,7 @@ def fan_out_page(
             expires_at=expires_at,
             now=now,
             has_stories=has_stories,
+            warm_up=warm_up,
         )
         if not edition.fanned_out_after:
             refresh_statistics(connection, deliveries.name, subscribers.name, subscriptions.name)
@@ -114,10 +120,10 @@ def add_recipients(
 
 def count_readers(connection: Connection, newsletter: str, stream: str) -> int:
     """How many deliveries an occurrence would have if it were fanned out now."""
-    return int(connection.execute(select(func.count()).where(_gets(newsletter, stream))).scalar_one())
+    return int(connection.execute(select(func.count()).where(gets(newsletter, stream))).scalar_one())
 
 
-def _gets(newsletter: str, stream: str) -> ColumnElement[bool]:
+def gets(newsletter: str, stream: str) -> ColumnElement[bool]:
     """Who gets a stream: what fans out and what counts beforehand ask the same."""
     return and_(
         subscriptions.c.newsletter == newsletter,
@@ -136,10 +142,15 @@ def _insert_rows(
     expires_at: datetime,
     now: datetime,
     has_stories: Callable[[str], bool],
+    warm_up: WarmUp | None = None,
 ) -> int:
-    these = and_(_gets(edition.newsletter, edition.stream), which)
+    these = and_(gets(edition.newsletter, edition.stream), which)
     chosen = connection.execute(select(subscriptions.c.sections).where(these).distinct()).scalars().all()
     without = subscriptions.c.sections.in_([sections for sections in chosen if not has_stories(sections)])
+    skipping: list[tuple[ColumnElement[bool], str]] = [(without, Reason.NO_STORIES.value)]
+    if warm_up is not None:
+        place = func.sum(case((without, 0), else_=1)).over(order_by=subscriptions.c.subscriber_id)
+        skipping.append((place > warming_up.left(connection, warm_up), Reason.WARM_UP.value))
     values: dict[str, ColumnElement[Any]] = {
         "occurrence_id": literal(edition.occurrence_id),
         "edition_id": literal(edition.id),
@@ -150,8 +161,10 @@ def _insert_rows(
         "subscriber_id": subscriptions.c.subscriber_id,
         "kind": literal(Kind.EDITION.value),
         "priority": literal(int(Priority.EDITION)),
-        "state": case((without, DeliveryState.SKIPPED.value), else_=DeliveryState.QUEUED.value),
-        "reason": case((without, Reason.NO_STORIES.value), else_=""),
+        "state": case(
+            (or_(*(why for why, _ in skipping)), DeliveryState.SKIPPED.value), else_=DeliveryState.QUEUED.value
+        ),
+        "reason": case(*skipping, else_=""),
         "due_at": literal(due_at, deliveries.c.due_at.type),
         "expires_at": literal(expires_at, deliveries.c.expires_at.type),
         "domain_group": subscribers.c.domain_group,
@@ -170,4 +183,7 @@ def _insert_rows(
         .order_by(subscriptions.c.subscriber_id)
     )
     statement = insert_ignoring_conflicts(connection, deliveries).from_select(list(values), source)
-    return connection.execute(statement).rowcount
+    made = connection.execute(statement).rowcount
+    if warm_up is not None:
+        warming_up.count(connection, warm_up, edition.id, which)
+    return made

@@ -81,7 +81,7 @@ def cancel(connection: Connection, row: OccurrenceRow, *, actor: str, detail: st
 def drop_queued(connection: Connection, occurrence_id: int, now: datetime, limit: int = PAGE) -> int:
     """Skip the next page of what a cancelled occurrence still has in the queue; 0 when nothing is left.
 
-    Who was to be mailed again because her message was in doubt keeps that reason: she may have it.
+    Whose message was ever in doubt is told by that reason: she may have it.
     """
     cancelled = exists().where(occurrences_.c.id == occurrence_id, occurrences_.c.state == _S.CANCELLED.value)
     page = (
@@ -90,13 +90,12 @@ def drop_queued(connection: Connection, occurrence_id: int, now: datetime, limit
         .order_by(deliveries.c.id)
         .limit(limit)
     )
-    doubtful = deliveries.c.reason == Reason.RESENT_IN_DOUBT.value
     return connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(page))
         .values(
             state=_D.SKIPPED.value,
-            reason=case((doubtful, Reason.IN_DOUBT.value), else_=Reason.CANCELLED.value),
+            reason=case((deliveries.c.doubted, Reason.IN_DOUBT.value), else_=Reason.CANCELLED.value),
             changed_at=now,
         )
     ).rowcount
@@ -155,11 +154,7 @@ def requeue_failed(
 
 def has_it() -> ColumnElement[bool]:
     """Whether the reader of a delivery has its message, or may have it: who gets a correction."""
-    doubtful = deliveries.c.reason.in_([Reason.IN_DOUBT.value, Reason.RESENT_IN_DOUBT.value])
-    return or_(
-        deliveries.c.state.in_([_D.SENT.value, _D.SENDING.value]),
-        and_(deliveries.c.state.in_([_D.QUEUED.value, _D.SKIPPED.value]), doubtful),
-    )
+    return or_(deliveries.c.state.in_([_D.SENT.value, _D.SENDING.value]), deliveries.c.doubted)
 
 
 def who_has_it(connection: Connection, occurrence_id: int) -> dict[str, int]:
@@ -167,8 +162,7 @@ def who_has_it(connection: Connection, occurrence_id: int) -> dict[str, int]:
     (``sending``), wait for it (``queued``), or do not get it (``failed``, ``skipped``)."""
     in_doubt = or_(
         and_(deliveries.c.state == _D.SENDING.value, deliveries.c.sender == 0),
-        and_(deliveries.c.state == _D.QUEUED.value, deliveries.c.reason == Reason.RESENT_IN_DOUBT.value),
-        and_(deliveries.c.state == _D.SKIPPED.value, deliveries.c.reason == Reason.IN_DOUBT.value),
+        and_(deliveries.c.state.in_([_D.QUEUED.value, _D.SKIPPED.value, _D.FAILED.value]), deliveries.c.doubted),
     )
     stands: ColumnElement[str] = case((in_doubt, "in_doubt"), else_=deliveries.c.state)
     rows = connection.execute(

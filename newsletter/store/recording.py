@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, Dialect, Integer, String, Text, and_, func, select, update
+from sqlalchemy import Connection, Dialect, Integer, String, Text, and_, func, or_, select, update
 
 from newsletter.model import DeliveryState, Reason
 from newsletter.store.claiming import Claim, found_in_state
@@ -21,6 +21,8 @@ from newsletter.store.columns import Id, UtcDateTime
 from newsletter.store.prepared import Prepared, parameter
 from newsletter.store.row_sets import RowSet
 from newsletter.store.tables import deliveries
+
+_DOUBTFUL = frozenset({Reason.IN_DOUBT, Reason.RESENT_IN_DOUBT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ def record(connection: Connection, sender: int, outcomes: Sequence[Outcome], now
                 outcome.state.value,
                 outcome.reason.value,
                 int(outcome.reason is Reason.RELEASED),
+                int(outcome.reason in _DOUBTFUL),
                 outcome.relay,
                 outcome.reply[:500],
                 outcome.due_at,
@@ -66,6 +69,7 @@ def _recording(dialect: Dialect) -> tuple[RowSet, Prepared]:
             "to": String(),
             "why": String(),
             "untried": Integer(),
+            "doubtful": Integer(),
             "by": String(),
             "said": Text(),
             "again": time,
@@ -85,6 +89,7 @@ def _recording(dialect: Dialect) -> tuple[RowSet, Prepared]:
             reason=given.why,
             sender=0,
             attempt=deliveries.c.attempt - given.untried,
+            doubted=or_(deliveries.c.doubted, given.doubtful == 1),
             relay=given.by,
             reply=given.said,
             due_at=func.coalesce(given.again, deliveries.c.due_at),
@@ -120,13 +125,18 @@ def recover(
     kept = connection.execute(
         update(deliveries)
         .where(theirs, deliveries.c.newsletter.in_(sorted(keep)))
-        .values(sender=0, reason=Reason.IN_DOUBT.value, changed_at=now)
+        .values(sender=0, reason=Reason.IN_DOUBT.value, doubted=True, changed_at=now)
     ).rowcount
     again = connection.execute(
         update(deliveries)
         .where(theirs)
         .values(
-            state=DeliveryState.QUEUED.value, sender=0, reason=Reason.RESENT_IN_DOUBT.value, due_at=now, changed_at=now
+            state=DeliveryState.QUEUED.value,
+            sender=0,
+            reason=Reason.RESENT_IN_DOUBT.value,
+            doubted=True,
+            due_at=now,
+            changed_at=now,
         )
     ).rowcount
     return again, kept

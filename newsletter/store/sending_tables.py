@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -47,6 +48,9 @@ occurrences = Table(
     Column("subjects", JSON, nullable=False, server_default="{}"),
     Column("by_hand", Boolean, nullable=False, server_default=text("false")),
     Column("partial", Boolean, nullable=False, server_default=text("false")),
+    # When its seeds had their deliveries made, and whether the rest may follow (``seeding``).
+    time("seeded_at", nullable=True),
+    Column("seeds_over", Boolean, nullable=False, server_default=false()),
     time("created_at"),
     time("changed_at"),
     UniqueConstraint("newsletter", "stream", "occurrence"),
@@ -147,6 +151,8 @@ deliveries = Table(
     Column("message_id", String(200), nullable=False, server_default=""),
     # The Message-ID that this one follows up: of a correction, the reader's own copy of what it corrects.
     Column("in_reply_to", String(200), nullable=False, server_default=""),
+    # A relay's answer to it was lost once: its reader may have it, whatever became of it since.
+    Column("doubted", Boolean, nullable=False, server_default=false()),
     Column("relay", String(48), nullable=False, server_default=""),
     words("reply"),
     time("changed_at"),
@@ -187,6 +193,24 @@ senders = Table(
     time("started_at"),
     time("stopped_at", nullable=True),
     sqlite_autoincrement=True,
+)
+
+# How far each limited group of domains has used its messages a minute (``domain_limits``).
+domain_rates = Table(
+    "domain_rates",
+    metadata,
+    Column("domain_group", String(64), primary_key=True),
+    time("next_at"),
+    time("postponed_to"),
+)
+
+# How many messages a From domain that warms up was given on each of the site's days (``warming_up``).
+warm_up_days = Table(
+    "warm_up_days",
+    metadata,
+    Column("domain", String(253), primary_key=True),
+    Column("day", Date, primary_key=True),
+    count("queued"),
 )
 
 # When each recurring thing last ran and is next due; ``status`` warns when one is silent.

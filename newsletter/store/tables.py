@@ -24,12 +24,14 @@ from newsletter.store.sending_tables import (
     article_uses,
     audit,
     deliveries,
+    domain_rates,
     editions,
     heartbeats,
     occurrences,
     pieces,
     selections,
     senders,
+    warm_up_days,
 )
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "audit",
     "consents",
     "deliveries",
+    "domain_rates",
     "editions",
     "fetches",
     "heartbeats",
@@ -60,4 +63,5 @@ __all__ = [
     "subscribers",
     "subscriptions",
     "suppressions",
+    "warm_up_days",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from newsletter.config.site_key import SiteKeys
+from newsletter.domain_groups import domain_group
 from newsletter.errors import AddressError
 from newsletter.members.addresses import (
     address_hash,
     address_hashes,
-    domain_group,
     masked,
     parse_address,
     parse_language,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from newsletter.model import DeliveryState, Reason
 from newsletter.store import Store, senders, tables
 from newsletter.store.claiming import Claim, _claiming, claim
+from newsletter.store.domain_limits import _postponing
 from newsletter.store.fan_out import fan_out_page
 from newsletter.store.prepared import Prepared
 from newsletter.store.recording import Outcome, _recording, exchange
@@ -55,11 +56,13 @@ async def test_groups_are_found_by_key_and_the_queue_in_its_order(store: Store, 
         hot = _claiming(connection.dialect, ("daily",), ("free",), "free", (), None)
         group, recording = _recording(connection.dialect)
         given = hot.group.given(ids)
-        outcomes = [(number, "sent", "", 0, "main", "250 ok", None, NOW) for number, _ in ids]
+        times, postponing = _postponing(connection.dialect)
+        outcomes = [(number, "sent", "", 0, 0, "main", "250 ok", None, NOW) for number, _ in ids]
         return {
             "due": plan_of(connection, hot.due, {"now": NOW, "most": 100}),
             "move": plan_of(connection, hot.move, {"now": NOW, "us": 1, **given}),
             "moved": plan_of(connection, hot.moved, {"us": 1, **given}),
+            "postpone": plan_of(connection, postponing, times.given([(number, NOW) for number, _ in ids])),
             "record": plan_of(connection, recording, {"now": NOW, "us": 1, **group.given(outcomes)}),
         }
 
@@ -68,7 +71,7 @@ async def test_groups_are_found_by_key_and_the_queue_in_its_order(store: Store, 
     assert "ix_deliveries_queue" in plans["due"]
     assert "sort" not in plans["due"].lower()
     assert "TEMP B-TREE" not in plans["due"]
-    for name in ("move", "moved", "record"):
+    for name in ("move", "moved", "postpone", "record"):
         assert "ix_deliveries" not in plans[name], f"{name} goes by another index than the key:\n{plans[name]}"
         if store.is_sqlite:
             assert "SCAN deliveries" not in plans[name]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from newsletter.model import DeliveryState, OccurrenceState, Reason
 from newsletter.store import Store, audit, decisions, mending, occurrences, tables
@@ -163,3 +163,46 @@ def test_the_failed_are_tried_again_once_and_bounces_only_when_asked_for(store: 
     finish(store, claimed, (_D.SENT, Reason.NONE), (_D.SENT, Reason.NONE))
     assert not store.write(mending.retry, row, actor="ann", reasons=reasons, now=LATER), "only a bounce is left"
     assert store.write(mending.retry, row, actor="ann", reasons={Reason.REFUSED_MAILBOX}, now=LATER)
+
+
+@pytest.mark.parametrize("then", ["released", "failed", "deferred", "queued again"])
+def test_who_may_have_a_message_is_not_forgotten_whatever_comes_after(store: Store, then: str) -> None:
+    occurrence_id, _ = _one_in_doubt(store)
+    now = NOW + timedelta(minutes=1)
+    if then != "queued again":
+        [row] = _claim(store, now)
+        outcome = {
+            "released": Outcome(row, DeliveryState.QUEUED, Reason.RELEASED, due_at=now),
+            "failed": Outcome(row, DeliveryState.FAILED, Reason.REFUSED_MAILBOX, "main", "550 no"),
+            "deferred": Outcome(row, DeliveryState.QUEUED, Reason.DEFERRED, "main", "451 later", due_at=now),
+        }[then]
+        store.write(record, 1, [outcome], now)
+    assert store.read(mending.who_has_it, occurrence_id)["in_doubt"] == 1
+    counted = store.read(
+        lambda c: c.execute(select(func.count()).select_from(tables.deliveries).where(mending.has_it())).scalar()
+    )
+    assert counted == 1, "a correction goes to her too"
+
+
+def _one_in_doubt(store: Store) -> tuple[int, int]:
+    add_subscribers(store, 1)
+    occurrence_id, edition_id = add_occurrence(store)
+    store.write(fan_out_page, edition_id, languages=("en",), expires_at=NOW + timedelta(hours=8), now=NOW)
+    [row] = _claim(store, NOW)
+    doubt = Outcome(row, DeliveryState.QUEUED, Reason.RESENT_IN_DOUBT, "main", "lost", due_at=NOW)
+    store.write(record, 1, [doubt], NOW)
+    return occurrence_id, row
+
+
+def _claim(store: Store, now: datetime) -> list[int]:
+    found = store.write(
+        claim,
+        1,
+        newsletters=["daily"],
+        limit=10,
+        now=now,
+        message_id_of=lambda _edition, subscriber: f"<{subscriber}@x>",
+        plans=("free",),
+        languages={},
+    )
+    return [row.id for row in found.rows]

@@ -32,6 +32,7 @@ newsletters:
     articles: {{min: 1, max: {most}, max_age: 30d}}
     in_doubt: {in_doubt}
     gates: {gates}
+    {more}
 """
 
 
@@ -52,6 +53,7 @@ class SiteFolder:
             "compose_lead": "30m",
             "most": 5,
             "in_doubt": "resend",
+            "more": "",
             "gates": "{web: false}",  # most tests serve no pages
         } | settings
         (path / "schedules.yaml").write_text(_SCHEDULES.format(**values))
