@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
 
 from newsletter.cli.options import Options, options_of, run_async
+from newsletter.cli.stopping import stopped_by_signals
 from newsletter.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ async def _everything(options: Options, configuration: Configuration, store: Sto
     from newsletter.schedule import running
 
     stop, ready = asyncio.Event(), asyncio.Event()
-    with _signals(stop):
+    with stopped_by_signals(stop):
         async with asyncio.TaskGroup() as group:
             if configuration.schedules.web is not None:
                 group.create_task(_serve(options, configuration, store, stop, ready.set))
@@ -68,27 +67,8 @@ async def _everything(options: Options, configuration: Configuration, store: Sto
 
 async def _pages(options: Options, configuration: Configuration, store: Store) -> None:
     stop = asyncio.Event()
-    with _signals(stop):
+    with stopped_by_signals(stop):
         await _serve(options, configuration, store, stop)
-
-
-@contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C set ``stop``; the second Ctrl-C ends the process the hard way."""
-    loop = asyncio.get_running_loop()
-
-    def interrupted() -> None:
-        if stop.is_set():
-            loop.remove_signal_handler(signal.SIGINT)
-        stop.set()
-
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, interrupted)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-        loop.remove_signal_handler(signal.SIGINT)
 
 
 async def _serve(

@@ -14,6 +14,7 @@ import typer
 
 from newsletter.cli.names import known, login_and_host
 from newsletter.cli.options import Json, Options, console, options_of, print_json, progress, run_async
+from newsletter.cli.stopping import stopped_by_signals
 from newsletter.errors import IncompleteSend, OccurrenceHeld, UsageError
 from newsletter.model import DeliveryState, Gate, OccurrenceState, Reason
 
@@ -153,17 +154,20 @@ def _freshen(options: Options, configuration: Configuration, store: Store, row: 
 async def deliver(options: Options, work: Work, row: OccurrenceRow, *, everyone: bool) -> None:
     """Send here, or watch while the process that holds the sender's lock does.
 
-    The first mails go while the last rows of a large audience are still being made.
+    The first mails go while the last rows of a large audience are still being made. SIGTERM and Ctrl-C end it when what
+    is on the wire is answered and recorded; the second Ctrl-C at once.
     """
     from newsletter.deliver.configured import configured_sender
     from newsletter.store import deliveries, senders
 
-    configuration, store = work.configuration, work.store
-    with progress() as bar:
+    configuration, store, stop = work.configuration, work.store, asyncio.Event()
+    with progress() as bar, stopped_by_signals(stop):
         task = bar.add_task(str(row.name), total=None)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(_watch(store, row.id, partial(bar.update, task)))
             stopped = Event()
+            stopping = group.create_task(stop.wait())
+            stopping.add_done_callback(lambda _: stopped.set())
             filling = _fan_out(work, row, options.clock, stopped) if everyone else _nothing()
             fanning_out = group.create_task(filling)
             try:
@@ -177,17 +181,17 @@ async def deliver(options: Options, work: Work, row: OccurrenceRow, *, everyone:
                             sender.wake()
 
                         fanning_out.add_done_callback(no_more)
-                        await sender.run(asyncio.Event(), until_idle=True)
+                        await sender.run(stop, until_idle=True)
                         return
                 typer.echo("newsletter: another process is sending; watching it", err=True)
                 await fanning_out
-                while True:
+                while not stop.is_set():
                     moving, earliest = await store.read_async(deliveries.open_work, row.id)
                     if not moving or (earliest is not None and earliest > options.clock()):
                         break
                     await asyncio.sleep(_WATCH_SECONDS)
             finally:
-                stopped.set()
+                stopping.cancel()
                 watching.cancel()
 
 

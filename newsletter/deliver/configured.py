@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from functools import partial
 
 from newsletter.config.models import Environment
@@ -19,7 +20,7 @@ from newsletter.store.senders import SenderLock
 
 def configured_sender(configuration: Configuration, store: Store, lock: SenderLock, clock: Clock) -> Sender:
     """A sender of every newsletter that has a relay. Raises ConfigurationError."""
-    schedules = configuration.schedules
+    schedules, clock = configuration.schedules, never_back(clock)
     routes: defaultdict[str, list[str]] = defaultdict(list)
     for newsletter in schedules.newsletters:
         for relay in configuration.relays_of(newsletter):
@@ -53,6 +54,18 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
         Assembler(configuration, store, clock, dkim_signers(configuration)),
         clock,
     )
+
+
+def never_back(clock: Clock) -> Clock:
+    """The same clock, but standing still while it is behind what it has shown: where the machine's is put back an hour,
+    what was due stays due."""
+    latest: list[datetime] = []
+
+    def now() -> datetime:
+        latest[:] = [max(clock(), *latest)] if latest else [clock()]
+        return latest[0]
+
+    return now
 
 
 def dkim_signers(configuration: Configuration) -> dict[str, DkimSigner]:

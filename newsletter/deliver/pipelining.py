@@ -258,7 +258,11 @@ class Pipeline(asyncio.BufferedProtocol):
             said = _reply_of(code, line)
             self._lose(f"the relay said {said}" if code == 421 else f"the relay said {said}, and nobody had asked")
             return
-        awaited = self._awaited.popleft()
+        awaited = self._awaited[0]
+        if _is_out_of_step(awaited, code):  # a reply was left out: the next would be taken for another message's
+            self._lose(f"the relay answered {_NAMES[awaited]} with {_reply_of(code, line)}, which is out of step")
+            return
+        self._awaited.popleft()
         envelope = self._envelope
         if awaited < _DATA and 200 <= code < 300 and envelope is not None and not envelope.left:
             envelope.blameless = False  # as nearly always; the rest comes with DATA's reply
@@ -405,6 +409,13 @@ class Pipeline(asyncio.BufferedProtocol):
 
 
 _OF_AN_ENVELOPE = frozenset({_MAIL, _RCPT, _DATA, _DOT})
+
+
+def _is_out_of_step(awaited: _Awaited, code: int) -> bool:
+    """Whether no relay that is in step answers so (RFC 5321 §4.3.2)."""
+    if awaited is _DATA:
+        return not (code == 354 or 400 <= code < 600)
+    return not (200 <= code < 300 or 400 <= code < 600)
 
 
 def _reply_of(code: int, line: bytes) -> Reply:

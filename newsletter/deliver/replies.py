@@ -49,7 +49,7 @@ def judge(stage: Stage, reply: Reply) -> tuple[DeliveryState, Reason]:
     """
     if stage is Stage.BODY and reply.accepted:
         return DeliveryState.SENT, Reason.NONE
-    if 400 <= reply.code < 500:
+    if not 500 <= reply.code < 600:
         return DeliveryState.QUEUED, Reason.DEFERRED
     enhanced = reply.enhanced
     if enhanced is not None and enhanced[1] == 1 and enhanced[2] in {1, 2, 3, 6, 10}:  # bad destination mailbox

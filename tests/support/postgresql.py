@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -60,6 +61,12 @@ class PostgreSQL:
             self._server.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def restart(self) -> None:
+        """As its keepers do: connections are broken off, and for a moment nobody answers."""
+        self._server.send_signal(signal.SIGINT)  # a fast shutdown
+        self._server.wait(30)
+        self._serve()
+
     def _start(self) -> None:
         folder, data = binaries(), self._folder / "data"
         if self._user:
@@ -71,6 +78,10 @@ class PostgreSQL:
             user=self._user,
             cwd=self._folder,
         )
+        self._serve()
+
+    def _serve(self) -> None:
+        folder, data = binaries(), self._folder / "data"
         settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",

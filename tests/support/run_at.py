@@ -1,7 +1,8 @@
 """The console script with only time replaced: ``python -m tests.support.run_at START SPEED ARGUMENTS…``.
 
 The clock stands at START (ISO 8601) when the program first asks for the time and runs SPEED times as fast as the real
-one. Nothing else differs from ``newsletter ARGUMENTS…``.
+one; while there is a file ``clock-stepped-back`` in its folder it shows an hour less. Nothing else differs from
+``newsletter ARGUMENTS…``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from newsletter.cli import main, options
 
@@ -21,7 +23,8 @@ def replaced(start: datetime, speed: float) -> Callable[[str], Callable[[], date
     def now() -> datetime:
         if not begun:
             begun.append(time.monotonic())
-        return start + timedelta(seconds=(time.monotonic() - begun[0]) * speed)
+        step = timedelta(hours=1) if Path("clock-stepped-back").exists() else timedelta()
+        return start + timedelta(seconds=(time.monotonic() - begun[0]) * speed) - step
 
     return lambda _text: now
 

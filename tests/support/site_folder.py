@@ -20,7 +20,7 @@ site: {{name: The Test, url: "https://news.example", postal_address: "1 Press La
 store: "{store}"
 web: {{url: "http://127.0.0.1:{web_port}", listen: "127.0.0.1:{web_port}"}}
 relays:
-  main: {{host: 127.0.0.1, port: {port}, tls: none, connections: {connections}, timeout: 20s}}
+  main: {{host: 127.0.0.1, port: {port}, tls: {tls}, connections: {connections}, timeout: {timeout}, {relay}}}
 newsletters:
   daily:
     title: The Test
@@ -46,6 +46,9 @@ class SiteFolder:
             "store": store_url,
             "port": relay_port,
             "connections": 10,
+            "timeout": "20s",
+            "relay": "weight: 1",
+            "tls": "none",
             "zone": "Asia/Kolkata",
             "web_port": 8025,
             "schedule": '{at: "07:00"}',

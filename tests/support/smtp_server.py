@@ -38,8 +38,8 @@ class Accepted:
         return ""
 
 
-Answer = str | None
-"""What to answer: a reply line, '' for no answer at all, or None to hang up."""
+Answer = str | bytes | None
+"""What to answer: a reply line, '' for no answer at all, None to hang up, bytes to send just these and hang up."""
 
 
 class SmtpServer:
@@ -57,6 +57,8 @@ class SmtpServer:
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         credentials: tuple[str, str] | None = None,
+        extensions_after_tls: tuple[str, ...] | None = None,
+        bytewise: bool = False,
     ) -> None:
         self.accepted: list[Accepted] = []
         self.verbs: list[str] = []
@@ -64,7 +66,9 @@ class SmtpServer:
         self.answer: Callable[[str, str], Answer | Awaitable[Answer]] = lambda _verb, _argument: "usual"
         self.on_body: Callable[[Accepted], Answer | Awaitable[Answer]] = lambda _accepted: "usual"
         self.after_body: Callable[[Accepted], None] = lambda _accepted: None
+        self.cuts_body: Callable[[], bool] = lambda: False  # hang up in the middle of this body?
         self.port = 0
+        self._after_tls, self._bytewise = extensions_after_tls, bytewise
         self._extensions, self._tls, self._implicit, self._credentials = extensions, tls, implicit_tls, credentials
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -122,7 +126,7 @@ class SmtpServer:
             verb = verb.upper()
             self.verbs.append(verb)
             if verb == "EHLO":
-                offered = list(self._extensions)
+                offered = list(self._after_tls if secure and self._after_tls is not None else self._extensions)
                 if self._tls and not secure:
                     offered.append("STARTTLS")
                 if self._credentials:
@@ -158,6 +162,9 @@ class SmtpServer:
             if verb == "RSET":
                 sender = recipient = ""
             if verb == "DATA" and said.startswith("354"):
+                if self.cuts_body():
+                    await reader.readexactly(2000)
+                    return
                 content = await reader.readuntil(b"\r\n.\r\n") if recipient else await reader.readuntil(b".\r\n")
                 if not recipient:
                     await self._say(writer, "DOT", "", "554 5.5.1 no valid recipients")
@@ -166,6 +173,10 @@ class SmtpServer:
                 decided = self.on_body(accepted)
                 decided = await decided if isinstance(decided, Awaitable) else decided
                 if decided is None:
+                    return
+                if isinstance(decided, bytes):
+                    writer.write(decided)
+                    await writer.drain()
                     return
                 reply = "250 2.0.0 taken" if decided == "usual" else decided
                 if reply.startswith("250"):
@@ -181,10 +192,18 @@ class SmtpServer:
         decided = await decided if isinstance(decided, Awaitable) else decided
         if decided is None:
             return None
+        if isinstance(decided, bytes):
+            writer.write(decided)
+            await writer.drain()
+            return None
         reply = usual if decided == "usual" else decided
         if reply:
-            writer.write(f"{reply}\r\n".encode())
-            await writer.drain()
+            line = f"{reply}\r\n".encode()
+            for part in [line[at : at + 1] for at in range(len(line))] if self._bytewise else [line]:
+                writer.write(part)
+                await writer.drain()
+                if self._bytewise:
+                    await asyncio.sleep(0)
         return reply
 
     def _authenticate(self, argument: str) -> str:
