@@ -15,6 +15,7 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from benchmarks.delivery_contenders import Round, aiosmtplib_loop, bare_loop, ji
 from benchmarks.delivery_servers import DiscardServer, SmtpSink, apart, smtp_source
 from benchmarks.delivery_site import Site, fill, queue, sample
 from newsletter.deliver.copies import parts_of
+from newsletter.deliver.dkim import SigningKey, new_key
 from newsletter.store import Store
 from tests.support.postgresql import PostgreSQL
 
@@ -91,6 +93,13 @@ def rates(messages: int, rounds: int, keep: Path | None) -> dict[str, Any]:
                         apart(ours, of_postgresql.folder, of_postgresql.store_url, messages),
                         server,
                     )
+                    if name == "discard":
+                        for kind in ("ed25519", "rsa"):
+                            signing = prepared.copied_to(turn / kind)
+                            signing.configure(server.port, connections=CONNECTIONS)
+                            signing.sign_with(kind)
+                            signed = apart(ours, signing.folder, signing.store_url, messages)
+                            _note(found, f"sqlite_{kind}/{name}", signed, server)
                     for fast in (False, True):
                         bare = apart(bare_loop, server.port, messages, size, CONNECTIONS, fast)
                         _note(found, f"bare_{'uvloop' if fast else 'asyncio'}/{name}", bare, server)
@@ -103,7 +112,7 @@ def rates(messages: int, rounds: int, keep: Path | None) -> dict[str, Any]:
                 _keep(prepared, keep)
     finally:
         postgresql.stop()
-    return _compared(found) | {"messages": messages, "message_bytes": size}
+    return _compared(found) | {"messages": messages, "message_bytes": size} | _one_core(found)
 
 
 def _prepare(site: Site, messages: int) -> tuple[int, str]:
@@ -159,11 +168,25 @@ def _compared(found: Rounds) -> dict[str, Any]:
         "smtp_source_discard_over_sink": round(rate("smtp_source/discard") / rate("smtp_source/sink"), 2),
         "cpu_over_bare_loop": round(cpu("sqlite/sink") / cpu("bare_asyncio/sink"), 2),
         "cpu_over_bare_uvloop": round(cpu("sqlite/sink") / cpu("bare_uvloop/sink"), 2),
+        "ed25519_over_unsigned": round(rate("sqlite_ed25519/discard") / rate("sqlite/discard"), 2),
+        "rsa_over_unsigned": round(rate("sqlite_rsa/discard") / rate("sqlite/discard"), 2),
         "sqlite_over_aiosmtplib": round(rate("sqlite/discard") / rate("aiosmtplib/discard"), 2),
         "sqlite_over_jinja": round(rate("sqlite/discard") / rate("jinja/discard"), 2),
         "peak_rss_mb": round(max(one.rss_mb for name in ("sqlite/sink", "sqlite/discard") for one in found[name])),
         "medians": {name: {"per_second": round(rate(name)), "cpu_us": round(cpu(name), 1)} for name in sorted(found)},
     }
+
+
+def _one_core(found: Rounds) -> dict[str, Any]:
+    """Our rate with RSA-2048 over the signatures that one core makes a second."""
+    key = SigningKey("news.example", "bench", new_key("rsa"))
+    data, began, number = b"x" * 800, time.process_time(), 0
+    while time.process_time() - began < 2.0:
+        key.sign(data)
+        number += 1
+    one_core = number / (time.process_time() - began)
+    rate = statistics.median(one.rate for one in found["sqlite_rsa/discard"])
+    return {"rsa_over_one_core": round(rate / one_core, 2), "rsa_signatures_per_second": round(one_core)}
 
 
 def _keep(prepared: Site, folder: Path) -> None:

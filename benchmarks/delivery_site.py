@@ -22,6 +22,7 @@ from newsletter.collect.identity import to_remember
 from newsletter.config import site_key
 from newsletter.config.reading import Configuration, load
 from newsletter.deliver.assembling import Assembler
+from newsletter.deliver.dkim import new_key, pem
 from newsletter.schedule import by_hand
 from newsletter.schedule.work import Work
 from newsletter.store import Store, articles, occurrences, tables
@@ -91,6 +92,12 @@ class Site:
         (self.folder / "schedules.yaml").write_text(text)
         if not (self.folder / site_key.FILE_NAME).exists():
             site_key.create(self.folder / site_key.FILE_NAME)
+
+    def sign_with(self, kind: str) -> None:
+        """Sign every mail with a new DKIM key, ``ed25519`` or ``rsa``."""
+        (self.folder / "dkim.pem").write_bytes(pem(new_key(kind)))
+        with (self.folder / "schedules.yaml").open("a") as file:
+            file.write("dkim: {news.example: {keys: [{selector: bench, key: dkim.pem}]}}\n")
 
     def configuration(self) -> Configuration:
         return load(self.folder / "schedules.yaml", {})

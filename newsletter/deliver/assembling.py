@@ -182,6 +182,7 @@ class Assembler:
         self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
         self._links = Links(web_base(configuration))
         self._documents: OrderedDict[tuple[int, int, RenderedKey], _Document] = OrderedDict()
+        self._loading = asyncio.Lock()
 
     async def __call__(self, row: Claimed) -> Post:
         """The post for this row. Raises TemplateError or StoreError when it cannot be made."""
@@ -211,11 +212,14 @@ class Assembler:
         return await asyncio.get_running_loop().run_in_executor(self._signing, sign) + message
 
     async def _load(self, edition_id: int, revision: int, key: RenderedKey) -> _Document:
-        edition = await self._store.read_async(editions.load, edition_id)
-        stored = await self._store.read_async(pieces.load, edition_id, revision, key)
-        if not stored:
-            raise StoreError(f"the edition was not rendered for {key}", where=str(edition.name))
-        return self.remember(edition_id, revision, key, edition, stored)
+        async with self._loading:  # several ask for the same at once
+            if (there := self._documents.get((edition_id, revision, key))) is not None:
+                return there
+            edition = await self._store.read_async(editions.load, edition_id)
+            stored = await self._store.read_async(pieces.load, edition_id, revision, key)
+            if not stored:
+                raise StoreError(f"the edition was not rendered for {key}", where=str(edition.name))
+            return self.remember(edition_id, revision, key, edition, stored)
 
     def remember(
         self, edition_id: int, revision: int, key: RenderedKey, edition: Edition, stored: Mapping[str, bytes]

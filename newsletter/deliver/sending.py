@@ -11,6 +11,7 @@ transaction. At most ``ROWS_A_CONNECTION`` rows an open connection, and half a s
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ _RECORD_RETRY_SECONDS = 10.0
 _GATHER_SECONDS = 0.008
 _GATHER_FROM_RATE = 500.0
 _ASSEMBLED_AT_A_STRETCH = 8
+# While one waits for its signature, which threads make, others are assembled and signed.
+_ASSEMBLING_AT_ONCE = 2 * (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,8 @@ class Sender:
             try:
                 async with asyncio.TaskGroup() as group:
                     running = [group.create_task(line.run()) for line in self._lines]
-                    helpers = [group.create_task(self._assemble_claimed()), group.create_task(self._wake_on(stop))]
+                    helpers = [group.create_task(self._assemble_claimed()) for _ in range(_ASSEMBLING_AT_ONCE)]
+                    helpers.append(group.create_task(self._wake_on(stop)))
                     trouble = await self._work(routes, stop, until_idle=until_idle)
                     for helper in helpers:
                         helper.cancel()
