@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from benchmarks import render
+from benchmarks.delivery_site import Site, fill, queue, sample
+from newsletter.store import Store
 
 
 def test_the_rendering_benchmark_gives_its_figures() -> None:
@@ -17,3 +21,14 @@ def test_the_rendering_benchmark_gives_its_figures() -> None:
     ]
     assert results["peak_rss_mb"] > 50
     assert results["first_variant_ms"] > results["next_key_ms"] > 0
+
+
+def test_the_delivery_benchmark_has_an_edition_of_its_size_to_send(tmp_path: Path) -> None:
+    site = Site(tmp_path, f"sqlite:///{tmp_path}/n.db")
+    site.configure(25)
+    configuration = site.configuration()
+    with Store.open(site.store_url) as store:
+        fill(store, 20)
+        assert queue(configuration, store) == 20, "no gate holds it"
+        [message] = sample(configuration, store, 1)
+    assert 35_000 < len(message) < 60_000
