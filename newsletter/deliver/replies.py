@@ -49,7 +49,8 @@ def judge(stage: Stage, reply: Reply) -> tuple[DeliveryState, Reason]:
     """
     if stage is Stage.BODY and reply.accepted:
         return DeliveryState.SENT, Reason.NONE
-    if not 500 <= reply.code < 600:
+    # 503 (bad sequence of commands) speaks of the connection; what is no 4yz and no 5yz either, of nothing.
+    if not 500 <= reply.code < 600 or reply.code == 503:
         return DeliveryState.QUEUED, Reason.DEFERRED
     enhanced = reply.enhanced
     if enhanced is not None and enhanced[1] == 1 and enhanced[2] in {1, 2, 3, 6, 10}:  # bad destination mailbox
