@@ -14,9 +14,10 @@ _CUT_SECONDS = 2.0
 _RISE_SECONDS = 10.0
 _RISES = 8  # of so many steps one at a time back to what it was
 _LEAST_PER_SECOND = 0.1
-# A single deferral says little: some recipients' servers greylist. So many, and such a part of all, are the relay's.
+# One says little: some recipients' servers greylist, some relays say 421 after so many messages a connection. So many,
+# and such a part of all, are the relay's.
 _ENOUGH = 3
-_PART = 0.05
+_PART = 0.1
 _OF_THE_RELAY = (3, 4, 7)
 _BURST_SECONDS = 0.1
 
@@ -74,9 +75,8 @@ class Pace:
         if limit is not None:
             self._next = max(self._next, now) + 1 / limit
 
-    def answered(self, now: float, *, wants_less: bool, at_once: bool = False, rate: float) -> bool:
-        """Count an answer (``at_once``: one that needs no others beside it, as 421) at ``rate`` messages a second of
-        late; whether the pace is another now."""
+    def answered(self, now: float, *, wants_less: bool, rate: float) -> bool:
+        """Count an answer, at ``rate`` messages a second of late; whether the pace is another now."""
         self._answers += 1
         if not wants_less:
             return self._recover(now)
@@ -85,7 +85,7 @@ class Pace:
             self._answers = 1
         self._wanting_less += 1
         enough = self._wanting_less >= _ENOUGH and self._wanting_less >= _PART * self._answers
-        if not (at_once or enough) or now - self._changed_at < _CUT_SECONDS:
+        if not enough or now - self._changed_at < _CUT_SECONDS:
             return False
         self._cut(now, rate)
         return True
@@ -113,7 +113,9 @@ class Pace:
         return True
 
     def _cut(self, now: float, rate: float) -> None:
-        given = min(limit for limit in (self.per_second, max(rate, _LEAST_PER_SECOND)) if limit is not None)
+        # Of what was begun just now the rate says little: one message a second and connection is a beginning.
+        measured = rate if self._slowed_to is not None else max(rate, float(self._most_connections))
+        given = min(limit for limit in (self.per_second, max(measured, _LEAST_PER_SECOND)) if limit is not None)
         if self._slowed_to is None:
             self._before = given
         self._slowed_to = max(given / 2, _LEAST_PER_SECOND)

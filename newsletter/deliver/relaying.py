@@ -254,7 +254,7 @@ class RelayLine:
 
     def _keep_pace(self, reply: Reply) -> None:
         less = not reply.accepted and asks_for_less(reply)
-        changed = self._pace.answered(self._loop.time(), wants_less=less, at_once=reply.code == 421, rate=self._rate)
+        changed = self._pace.answered(self._loop.time(), wants_less=less, rate=self.rate if less else 0.0)
         if changed:
             self._say_pace()
 

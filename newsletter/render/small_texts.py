@@ -46,21 +46,21 @@ class SmallTexts:
 
         Raises TemplateError where a text cannot be rendered.
         """
-        return {name: self._text(text, stories) for name, text in self._texts.items()}
+        return {name: self._text(name, text, stories) for name, text in self._texts.items()}
 
     @property
     def names(self) -> frozenset[str]:
         """Which there are."""
         return frozenset(self._texts)
 
-    def _text(self, text: _SmallText, stories: Sequence[Story]) -> Text:
+    def _text(self, name: str, text: _SmallText, stories: Sequence[Story]) -> Text:
         """Remembered under what it reads of these stories, unless that is each of them."""
         lead = stories[0].id if text.reads_lead else 0
         number = len(stories) if text.reads_count else 0
         length = _reading_minutes(stories) if text.reads_length else 0
         if text.reads_stories:
             return self._rendered(text, stories, number, length)
-        known = (text.where, lead, number, length)
+        known = (name, lead, number, length)
         if known not in self._remembered:
             if len(self._remembered) >= _KEPT:
                 self._remembered.clear()
@@ -97,7 +97,6 @@ class SmallTexts:
 class _SmallText:
     """A template, and what of the reader's stories it reads."""
 
-    where: str
     template: Template
     reads_stories: bool
     reads_lead: bool
@@ -108,7 +107,6 @@ class _SmallText:
     def of(cls, source: str, where: str) -> _SmallText:
         reads = names_in(source)
         return cls(
-            where,
             compile_text(source, where),
             reads_stories="articles" in reads,
             reads_lead="lead" in reads,

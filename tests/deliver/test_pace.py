@@ -80,10 +80,18 @@ def test_it_is_halved_once_for_many_answers_that_came_together_and_again_after_t
     assert (pace.per_second, pace.connections) == (25.0, 2)
 
 
-def test_421_needs_no_other_beside_it() -> None:
+def test_one_that_says_421_after_so_many_messages_a_connection_is_not_slowed() -> None:
     pace = Pace(8)
-    assert pace.answered(1.0, wants_less=True, at_once=True, rate=10.0)
-    assert pace.per_second == 5.0
+    for number in range(10_000):
+        _answer(pace, number / 100, less=number % 20 == 0)
+    assert not pace.slowed
+
+
+def test_a_relay_that_asks_for_less_from_the_start_is_not_stopped_dead() -> None:
+    pace = Pace(8)
+    for _ in range(3):
+        _answer(pace, 1.0, less=True, rate=0.0)
+    assert pace.per_second == 4.0
 
 
 def test_a_few_greylisted_among_many_slow_nothing() -> None:
@@ -108,7 +116,8 @@ def test_it_gets_back_what_it_had_step_by_step_and_no_more_than_its_cap() -> Non
 
 def test_without_a_cap_it_is_free_again_in_the_end() -> None:
     pace, now = Pace(4), 0.0
-    pace.answered(now, wants_less=True, at_once=True, rate=1000.0)
+    for _ in range(3):
+        _answer(pace, now, less=True, rate=1000.0)
     while pace.slowed and now < 1000.0:
         now += 1.0
         _answer(pace, now, less=False)

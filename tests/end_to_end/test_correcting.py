@@ -201,7 +201,7 @@ def test_a_killed_correction_is_gone_on_with_and_mails_nobody_twice_who_was_not_
 def stands(store: Store, subscriber: int, state: DeliveryState, reason: Reason) -> None:
     """Put the one delivery of a reader where it would be after some trouble."""
     row = tables.deliveries
-    values = {"state": state.value, "reason": reason.value}
+    values = {"state": state.value, "reason": reason.value, "doubted": reason is Reason.IN_DOUBT}
     store.write(lambda c: c.execute(update(row).where(row.c.subscriber_id == subscriber).values(**values)))
 
 

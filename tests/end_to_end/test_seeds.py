@@ -7,6 +7,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from newsletter.model import OccurrenceState, Reason
 from newsletter.store import occurrences
 from newsletter.store.occurrences import OccurrenceRow
@@ -56,6 +58,7 @@ def test_seeds_get_it_first_and_after_a_kill_in_the_wait_the_rest_follows_once(t
         assert set(twice) <= set(SEEDS), "whose mail was in doubt at the kill, and nobody else"
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_seed_that_fails_holds_it_and_a_release_sends_it_to_the_rest(tmp_path: Path, store_url: str) -> None:
     with SmtpServer() as server:
         site = site_of(tmp_path, store_url, server, seeded("1s"))
@@ -84,6 +87,7 @@ def test_stop_during_the_wait_keeps_it_from_everybody_else(tmp_path: Path) -> No
         assert sorted(server.recipients) == SEEDS
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_an_edition_that_is_refused_too_often_is_held_loudly_and_goes_on_when_it_is_released(
     tmp_path: Path, store_url: str
 ) -> None:

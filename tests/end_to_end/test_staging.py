@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from newsletter.store import occurrences
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
@@ -13,6 +15,7 @@ ALLOWED = "reader00002@readers.example"
 OTHER = "reader00003@readers.example"
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_every_way_of_sending_keeps_to_the_list(tmp_path: Path, store_url: str) -> None:
     with SmtpServer() as server:
         site = SiteFolder(

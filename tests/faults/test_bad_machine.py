@@ -107,6 +107,7 @@ def test_postgresql_restarted(tmp_path: Path, table: Callable[[str], None]) -> N
         database.stop()
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_the_clock_put_back_an_hour(tmp_path: Path, store_url: str, table: Callable[[str], None]) -> None:
     with underway(tmp_path, store_url) as (site, server):
         fault = Fault("clock put back an hour", store_url.partition(":")[0], READERS, CONNECTIONS)
@@ -118,6 +119,7 @@ def test_the_clock_put_back_an_hour(tmp_path: Path, store_url: str, table: Calla
         table(fault.row(site, server))
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_sigterm_in_full_flow(tmp_path: Path, store_url: str, table: Callable[[str], None]) -> None:
     with underway(tmp_path, store_url) as (site, server):
         fault = Fault("SIGTERM in full flow", store_url.partition(":")[0], READERS, CONNECTIONS)
