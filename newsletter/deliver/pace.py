@@ -77,6 +77,8 @@ class Pace:
 
     def answered(self, now: float, *, wants_less: bool, rate: float) -> bool:
         """Count an answer, at ``rate`` messages a second of late; whether the pace is another now."""
+        if not self._answers and not self.slowed:
+            self._counted_since = now
         self._answers += 1
         if not wants_less:
             return self._recover(now)
@@ -113,9 +115,10 @@ class Pace:
         return True
 
     def _cut(self, now: float, rate: float) -> None:
-        # Of what was begun just now the rate says little: one message a second and connection is a beginning.
-        measured = rate if self._slowed_to is not None else max(rate, float(self._most_connections))
-        given = min(limit for limit in (self.per_second, max(measured, _LEAST_PER_SECOND)) if limit is not None)
+        # At the start, and after a pause, the rate of late says little; what was answered since then says more.
+        since = self._answers / max(now - self._counted_since, _BURST_SECONDS)
+        measured = max(rate, since, _LEAST_PER_SECOND)
+        given = measured if self.per_second is None else min(self.per_second, measured)
         if self._slowed_to is None:
             self._before = given
         self._slowed_to = max(given / 2, _LEAST_PER_SECOND)

@@ -87,11 +87,11 @@ def test_one_that_says_421_after_so_many_messages_a_connection_is_not_slowed() -
     assert not pace.slowed
 
 
-def test_a_relay_that_asks_for_less_from_the_start_is_not_stopped_dead() -> None:
+def test_before_a_rate_is_known_half_is_half_of_what_was_answered_since_the_start() -> None:
     pace = Pace(8)
-    for _ in range(3):
-        _answer(pace, 1.0, less=True, rate=0.0)
-    assert pace.per_second == 4.0
+    for number in range(41):
+        _answer(pace, 1.0 + number / 80, less=number >= 34, rate=0.0)
+    assert pace.per_second == pytest.approx(40, rel=0.1)
 
 
 def test_a_few_greylisted_among_many_slow_nothing() -> None:
