@@ -1,7 +1,7 @@
 """The whole audience of the next edition, really composed, rendered, assembled and sent, to a relay that keeps nothing.
 
-Reads the store page by page and writes nothing to it, so it leaves no trace, holds no writer up, and needs no more
-memory for a million readers than for a thousand.
+Reads the store page by page and writes nothing to it, so it leaves no trace and holds no writer up; of each message it
+keeps its size alone.
 """
 
 from __future__ import annotations
