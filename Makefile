@@ -38,7 +38,7 @@ units: $(VENV)/.ready-dev
 
 soak: $(VENV)/.ready-dev ## The long runs at full size that `make test` samples, and the mutants
 	@$(BIN)/python -m tests.support.prepare
-	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pytest -m "soak or fault"
 
 bench: $(VENV)/.ready-dev ## Measure; prints JSON
 	@$(BIN)/python -m benchmarks.delivery --json

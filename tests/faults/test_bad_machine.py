@@ -91,6 +91,7 @@ def test_a_store_that_is_locked_for_half_a_minute(tmp_path: Path, store_url: str
     table(run_locked(tmp_path, store_url, 30, 2000))
 
 
+@pytest.mark.fault
 def test_postgresql_restarted(tmp_path: Path, table: Callable[[str], None]) -> None:
     database = PostgreSQL()
     try:
@@ -107,6 +108,7 @@ def test_postgresql_restarted(tmp_path: Path, table: Callable[[str], None]) -> N
         database.stop()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_the_clock_put_back_an_hour(tmp_path: Path, store_url: str, table: Callable[[str], None]) -> None:
     with underway(tmp_path, store_url) as (site, server):
@@ -119,6 +121,7 @@ def test_the_clock_put_back_an_hour(tmp_path: Path, store_url: str, table: Calla
         table(fault.row(site, server))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 def test_sigterm_in_full_flow(tmp_path: Path, store_url: str, table: Callable[[str], None]) -> None:
     with underway(tmp_path, store_url) as (site, server):
@@ -133,6 +136,7 @@ def test_sigterm_in_full_flow(tmp_path: Path, store_url: str, table: Callable[[s
         table(fault.row(site, server))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_the_files_copied_while_the_process_stands_still_open_clean(
     tmp_path: Path, store_url: str, table: Callable[[str], None]

@@ -220,6 +220,7 @@ def authority_in(path: Path) -> trustme.CA:
     return authority
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("wrong", "store_url"),
     [
@@ -265,6 +266,7 @@ def test_a_server_that_cannot_be_trusted_gets_nothing_until_it_can(
         table(fault.row(site, server))
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_what_a_server_offers_only_before_tls_is_not_used_after_it(
     tmp_path: Path, store_url: str, table: Callable[[str], None]

@@ -6,8 +6,12 @@ import resource
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from tests.faults.verdicts import Fault
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
 
@@ -15,10 +19,14 @@ READERS = 400
 CONNECTIONS = 4
 
 
-def test_a_disk_that_fills_while_sending_is_one_clear_line_and_loses_nobody(tmp_path: Path) -> None:
+@pytest.mark.fault
+def test_a_disk_that_fills_while_sending_is_one_clear_line_and_loses_nobody(
+    tmp_path: Path, table: Callable[[str], None]
+) -> None:
     with SmtpServer() as server:
         site = SiteFolder(tmp_path, f"sqlite:///{tmp_path}/n.db", server.port, connections=CONNECTIONS)
         site.fill(readers=READERS)
+        fault = Fault("disk full under the store", "sqlite", READERS, CONNECTIONS)
         assert site.command("send", "daily", "--dry-run", "--no-collect").returncode == 0
         # The store may grow by so much that the send begins, and not by so much that it ends.
         room = max(path.stat().st_size for path in tmp_path.glob("n.db*")) + 500_000
@@ -38,6 +46,7 @@ def test_a_disk_that_fills_while_sending_is_one_clear_line_and_loses_nobody(tmp_
         repeated = [address for address, number in arrived.items() if number > 1]
         assert len(repeated) <= 20 * CONNECTIONS
         assert set(repeated) <= set(before), "only what the full disk left in doubt"
+        table(fault.row(site, server))
 
 
 def test_a_disk_that_is_full_from_the_start_changes_nothing(tmp_path: Path) -> None:
