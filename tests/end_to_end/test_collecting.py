@@ -8,6 +8,8 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from newsletter.model import OccurrenceState
 from newsletter.store import articles, occurrences
 from tests.collect.feeds import item, rss
@@ -41,6 +43,7 @@ def stories(publisher: Publisher, *headlines: str) -> bytes:
     )
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 async def test_a_story_withdrawn_after_composing_is_not_in_the_mail(tmp_path: Path, store_url: str) -> None:
     async with publishing() as publisher:
         with SmtpServer() as server:
@@ -71,6 +74,7 @@ async def test_a_story_withdrawn_after_composing_is_not_in_the_mail(tmp_path: Pa
             assert "Bridges is what" not in text
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 async def test_a_cms_that_says_look_now_is_looked_at_now(tmp_path: Path, store_url: str) -> None:
     async with publishing() as publisher:
         port = free_port()

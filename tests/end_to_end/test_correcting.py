@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from newsletter.config.reading import load
@@ -165,6 +166,7 @@ def test_what_still_goes_out_is_not_corrected_and_a_schedule_takes_no_correction
         assert Counter(server.recipients) == Counter({reader(1): 3, reader(2): 3}), "the next edition came as usual"
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_killed_correction_is_gone_on_with_and_mails_nobody_twice_who_was_not_in_doubt(
     tmp_path: Path, store_url: str
 ) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
 from tests.support.waiting import free_port, wait_for
@@ -40,6 +42,7 @@ def occurrences_by_reader(server: SmtpServer) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_across_a_fold_and_a_three_hour_stop_each_turn_goes_out_once(tmp_path: Path, store_url: str) -> None:
     # Berlin, 25 October 2026: at 03:00 summer time (01:00 UTC) the clock goes back to 02:00, so 02:30 comes twice.
     with SmtpServer() as server:

@@ -91,7 +91,7 @@ def test_a_store_that_is_locked_for_half_a_minute(tmp_path: Path, store_url: str
     table(run_locked(tmp_path, store_url, 30, 2000))
 
 
-@pytest.mark.fault
+@pytest.mark.soak
 def test_postgresql_restarted(tmp_path: Path, table: Callable[[str], None]) -> None:
     database = PostgreSQL()
     try:

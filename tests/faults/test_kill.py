@@ -175,7 +175,9 @@ def judge(site: SiteFolder, server: SmtpServer, struck: list[Struck], in_doubt: 
     return len(twice), len(doubtful)
 
 
-@pytest.mark.parametrize("in_doubt", ["resend", "keep"])
+@pytest.mark.parametrize(
+    ("store_url", "in_doubt"), [("sqlite", "resend"), ("postgresql", "keep")], indirect=["store_url"]
+)
 def test_killing_the_sender_loses_nobody_and_repeats_only_what_was_in_doubt(
     tmp_path: Path, store_url: str, in_doubt: str, table: Callable[[str], None]
 ) -> None:
