@@ -126,6 +126,27 @@ class Kind(StrEnum):
     SYSTEM = "system"
 
 
+class Root(StrEnum):
+    """What a mail needs to be sent: the three kinds of consent, kept apart.
+
+    ``system``: she asked for it just now (a confirmation, a sign-in link); nothing but an address that takes no mail
+    stops it. ``service``: it belongs to what she uses (replies, saved stories, her quota); in by default.
+    ``promotional``: newsletters and offers; only what she said yes to.
+    """
+
+    SYSTEM = "system"
+    SERVICE = "service"
+    PROMOTIONAL = "promotional"
+
+
+ROOTS: Mapping[Kind, Root] = {
+    Kind.EDITION: Root.PROMOTIONAL,
+    Kind.ALERT: Root.PROMOTIONAL,
+    Kind.NOTICE: Root.SERVICE,
+    Kind.SYSTEM: Root.SYSTEM,
+}
+
+
 class Priority(IntEnum):
     """Lower goes first. Notices and alerts overtake digests."""
 
@@ -389,6 +410,7 @@ class ConsentChannel(StrEnum):
     PAGE = "page"
     FORM = "form"
     API = "api"
+    MAIL = "mail"
 
 
 @dataclass(frozen=True, slots=True)

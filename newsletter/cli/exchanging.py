@@ -25,6 +25,7 @@ def import_(
     newsletters: Annotated[
         list[str] | None, typer.Option("--newsletter", "-n", help="For rows that name none (repeatable)")
     ] = None,
+    wording: Annotated[str, typer.Option("--wording", help="Which version of what words these readers agreed to")] = "",
     as_json: Json = False,
 ) -> None:
     """Import subscribers. A bad line is reported and costs itself alone; the same file again changes nothing."""
@@ -54,7 +55,7 @@ def import_(
                     text,
                     schedules=configuration.schedules,
                     site_keys=configuration.site_keys,
-                    evidence=Evidence(ConsentChannel.IMPORT, options.clock()),
+                    evidence=Evidence(ConsentChannel.IMPORT, options.clock(), wording=wording),
                     newsletters=newsletters or (),
                     remark=remark,
                     progress=lambda rows: bar.update(task, completed=rows),

@@ -7,8 +7,9 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most this many rows")]
 T = TypeVar("T")
+# As it is, and percent-encoded as in a URL. A domain has a dot; what stands behind the @ of an edition has none.
+_ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]{}=/]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 Clock = Callable[[], datetime]
 
 
@@ -78,12 +81,15 @@ def configure_logging(*, debug: bool, staying: bool) -> None:
     A process that stays (``run``, ``web``) logs what it does; a command says that itself and logs only what is wrong.
     """
     level = logging.DEBUG if debug else logging.INFO if staying else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    plainly = logging.StreamHandler(sys.stderr)
+    plainly.setFormatter(_WithoutAddresses("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[plainly])
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _mask,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -91,6 +97,22 @@ def configure_logging(*, debug: bool, staying: bool) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+class _WithoutAddresses(logging.Formatter):
+    """A log outlives the people in it, and nobody erases them from it: what looks like an address is not written."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_addresses(super().format(record))
+
+
+def without_addresses(text: str) -> str:
+    """``text`` with each mail address as ``…@…``; relays quote them in their replies."""
+    return _ADDRESS.sub("…@…", text)
+
+
+def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {key: without_addresses(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def plain(value: Any) -> Any:

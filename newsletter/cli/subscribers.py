@@ -6,20 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsletter.cli.consents import data, history, lift, subscriber_named, unsubscribe
 from newsletter.cli.exchanging import export, import_
 from newsletter.cli.names import known, login_name
 from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows, run_async
-from newsletter.errors import NothingToDo, UsageError
+from newsletter.errors import NothingToDo
 from newsletter.model import ConsentChannel, MailFormat, SubscriptionState
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from newsletter.config.reading import Configuration
-    from newsletter.members.consent import Evidence
     from newsletter.members.subscribing import Enrolled, Enrolment, Wanted
     from newsletter.model import Subscriber, Subscription
-    from newsletter.store import Store
 
 _PAGE = 500
 _COLUMNS = ("id", "address", "first_name", "last_name", "plan", "newsletters")
@@ -31,6 +28,10 @@ def add_to(app: typer.Typer) -> None:
     group.command("add")(add)
     group.command("list")(list_)
     group.command("show")(show)
+    group.command("history")(history)
+    group.command("data")(data)
+    group.command("unsubscribe")(unsubscribe)
+    group.command("lift")(lift)
     group.command("remove")(remove)
     group.command("import")(import_)
     group.command("export")(export)
@@ -52,6 +53,7 @@ def add(
     mail_format: Annotated[
         str, typer.Option("--format", help="html (with a text part), or text alone")
     ] = MailFormat.HTML.value,
+    wording: Annotated[str, typer.Option("--wording", help="Which version of what words this reader agreed to")] = "",
     as_json: Json = False,
 ) -> None:
     """Subscribe ADDRESS, whose consent you have. Who unsubscribed or is suppressed stays so."""
@@ -63,7 +65,7 @@ def add(
     from newsletter.members.subscribing import subscribe
 
     with options.store(configuration) as store:
-        (result,) = store.write(subscribe, [enrolment], Evidence(ConsentChannel.CLI, options.clock()))
+        (result,) = store.write(subscribe, [enrolment], Evidence(ConsentChannel.CLI, options.clock(), wording=wording))
     if as_json:
         print_json(
             {
@@ -189,16 +191,17 @@ def list_(
 
 def show(context: typer.Context, address: str, as_json: Json = False) -> None:
     """Show what is kept about ADDRESS: profile, subscriptions, suppressions and every consent."""
-    from newsletter.store import consents, subscribers, subscriptions, suppressions
+    from newsletter.members.disclosing import consents_of
+    from newsletter.store import subscribers, subscriptions, suppressions
 
     options = options_of(context)
     configuration = options.configuration()
     with options.store(configuration) as store:
-        person = _person(store, address)
+        person = subscriber_named(store, address)
         theirs = store.read(subscriptions.of, person.id)
         hashes = store.read(subscribers.address_hashes, [person.id])
         stands = store.read(suppressions.entries_of, list(hashes.values()))
-        history = store.read(consents.history, person.id)
+        history = store.read(consents_of, person.id)
     facts = _plain(person, theirs) | {
         "subscriptions": [
             {
@@ -212,18 +215,7 @@ def show(context: typer.Context, address: str, as_json: Json = False) -> None:
             for one in theirs
         ],
         "suppressions": [{"scope": one.scope, "reason": one.reason, "since": one.created_at} for one in stands],
-        "consents": [
-            {
-                "at": one.at,
-                "action": one.action,
-                "newsletter": one.newsletter,
-                "channel": one.channel,
-                "client": one.client,
-                "detail": one.detail,
-                "wording": one.wording,
-            }
-            for one in history
-        ],
+        "consents": history,
     }
     if as_json:
         print_json(facts)
@@ -238,49 +230,25 @@ def show(context: typer.Context, address: str, as_json: Json = False) -> None:
 
 def remove(
     context: typer.Context,
-    address: str,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An address, or a reader's number")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
 ) -> None:
     """Erase what is kept about ADDRESS. A keyed hash stays, so that no import mails this reader again."""
-    from newsletter.members import consent
     from newsletter.members.consent import Evidence
+    from newsletter.members.erasing import erase
 
     options = options_of(context)
     configuration = options.configuration()
     _ = configuration.site_keys
     with options.store(configuration) as store:
-        person = _person(store, address)
+        person = subscriber_named(store, address)
         if not yes and not typer.confirm(f"Erase {person.address} for good?", default=False, err=True):
             raise typer.Abort
         evidence = Evidence(ConsentChannel.CLI, options.clock())
-        store.write(_erase, person.id, evidence, login_name())
-        off_the_wire = run_async(consent.await_wire(store, person.id, None))
+        off_the_wire = run_async(erase(store, person.id, evidence, actor=login_name()))
     typer.echo(f"{person.address} was erased.")
     if not off_the_wire:
         typer.echo("newsletter: a message was on its way at that moment and may still arrive", err=True)
-
-
-def _erase(connection: Connection, subscriber_id: int, evidence: Evidence, actor: str) -> None:
-    from newsletter.members import consent
-    from newsletter.members.subscribing import new_secret
-    from newsletter.store import audit
-
-    # The audit names no address: it outlives the person.
-    audit.record(
-        connection, actor=actor, action="erase", subject=f"subscriber/{subscriber_id}", detail="", now=evidence.at
-    )
-    consent.erase(connection, subscriber_id, new_secret(), evidence)
-
-
-def _person(store: Store, address: str) -> Subscriber:
-    from newsletter.members.addresses import parse_address
-    from newsletter.store import subscribers
-
-    parsed = parse_address(address)
-    person = store.read(subscribers.by_address, parsed)
-    if person is None:
-        raise UsageError(f"there is no subscriber {parsed}")
-    return person
 
 
 def _plain(person: Subscriber, theirs: list[Subscription]) -> dict[str, Any]:

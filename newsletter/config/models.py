@@ -430,6 +430,11 @@ class Schedules(Strict):
     )
     media: FilePath = Field(Path("media"), description="Where our copies of pictures are kept")
     web: Web | None = None
+    unsubscribe_mailbox: AddressText | None = Field(
+        None,
+        description="An address that takes mail for unsubscribe+ANYTHING@… as well, and that somebody reads: every "
+        "mail then offers to unsubscribe by mail too",
+    )
     relays: dict[Name, Relay] = {}
     domain_limits: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]] = Field(
         {},
@@ -444,6 +449,13 @@ class Schedules(Strict):
     )
     sources: dict[Name, Source] = {}
     newsletters: Annotated[dict[Name, Newsletter], Field(min_length=1)]
+
+    @field_validator("unsubscribe_mailbox")
+    @classmethod
+    def _token_has_room(cls, value: str | None) -> str | None:
+        if value is not None and len(value.rpartition("@")[0]) > LONGEST_VERP_LOCAL:
+            raise ValueError(f"the part before the @ has at most {LONGEST_VERP_LOCAL} characters")
+        return value
 
     @field_validator("domain_limits")
     @classmethod

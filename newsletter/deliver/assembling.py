@@ -129,6 +129,7 @@ def _filled(
         to=reader.address,
         message_id=message_id,
         unsubscribe_url=links.unsubscribe(reader.subscriber_id, reader.secret, edition.newsletter),
+        unsubscribe_mailto=links.unsubscribe_mailto(reader.subscriber_id, reader.secret, edition.newsletter),
         slots={
             "first_name": reader.first_name,
             "last_name": reader.last_name,
@@ -180,7 +181,7 @@ class Assembler:
         }
         # RSA lets go of the interpreter's lock while it signs: as many at once as there are cores.
         self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
-        self._links = Links(web_base(configuration))
+        self._links = Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or "")
         self._documents: OrderedDict[tuple[int, int, RenderedKey], _Document] = OrderedDict()
         self._loading = asyncio.Lock()
 

@@ -63,7 +63,7 @@ def _make(
         message_id=copy.message_id,
         in_reply_to=copy.in_reply_to,
         mail_format=MailFormat.HTML,
-        links=Links(web_base(configuration)),
+        links=Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or ""),
         now=copy.sent_at or person.created_at,  # the Date of a header that a page does not show
     )
     return parts_of(message)[0]

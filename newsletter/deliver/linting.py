@@ -139,7 +139,7 @@ def message_of(configuration: Configuration, edition: Edition, pieces: Mapping[s
         _NOBODY,
         message_id="<check@newsletter.invalid>",
         mail_format=MailFormat.HTML,
-        links=Links(web_base(configuration)),
+        links=Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or ""),
         now=_WHEN,
     )
 

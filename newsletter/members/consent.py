@@ -55,6 +55,23 @@ class Renewal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What came of a double opt-in. ``refused``: mail to this address came back, so nothing was begun."""
+
+    subscribed: tuple[str, ...] = ()
+    already: tuple[str, ...] = ()
+    refused: bool = False
+
+
+class Lift(StrEnum):
+    """What came of a person's wish to mail an address again."""
+
+    DONE = "done"
+    NOTHING = "nothing"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """No mail before ``until`` (UTC); None ends a pause."""
 
@@ -74,13 +91,14 @@ class PreferenceChange:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What ``change_preferences`` did, by newsletter. ``refused`` could not be switched on."""
+    """What ``change_preferences`` did, by newsletter. ``refused`` could not be switched on; ``language`` is new."""
 
     switched_on: tuple[str, ...] = ()
     switched_off: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    language: bool = False
 
 
 def unsubscribe(connection: Connection, subscriber_id: int, newsletter: str, evidence: Evidence) -> bool:
@@ -104,6 +122,66 @@ def subscribe_again(connection: Connection, subscriber_id: int, newsletter: str,
     renewal = _renew(connection, subscriber_id, newsletter, evidence, entries)
     consents.record(connection, entries)
     return renewal
+
+
+def confirm(
+    connection: Connection,
+    subscriber_id: int,
+    newsletters: Sequence[str],
+    evidence: Evidence,
+    address_hashes: Sequence[str] = (),
+) -> Confirmed:
+    """A fresh double opt-in: she asked for ``newsletters``, and now followed the link that went to her mailbox.
+
+    It lifts what an unsubscribe from everything, a complaint or an erasure left behind (``address_hashes`` are hers
+    under every site key), and nothing comes back but what she confirmed. A bounce it does not lift.
+    """
+    subscribers.lock(connection, subscriber_id)
+    hers = subscribers.address_hashes(connection, [subscriber_id])[subscriber_id]
+    hashes = list(dict.fromkeys([hers, *address_hashes]))
+    stands = {(found.scope, found.reason) for found in suppressions.entries_of(connection, hashes)}
+    if any(scope is SuppressionScope.ALL and reason != Reason.ERASED for scope, reason in stands):
+        return Confirmed(refused=True)
+    entries: list[Consent] = []
+    if stands:
+        subscriptions.unsubscribe(connection, subscriber_id, None, evidence.at)
+    for scope, reason in sorted(stands):
+        for address_hash in hashes:
+            suppressions.lift(connection, address_hash, scope)
+        entries.append(evidence.of(subscriber_id, ConsentAction.LIFTED, detail=f"{scope}: {reason}"))
+    begun, already = [], []
+    for newsletter in dict.fromkeys(newsletters):
+        if subscriptions.activate(connection, subscriber_id, newsletter, evidence.at):
+            begun.append(newsletter)
+            entries.append(evidence.of(subscriber_id, ConsentAction.CONFIRMED, newsletter))
+        else:
+            already.append(newsletter)
+    consents.record(connection, entries)
+    return Confirmed(tuple(begun), tuple(already))
+
+
+def lift_bounce(
+    connection: Connection, subscriber_id: int, evidence: Evidence, address_hashes: Sequence[str] = ()
+) -> Lift:
+    """A person's word that an address takes mail again: her subscriptions go on as they stood.
+
+    It takes back what bounces left, and nothing else: an unsubscribe, a complaint and an erasure are the reader's own
+    to take back. The caller writes down who did so.
+    """
+    subscribers.lock(connection, subscriber_id)
+    hers = subscribers.address_hashes(connection, [subscriber_id])[subscriber_id]
+    hashes = list(dict.fromkeys([hers, *address_hashes]))
+    every = [one for one in suppressions.entries_of(connection, hashes) if one.scope is SuppressionScope.ALL]
+    bounces = [one for one in every if one.reason != Reason.ERASED]
+    for address_hash in hashes:
+        suppressions.lift(connection, address_hash, SuppressionScope.ALL, but=Reason.ERASED)
+    consents.record(
+        connection,
+        [evidence.of(subscriber_id, ConsentAction.LIFTED, detail=f"{one.scope}: {one.reason}") for one in bounces],
+    )
+    if len(bounces) < len(every):
+        return Lift.ERASED
+    return Lift.DONE if bounces else Lift.NOTHING
 
 
 def unsubscribe_all(connection: Connection, subscriber_id: int, evidence: Evidence) -> tuple[str, ...]:
@@ -138,9 +216,14 @@ def suppress(
 
 
 def change_preferences(
-    connection: Connection, subscriber_id: int, wanted: Sequence[PreferenceChange], evidence: Evidence
+    connection: Connection,
+    subscriber_id: int,
+    wanted: Sequence[PreferenceChange],
+    evidence: Evidence,
+    language: str | None = None,
 ) -> Saved:
-    """Switch newsletters on and off and change how she gets them; one not named in ``wanted`` is not touched."""
+    """Switch newsletters on and off and change how she gets them, and in which language; one not named in ``wanted``
+    is not touched."""
     subscribers.lock(connection, subscriber_id)
     entries: list[Consent] = []
     withdrawals: list[Withdrawal] = []
@@ -172,9 +255,12 @@ def change_preferences(
         if "pause" in parts and after.paused_until is not None:
             paused.append(newsletter)
             withdrawals.append(Withdrawal(subscriber_id, newsletter, Reason.PAUSED))
+    spoken = language is not None and subscribers.speak(connection, subscriber_id, language)
+    if spoken:
+        entries.append(evidence.of(subscriber_id, ConsentAction.CHANGED, detail="language"))
     consents.record(connection, entries)
     suppressions.revoke(connection, withdrawals, evidence.at)
-    return Saved(tuple(on), tuple(off), tuple(changed), tuple(paused), tuple(refused))
+    return Saved(tuple(on), tuple(off), tuple(changed), tuple(paused), tuple(refused), spoken)
 
 
 def erase(connection: Connection, subscriber_id: int, new_secret: bytes, evidence: Evidence) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from base64 import b32encode
 from binascii import b2a_base64
 from functools import lru_cache
 
@@ -23,15 +24,18 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _UNSUBSCRIBE = "u"
 _PREFERENCES = "p"
 _BROWSER = "e"
+_BY_MAIL = "m"
 
 
 class Links:
-    """Makes the links of one site. ``web_base`` is its public address without a trailing slash."""
+    """Makes the links of one site. ``web_base`` is its public address without a trailing slash, ``mailbox`` the address
+    that takes unsubscribes by mail ('' for none)."""
 
-    __slots__ = ("_browser", "_preferences", "_unsubscribe", "web_base")
+    __slots__ = ("_browser", "_mailbox", "_preferences", "_unsubscribe", "web_base")
 
-    def __init__(self, web_base: str) -> None:
+    def __init__(self, web_base: str, mailbox: str = "") -> None:
         self.web_base = web_base
+        self._mailbox = mailbox.rpartition("@")
         self._unsubscribe = f"{web_base}/u/"
         self._preferences = f"{web_base}/p/"
         self._browser = f"{web_base}/e/"
@@ -40,6 +44,17 @@ class Links:
         """Where one newsletter is unsubscribed from: a page on GET, the act on POST (RFC 8058 §3.1)."""
         token = _token(secret, _signed(_UNSUBSCRIBE, newsletter))
         return f"{self._unsubscribe}{subscriber_id}/{newsletter}/{token}"
+
+    def unsubscribe_mailto(self, subscriber_id: int, secret: bytes, newsletter: str) -> str:
+        """The same by mail (RFC 2369 §3.2, RFC 6068): whatever is sent there unsubscribes; '' where no mailbox is set.
+
+        ``mailto:unsubscribe+7-o5z3…@news.example``: the token is in the address, which every client keeps, and says
+        which newsletter of hers is meant. It is base32, for some servers change letter case.
+        """
+        local, _, domain = self._mailbox
+        if not local:
+            return ""
+        return f"mailto:{local}+{subscriber_id}-{_mailed_token(secret, newsletter)}@{domain}"
 
     def preferences(self, subscriber_id: int, secret: bytes) -> str:
         """Where she changes what she gets."""
@@ -54,6 +69,11 @@ class Links:
 def is_unsubscribe(token: str, secret: bytes, newsletter: str) -> bool:
     """Whether ``token`` permits unsubscribing the owner of ``secret`` from ``newsletter``."""
     return _matches(token, secret, _signed(_UNSUBSCRIBE, newsletter))
+
+
+def is_mailed_unsubscribe(token: str, secret: bytes, newsletter: str) -> bool:
+    """Whether ``token``, from the address that a mail was sent to, in any letter case, permits the same."""
+    return hmac.compare_digest(_mailed_token(secret, newsletter).encode(), token.lower().encode())
 
 
 def is_preferences(token: str, secret: bytes) -> bool:
@@ -76,6 +96,11 @@ def _matches(token: str, secret: bytes, signed: bytes) -> bool:
 def _token(secret: bytes, signed: bytes) -> str:
     digest = hmac.digest(secret, signed, "sha256")
     return b2a_base64(digest[:_TOKEN_BYTES], newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+
+
+def _mailed_token(secret: bytes, newsletter: str) -> str:
+    digest = hmac.digest(secret, _signed(_BY_MAIL, newsletter), "sha256")
+    return b32encode(digest[:_TOKEN_BYTES]).decode("ascii").rstrip("=").lower()
 
 
 @lru_cache(1024)

@@ -131,7 +131,7 @@ def make_preview(
             if wanted
             else "Choose another edition",
         )
-    links = Links(web_base(configuration))
+    links = Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or "")
     message = message_for(
         configuration,
         pool.edition,
@@ -260,7 +260,7 @@ def _before_inlining(configuration: Configuration, pool: Pool, facts: Facts, log
         facts.reader,
         message_id=facts.message_id,
         mail_format=MailFormat.HTML,
-        links=Links(web_base(configuration)),
+        links=Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or ""),
         now=facts.date,
     )
     return parts_of(message)[0]

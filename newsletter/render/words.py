@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from gettext import c2py
 from typing import Any
 
@@ -61,6 +62,12 @@ class Words:
         self.language, self.spoken = language, spoken
         self.locale = locale_of(language)
         self._translations = dict(translations)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of all that this language's catalogues say."""
+        said = sorted((key, one.forms) for key, one in self._translations.items())
+        return hashlib.sha256(repr(said).encode()).hexdigest()
 
     def gettext(self, message: str, /, **values: object) -> str:
         """``message`` in this language, with its ``%(value)s`` filled in; numbers as the language writes them."""

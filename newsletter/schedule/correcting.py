@@ -118,7 +118,7 @@ def sample(configuration: Configuration, store: Store, written: Draft, address: 
         Reader(person.id, person.address, person.first_name, person.last_name, person.secret),
         message_id=message_id(configuration, name, key, person.id),
         mail_format=copy.format,
-        links=Links(web_base(configuration)),
+        links=Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or ""),
         now=now,
         in_reply_to=copy.message_id,
     )

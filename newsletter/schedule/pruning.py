@@ -1,12 +1,27 @@
-"""Forgets the bodies of old articles, page by page: ``run`` does so once an hour, ``articles prune`` when asked."""
+"""Forgets the bodies of old articles, page by page: ``run`` does so once an hour, ``articles prune`` when asked; and
+once an hour whatever came in about readers who had been erased.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from newsletter.config.models import Source
-from newsletter.store import Store, article_pruning
+from newsletter.store import Store, article_pruning, subscribers
+
+# A message that was on the wire during an erasure is tried again for some hours at most (`retry_for`).
+_STILL_COMING = timedelta(days=8)
+
+
+def forget_erased(store: Store, now: datetime) -> int:
+    """Empty what relays said, after their erasure, of those erased lately; how many rows. Blocking.
+
+    What was deleted then leaves the write-ahead log as well. Raises StoreError.
+    """
+    emptied = store.write(subscribers.forget_replies, now - _STILL_COMING)
+    store.forget()
+    return emptied
 
 
 def kept_since(sources: Mapping[str, Source], now: datetime) -> dict[str, datetime]:

@@ -25,7 +25,7 @@ from newsletter.schedule.collections import Collections
 from newsletter.schedule.freshness import Freshening
 from newsletter.schedule.logo import publish_logo
 from newsletter.schedule.planning import too_late
-from newsletter.schedule.pruning import kept_since, prune_articles
+from newsletter.schedule.pruning import forget_erased, kept_since, prune_articles
 from newsletter.schedule.work import Work
 from newsletter.store import Store, heartbeats, occurrences, senders, sources
 
@@ -131,7 +131,8 @@ class _Running:
                 log.error("stories could not be asked for again", edition=str(row.name), error=str(error))
 
     async def _prune(self) -> None:
-        """Once an hour: empty the bodies of articles that are older than their source's `keep`."""
+        """Once an hour: empty the bodies of articles that are older than their source's `keep`, and what came in about
+        readers who were erased."""
         now = self._clock()
         if self._pruned_at is not None and timedelta(0) <= now - self._pruned_at < _PRUNE_EVERY:
             return
@@ -140,6 +141,7 @@ class _Running:
         pruned = await asyncio.to_thread(prune_articles, self._store, before, now)
         if pruned:
             log.info("pruned", articles=pruned)
+        await asyncio.to_thread(forget_erased, self._store, now)
 
     async def _beaten(self, name: str, tick: timedelta, job: Callable[[], Awaitable[None]]) -> None:
         """Run one tick of a job and leave a heartbeat, with its error if it failed; it is tried again next time."""

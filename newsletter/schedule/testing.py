@@ -91,7 +91,7 @@ def _make(
         reader,
         message_id=f"<test.{secrets.token_hex(16)}@{domain}>",
         mail_format=MailFormat.HTML,
-        links=Links(web_base(configuration)),
+        links=Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or ""),
         now=now,
     )
     return edition, message

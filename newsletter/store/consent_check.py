@@ -13,13 +13,16 @@ from sqlalchemy import (
     case,
     exists,
     literal,
+    not_,
     select,
 )
 from sqlalchemy.sql import ColumnElement
 
 from newsletter.model import (
+    ROOTS,
     Kind,
     Reason,
+    Root,
     SubscriptionState,
     SuppressionScope,
 )
@@ -39,19 +42,25 @@ def verdict(
     """Why this delivery must not be made, '' where it may: the one predicate that ``claim`` and ``why`` both use.
 
     Needs ``deliveries`` joined to ``subscribers`` and outer-joined to ``subscriptions`` (with ``kind`` given, the two
-    alone). ``only_addresses`` is the staging allow-list, None in production. Digests and alerts need consent; system
-    mail only a living address.
+    alone). ``only_addresses`` is the staging allow-list, None in production. What is promotional needs a subscription;
+    what is service or system only a living address (``model.Root``). A system mail may also go to an address whose
+    reader was erased and who asks anew: without it she could never confirm that she is back.
     """
-    promotional = (deliveries.c.kind if kind is None else kind).in_([Kind.EDITION.value, Kind.ALERT.value])
+    the_kind = deliveries.c.kind if kind is None else kind
+    promotional, system = (
+        the_kind.in_([one.value for one in Kind if ROOTS[one] is root]) for root in (Root.PROMOTIONAL, Root.SYSTEM)
+    )
 
-    def suppressed(scope: SuppressionScope) -> ColumnElement[bool]:
+    def suppressed(scope: SuppressionScope, *but: ColumnElement[bool]) -> ColumnElement[bool]:
         return exists().where(
-            suppressions.c.address_hash == subscribers.c.address_hash, suppressions.c.scope == scope.value
+            suppressions.c.address_hash == subscribers.c.address_hash, suppressions.c.scope == scope.value, *but
         )
+
+    asks_anew = and_(system, suppressions.c.reason == Reason.ERASED.value)
 
     refusals: list[tuple[ColumnElement[bool], Reason]] = [
         (subscribers.c.erased_at.is_not(None), Reason.ERASED),
-        (suppressed(SuppressionScope.ALL), Reason.SUPPRESSED_ALL),
+        (suppressed(SuppressionScope.ALL, not_(asks_anew)), Reason.SUPPRESSED_ALL),
         (and_(promotional, subscriptions.c.state.is_(None)), Reason.NOT_SUBSCRIBED),
         (and_(promotional, subscriptions.c.state == SubscriptionState.PENDING.value), Reason.UNCONFIRMED),
         (and_(promotional, subscriptions.c.state != SubscriptionState.ACTIVE.value), Reason.UNSUBSCRIBED),

@@ -29,6 +29,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 30
 _PG_WRITERS = 4
 _CLOSE_SECONDS = 10
+_FORGET_SECONDS = 2
 
 
 class Store:
@@ -42,7 +43,7 @@ class Store:
             self._writer = _sqlite_engine(url, writing=True)
         else:
             self._reader = self._writer = create_engine(
-                url, pool_size=_PG_WRITERS + 8, max_overflow=8, pool_pre_ping=True
+                url, hide_parameters=True, pool_size=_PG_WRITERS + 8, max_overflow=8, pool_pre_ping=True
             )
         self._read_threads = ThreadPoolExecutor(4, "store-read")
         self._write_threads = ThreadPoolExecutor(1 if self.is_sqlite else _PG_WRITERS, "store-write")
@@ -100,6 +101,26 @@ class Store:
     ) -> T:
         """``write`` off the event loop. Once started it runs to its end, also when the caller is cancelled."""
         return await asyncio.wrap_future(self._write_threads.submit(self._write_here, work, *args, **kwargs))
+
+    def forget(self) -> bool:
+        """Let nothing of what was deleted stay in the write-ahead log; False where others read so that it must wait.
+
+        On SQLite it is emptied into the database, where deleted rows are overwritten. PostgreSQL's own log and dead
+        rows are left to its VACUUM and archiving (docs/privacy.md): always True. Blocking, some seconds at most.
+        """
+        if not self.is_sqlite:
+            return True
+        return self._write_threads.submit(self._empty_log).result()
+
+    def _empty_log(self) -> bool:
+        with self._using(), self._writer.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute(f"PRAGMA busy_timeout={_FORGET_SECONDS * 1000}")
+            try:
+                [(busy, _, _)] = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        return not busy
 
     def keep_reading(self) -> KeptReader:
         """A connection of its own for a question asked for every message; to be closed by who asked for it."""
@@ -228,7 +249,7 @@ def _sqlite_engine(url: URL, *, writing: bool) -> Engine:
     arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
     if writing:
         arguments["poolclass"] = StaticPool
-    engine = create_engine(url, **arguments)
+    engine = create_engine(url, hide_parameters=True, **arguments)  # a traceback in the log names no reader
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -237,6 +258,7 @@ def _sqlite_engine(url: URL, *, writing: bool) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is deleted is overwritten: an erased reader is in no free page, nor in a backup
             f"busy_timeout={BUSY_SECONDS * 1000}",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -1,8 +1,11 @@
-"""What of the ledger one subscriber's consent asks about: is a message to her on the wire at this moment?"""
+"""What the ledger of deliveries holds of one subscriber: is a message to her on the wire now, and what was sent her."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
 
 from newsletter.model import DeliveryState
 from newsletter.store.tables import deliveries
@@ -25,3 +28,9 @@ def on_the_wire(connection: Connection, subscriber_id: int, newsletter: str | No
     if newsletter is not None:
         query = query.where(deliveries.c.newsletter == newsletter)
     return connection.execute(query).scalar_one()
+
+
+def reader(connection: Connection, subscriber_id: int) -> Sequence[Row[Any]]:
+    """Her whole rows, oldest first."""
+    rows = select(deliveries).where(deliveries.c.subscriber_id == subscriber_id).order_by(deliveries.c.id)
+    return connection.execute(rows).all()

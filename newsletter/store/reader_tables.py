@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, String, Table
+from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, String, Table, text
 
 from newsletter.model import MailFormat, Stream, SubscriptionState, SuppressionScope
 from newsletter.store.columns import Id, id_column, metadata, one_of, time, words
@@ -23,6 +23,12 @@ subscribers = Table(
     Column("secret", LargeBinary, nullable=False),
     time("created_at"),
     time("erased_at", nullable=True),
+    Index(
+        "ix_subscribers_erased_at",
+        "erased_at",
+        sqlite_where=text("erased_at IS NOT NULL"),
+        postgresql_where=text("erased_at IS NOT NULL"),
+    ),
 )
 
 subscriptions = Table(
@@ -45,6 +51,7 @@ subscriptions = Table(
     Index("ix_subscriptions_subscriber_id", "subscriber_id"),
 )
 
+# Only ever added to: triggers refuse all else, but emptying the words of who is erased (migration 0010).
 consents = Table(
     "consents",
     metadata,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, or_, select, update
 
 from newsletter.model import DeliveryState, Reason, Subscriber, SubscriptionState
 from newsletter.store.conflicts import insert_ignoring_conflicts
@@ -169,6 +169,22 @@ def update_profiles(connection: Connection, profiles: Sequence[Profile]) -> None
     )
 
 
+def attributes(connection: Connection, subscriber_id: int) -> dict[str, Any]:
+    """What else the publisher keeps about a subscriber."""
+    row = select(subscribers.c.attributes).where(subscribers.c.id == subscriber_id)
+    return dict(connection.execute(row).scalar() or {})
+
+
+def speak(connection: Connection, subscriber_id: int, language: str) -> bool:
+    """Write the language a subscriber wants; False where it is hers already."""
+    changed = connection.execute(
+        update(subscribers)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.language != language, subscribers.c.erased_at.is_(None))
+        .values(language=language)
+    )
+    return changed.rowcount == 1
+
+
 def lock(connection: Connection, subscriber_id: int) -> None:
     """Hold the subscriber's row until the transaction ends.
 
@@ -217,10 +233,28 @@ def erase(connection: Connection, subscriber_id: int, secret: bytes, at: datetim
         .where(deliveries.c.id.in_(queued))
         .values(state=DeliveryState.SKIPPED, reason=Reason.ERASED, changed_at=at)
     )
-    over = hers.where(deliveries.c.state.not_in([DeliveryState.QUEUED, DeliveryState.SENDING]))
-    connection.execute(
+    forget_replies(connection, at - timedelta(seconds=1), subscriber_id)
+
+
+def forget_replies(connection: Connection, since: datetime, subscriber_id: int | None = None) -> int:
+    """Empty what relays answered about those erased after ``since`` (or about this one), and what else tells of her,
+    in rows that no sender holds; how many.
+
+    What is on the wire while somebody is erased is recorded afterwards, so this is done again later.
+    """
+    erased = select(subscribers.c.id).where(subscribers.c.erased_at > since)
+    if subscriber_id is not None:
+        erased = erased.where(subscribers.c.id == subscriber_id)
+    told = [deliveries.c[name] != "" for name in ("reply", "zone", "domain_group", "sections")]
+    over = select(deliveries.c.id).where(
+        deliveries.c.subscriber_id.in_(erased),
+        deliveries.c.state.not_in([DeliveryState.QUEUED, DeliveryState.SENDING]),
+        or_(*told),
+    )
+    emptied = connection.execute(
         update(deliveries).where(deliveries.c.id.in_(over)).values(reply="", zone="", domain_group="", sections="")
     )
+    return emptied.rowcount
 
 
 def _filtered(

@@ -47,11 +47,11 @@ def suppress(connection: Connection, address_hash: str, scope: SuppressionScope,
     return connection.execute(statement.returning(suppressions.c.scope)).first() is not None
 
 
-def lift(connection: Connection, address_hash: str, scope: SuppressionScope) -> bool:
-    """Take back a suppression; False where there was none. The caller writes down who did so."""
-    lifted = connection.execute(
-        delete(suppressions).where(suppressions.c.address_hash == address_hash, suppressions.c.scope == scope)
-    )
+def lift(connection: Connection, address_hash: str, scope: SuppressionScope, *, but: str | None = None) -> bool:
+    """Take back a suppression, unless its reason is ``but``; False where there was none. The caller writes down who
+    did so."""
+    this = delete(suppressions).where(suppressions.c.address_hash == address_hash, suppressions.c.scope == scope)
+    lifted = connection.execute(this if but is None else this.where(suppressions.c.reason != but))
     return lifted.rowcount == 1
 
 

@@ -16,7 +16,7 @@ from newsletter.config.reading import Configuration
 from newsletter.errors import NewsletterError
 from newsletter.render.words import Words
 from newsletter.store import Store
-from newsletter.web import api, files, preferences, problems, unsubscribing
+from newsletter.web import api, files, own_data, preferences, problems, unsubscribing
 from newsletter.web.files import BrowserCopy
 from newsletter.web.pages import Pages
 from newsletter.web.protection import Protection, keep_tokens_out_of_the_access_log, protect
@@ -37,7 +37,12 @@ def create_app(
     """
     pages = Pages(configuration, store, clock)
     app = FastAPI(title="newsletter", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for router in (unsubscribing.routes(pages), preferences.routes(pages), files.routes(pages, browser_copy)):
+    for router in (
+        unsubscribing.routes(pages),
+        preferences.routes(pages),
+        own_data.routes(pages),
+        files.routes(pages, browser_copy),
+    ):
         app.include_router(router)
     app.include_router(api.routes(pages, parser))
     api.describe(app)
@@ -93,6 +98,11 @@ def _refusal(words: Words, status: int) -> tuple[str, str]:
             return (
                 words.gettext("The form did not arrive whole"),
                 words.gettext("Nothing was changed. Go back, and send it once more."),
+            )
+        case 403:
+            return (
+                words.gettext("This form came from another site"),
+                words.gettext("Nothing was changed. Open the link from your mail, and choose there."),
             )
         case 405:
             return (

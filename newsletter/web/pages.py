@@ -38,8 +38,9 @@ class Pages:
         self.https = public.scheme == "https"
         self.origin = f"{public.scheme}://{public.netloc}" if public.netloc else ""
         self.prefix = public.path.rstrip("/")
+        self._loader = FileSystemLoader([folder / "web" for folder in configuration.template_folders])
         self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader([folder / "web" for folder in configuration.template_folders]),
+            loader=self._loader,
             autoescape=lambda name: name is None or not name.endswith(".css"),
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -77,6 +78,14 @@ class Pages:
         """``template`` filled with ``values``, in the language of ``words``."""
         values |= {"language": words.language, "direction": direction_of(words.language), TRANSLATIONS: words}
         return HTMLResponse(self._environment.get_template(template).render(values), status)
+
+    def wording(self, words: Words, template: str) -> str:
+        """Which words a page had, for the consent ledger: ``preferences.html/de/3f2a9c1d``. The digest is of the
+        template's source and of the language's catalogue, so it changes whenever anything that stands there may have.
+        """
+        source, _, _ = self._loader.get_source(self._environment, template)
+        digest = hashlib.sha256(f"{source}\0{words.digest}".encode()).hexdigest()
+        return f"{template}/{words.spoken}/{digest[:8]}"
 
     def notice(
         self, words: Words, heading: str, *paragraphs: str, status: int = 200, alert: bool = False

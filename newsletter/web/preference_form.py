@@ -12,14 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from newsletter.config.languages import language_among
 from newsletter.config.models import Schedules
 from newsletter.members.consent import Pause, PreferenceChange
 from newsletter.model import MailFormat, Subscription, SubscriptionState
-from newsletter.render.words import Words
+from newsletter.render.words import Words, locale_of
 from newsletter.web.bodies import Fields
 from newsletter.web.pages import long_date
 
 LONGEST_PAUSE_DAYS = 366
+OFFERED_PAUSE_DAYS = 30
 _LAST_PLACE = 99
 
 
@@ -56,29 +58,83 @@ class NewsletterChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageChoice:
+    """The languages that newsletters are made in, each with its name in itself; () where there is one alone. The first
+    is '', each newsletter's own."""
+
+    offered: tuple[tuple[str, str], ...]
+    chosen: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """A form that was read: ``changes`` to make, or ``choices`` with errors to show again.
 
-    ``left_off`` were switched off elsewhere since the page was made.
+    ``left_off`` were switched off elsewhere since the page was made; ``language`` is a new one, None: none.
     """
 
     changes: tuple[PreferenceChange, ...]
     choices: tuple[NewsletterChoice, ...]
+    spoken: LanguageChoice
     left_off: tuple[str, ...] = ()
+    language: str | None = None
 
     @property
     def has_errors(self) -> bool:
-        return any(choice.errors for choice in self.choices)
+        return bool(self.spoken.error) or any(choice.errors for choice in self.choices)
 
 
 def choices(
     schedules: Schedules, held: Sequence[Subscription], now: datetime, zone_of: Callable[[str], ZoneInfo]
 ) -> tuple[NewsletterChoice, ...]:
-    """Her newsletters in the publisher's order; those no longer published stand last, while she still gets them."""
+    """Every newsletter in the publisher's order; those no longer published stand last, while she still gets them."""
     by_name = {one.newsletter: one for one in held}
-    published = [by_name[name] for name in schedules.newsletters if name in by_name]
-    others = [one for one in held if one.newsletter not in schedules.newsletters and _is_on(one)]
+    published = [by_name.get(name) or _never_had(name) for name in schedules.newsletters]
+    others = [one for one in held if one.newsletter not in schedules.newsletters and is_on(one)]
     return tuple(_choice(schedules, one, now, zone_of) for one in (*published, *others))
+
+
+def languages(offered: Sequence[str], hers: str, words: Words) -> LanguageChoice:
+    """What there is to choose from for her who asked for ``hers``."""
+    different = tuple(dict.fromkeys(offered))
+    if len(different) < 2:
+        return LanguageChoice((), hers)
+    own = ("", words.gettext("Each newsletter in its own"))
+    named = ((one, locale_of(one).get_display_name() or one) for one in different)
+    return LanguageChoice((own, *named), language_among(hers, ["", *different]))
+
+
+def breaks_off(
+    held: Sequence[Subscription], now: datetime, zone_of: Callable[[str], ZoneInfo]
+) -> tuple[PreferenceChange, ...]:
+    """A pause of all she gets, for the days offered; one that lasts longer already stays."""
+
+    def until(newsletter: str) -> datetime:
+        zone = zone_of(newsletter)
+        day = now.astimezone(zone).date() + timedelta(days=OFFERED_PAUSE_DAYS)
+        return datetime.combine(day, time(), zone).astimezone(UTC)
+
+    return tuple(
+        PreferenceChange(one.newsletter, pause=Pause(until(one.newsletter)))
+        for one in held
+        if is_on(one) and (one.paused_until is None or one.paused_until < until(one.newsletter))
+    )
+
+
+def goes_on(held: Sequence[Subscription], now: datetime) -> tuple[PreferenceChange, ...]:
+    """The end of every pause that runs."""
+    return tuple(PreferenceChange(one.newsletter, pause=Pause(None)) for one in held if is_on(one) and paused(one, now))
+
+
+def is_on(subscription: Subscription) -> bool:
+    """Whether she gets this newsletter, now or after a pause."""
+    return subscription.state is SubscriptionState.ACTIVE
+
+
+def paused(subscription: Subscription, now: datetime) -> bool:
+    """Whether a pause runs."""
+    return subscription.paused_until is not None and subscription.paused_until > now
 
 
 def read(
@@ -87,9 +143,10 @@ def read(
     held: Sequence[Subscription],
     now: datetime,
     zone_of: Callable[[str], ZoneInfo],
+    spoken: LanguageChoice,
     words: Words,
 ) -> Submitted:
-    """What the form asks for; what is wrong with it is said in ``words``."""
+    """What the form asks for; ``spoken`` is her language as it stands, and what is wrong is said in ``words``."""
     shown = set(fields.all("shown"))
     by_name = {one.newsletter: one for one in held}
     changes: list[PreferenceChange] = []
@@ -109,11 +166,18 @@ def read(
             entered, change = _settings(fields, entered, change, by_name[choice.name], now, zone_of, words)
         again.append(entered)
         changes.append(change)
-    return Submitted(tuple(changes), tuple(again), tuple(left_off))
+    language = None
+    asked = fields.one("language")
+    if spoken.offered and asked is not None and asked != fields.one("was-language"):
+        if asked in dict(spoken.offered):
+            language, spoken = asked, replace(spoken, chosen=asked)
+        else:
+            spoken = replace(spoken, error=words.gettext("Choose one of these languages."))
+    return Submitted(tuple(changes), tuple(again), spoken, tuple(left_off), language)
 
 
-def _is_on(subscription: Subscription) -> bool:
-    return subscription.state is SubscriptionState.ACTIVE
+def _never_had(newsletter: str) -> Subscription:
+    return Subscription(0, newsletter, SubscriptionState.UNSUBSCRIBED)
 
 
 def _choice(
@@ -121,20 +185,20 @@ def _choice(
 ) -> NewsletterChoice:
     known = schedules.newsletters.get(held.newsletter)
     if known is None:
-        return NewsletterChoice(held.newsletter, held.newsletter, "", _is_on(held), _is_on(held), settings=False)
+        return NewsletterChoice(held.newsletter, held.newsletter, "", is_on(held), is_on(held), settings=False)
     zone = zone_of(held.newsletter)
     today = now.astimezone(zone).date()
-    paused = held.paused_until
+    until = held.paused_until
     return NewsletterChoice(
         held.newsletter,
         known.title,
         known.description,
-        on=_is_on(held),
-        stands=_is_on(held),
-        settings=_is_on(held),
+        on=is_on(held),
+        stands=is_on(held),
+        settings=is_on(held),
         sections=_sections(known.section_names, held.sections),
         format=held.format,
-        pause=paused.astimezone(zone).date().isoformat() if paused is not None and paused > now else "",
+        pause=until.astimezone(zone).date().isoformat() if until is not None and paused(held, now) else "",
         first_pause=(today + timedelta(days=1)).isoformat(),
         last_pause=(today + timedelta(days=LONGEST_PAUSE_DAYS)).isoformat(),
     )
@@ -222,8 +286,7 @@ def _pause(
 ) -> tuple[Pause | None, str]:
     """Until the beginning of that day where the newsletter is at home."""
     if not choice.pause:
-        running = held.paused_until is not None and held.paused_until > now
-        return (Pause(None) if running else None), ""
+        return (Pause(None) if paused(held, now) else None), ""
     try:
         day: date | None = date.fromisoformat(choice.pause)
     except ValueError:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from newsletter.members import consent, links
+from newsletter.members import consent
 from newsletter.members.addresses import masked
-from newsletter.members.consent import PreferenceChange, Saved
-from newsletter.model import ConsentChannel, Subscriber, SubscriptionState, SuppressionScope
+from newsletter.members.consent import Evidence, PreferenceChange, Saved
+from newsletter.model import ConsentChannel, Subscriber, SuppressionScope
 from newsletter.render.words import Words
 from newsletter.store import subscribers, subscriptions, suppressions
 from newsletter.web import preference_form
 from newsletter.web.bodies import fields
 from newsletter.web.pages import Pages, long_date
-from newsletter.web.preference_form import NewsletterChoice
-from newsletter.web.readers import evidence, reader
+from newsletter.web.preference_form import (
+    OFFERED_PAUSE_DAYS,
+    LanguageChoice,
+    NewsletterChoice,
+    Submitted,
+    is_on,
+    paused,
+)
+from newsletter.web.readers import evidence, preferring, refuse_from_elsewhere
 
 _PATH = "/p/{subscriber_id}/{token}"
 
@@ -28,10 +37,16 @@ def routes(pages: Pages) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     def zone_of(newsletter: str) -> ZoneInfo:
-        return ZoneInfo(pages.configuration.zone(newsletter))
+        published = newsletter in pages.schedules.newsletters
+        return ZoneInfo(pages.configuration.zone(newsletter)) if published else pages.schedules.site.zone
 
-    async def allowed(subscriber_id: str, token: str) -> Subscriber | None:
-        return await reader(pages, subscriber_id, lambda secret: links.is_preferences(token, secret))
+    def languages(subscriber: Subscriber) -> LanguageChoice:
+        configured = pages.configuration
+        offered = [one for name in pages.schedules.newsletters for one in configured.languages(name)]
+        return preference_form.languages(offered, subscriber.language, pages.words(subscriber))
+
+    def agreed(request: Request, words: Words) -> Evidence:
+        return evidence(pages, request, ConsentChannel.PAGE, pages.wording(words, "preferences.html"))
 
     async def stopped_for_good(subscriber: Subscriber) -> bool:
         hashes = await pages.store.read_async(subscribers.address_hashes, [subscriber.id])
@@ -44,20 +59,26 @@ def routes(pages: Pages) -> APIRouter:
         *,
         status: int = 200,
         choices: Sequence[NewsletterChoice] | None = None,
+        spoken: LanguageChoice | None = None,
         heading: str = "",
         done: Sequence[str] = (),
     ) -> Response:
         words = pages.words(subscriber)
+        action = f"{pages.prefix}/p/{subscriber.id}/{token}"
         if await stopped_for_good(subscriber):
-            return pages.notice(
+            return pages.page(
                 words,
-                words.gettext("No mail goes to this address"),
-                pages.stopped_for_good(words, masked(subscriber.address)),
-                alert=True,
+                "stopped.html",
+                heading=words.gettext("No mail goes to this address"),
+                sentence=pages.stopped_for_good(words, masked(subscriber.address)),
+                action=action,
             )
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
+        now = pages.clock()
         if choices is None:
-            choices = preference_form.choices(pages.schedules, held, pages.clock(), zone_of)
+            choices = preference_form.choices(pages.schedules, held, now, zone_of)
+        spoken = spoken or languages(subscriber)
+        gets = [one for one in held if is_on(one)]
         return pages.page(
             words,
             "preferences.html",
@@ -66,50 +87,97 @@ def routes(pages: Pages) -> APIRouter:
             done=done,
             address=masked(subscriber.address),
             choices=choices,
-            errors=sum(len(choice.errors) for choice in choices),
-            gets_something=any(one.state is not SubscriptionState.UNSUBSCRIBED for one in held),
-            action=f"{pages.prefix}/p/{subscriber.id}/{token}",
+            spoken=spoken,
+            errors=sum(len(choice.errors) for choice in choices) + bool(spoken.error),
+            gets_something=bool(gets),
+            days=OFFERED_PAUSE_DAYS if preference_form.breaks_off(held, now, zone_of) else 0,
+            back=long_date((now + timedelta(days=OFFERED_PAUSE_DAYS)).astimezone(pages.schedules.site.zone), words),
+            rests=any(paused(one, now) for one in gets),
+            resting={
+                one.newsletter: long_date(one.paused_until.astimezone(zone_of(one.newsletter)).date(), words)
+                for one in gets
+                if one.paused_until is not None and paused(one, now)
+            },
+            action=action,
         )
 
     @router.api_route(_PATH, methods=["GET", "HEAD"])
     @router.api_route(_PATH + "/none", methods=["GET", "HEAD"])
+    @router.api_route(_PATH + "/pause", methods=["GET", "HEAD"])
+    @router.api_route(_PATH + "/resume", methods=["GET", "HEAD"])
     async def ask(subscriber_id: str, token: str) -> Response:
-        subscriber = await allowed(subscriber_id, token)
+        subscriber = await preferring(pages, subscriber_id, token)
         return pages.not_found() if subscriber is None else await show(subscriber, token)
 
     @router.post(_PATH)
     async def save(request: Request, subscriber_id: str, token: str) -> Response:
         form = await fields(request)
-        subscriber = await allowed(subscriber_id, token)
+        refuse_from_elsewhere(request)
+        subscriber = await preferring(pages, subscriber_id, token)
         if subscriber is None:
             return pages.not_found()
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
         words = pages.words(subscriber)
-        submitted = preference_form.read(form, pages.schedules, held, pages.clock(), zone_of, words)
+        submitted = preference_form.read(
+            form, pages.schedules, held, pages.clock(), zone_of, languages(subscriber), words
+        )
         if submitted.has_errors:
             heading = words.gettext("Nothing is saved yet")
-            return await show(subscriber, token, status=422, choices=submitted.choices, heading=heading)
-        changes = preference_form.as_stored(submitted.changes, pages.schedules)
-        how = evidence(pages, request, ConsentChannel.PAGE)
-        saved = await pages.store.write_async(consent.change_preferences, subscriber.id, changes, how)
+            return await show(
+                subscriber, token, status=422, choices=submitted.choices, spoken=submitted.spoken, heading=heading
+            )
+        return await change(request, subscriber, token, submitted)
+
+    async def change(request: Request, subscriber: Subscriber, token: str, wanted: Submitted) -> Response:
+        """Write it, wait for the wire where something was withdrawn, and say what was done, in her new language."""
+        words = pages.words(subscriber)
+        changes = preference_form.as_stored(wanted.changes, pages.schedules)
+        saved = await pages.store.write_async(
+            consent.change_preferences, subscriber.id, changes, agreed(request, words), wanted.language
+        )
         withdrawn = {*saved.switched_off, *saved.paused}
         if withdrawn:
             which = next(iter(withdrawn)) if len(withdrawn) == 1 else None
             await consent.await_wire(pages.store, subscriber.id, which)
-        done = _sentences(words, changes, saved, submitted.left_off)
+        if saved.language:
+            subscriber = replace(subscriber, language=wanted.language or "")
+            words = pages.words(subscriber)
+        done = _sentences(words, changes, saved, wanted.left_off)
         heading = words.gettext("Your choices are saved") if done else words.gettext("Nothing had changed")
         return await show(subscriber, token, heading=heading, done=done)
+
+    @router.post(_PATH + "/pause")
+    async def pause(request: Request, subscriber_id: str, token: str) -> Response:
+        await request.body()
+        refuse_from_elsewhere(request)
+        subscriber = await preferring(pages, subscriber_id, token)
+        if subscriber is None:
+            return pages.not_found()
+        held = await pages.store.read_async(subscriptions.of, subscriber.id)
+        changes = preference_form.breaks_off(held, pages.clock(), zone_of)
+        return await change(request, subscriber, token, Submitted(changes, (), languages(subscriber)))
+
+    @router.post(_PATH + "/resume")
+    async def resume(request: Request, subscriber_id: str, token: str) -> Response:
+        await request.body()
+        refuse_from_elsewhere(request)
+        subscriber = await preferring(pages, subscriber_id, token)
+        if subscriber is None:
+            return pages.not_found()
+        held = await pages.store.read_async(subscriptions.of, subscriber.id)
+        changes = preference_form.goes_on(held, pages.clock())
+        return await change(request, subscriber, token, Submitted(changes, (), languages(subscriber)))
 
     @router.post(_PATH + "/none")
     async def unsubscribe_from_all(request: Request, subscriber_id: str, token: str) -> Response:
         await request.body()
-        subscriber = await allowed(subscriber_id, token)
+        refuse_from_elsewhere(request)
+        subscriber = await preferring(pages, subscriber_id, token)
         if subscriber is None:
             return pages.not_found()
-        how = evidence(pages, request, ConsentChannel.PAGE)
-        await pages.store.write_async(consent.unsubscribe_all, subscriber.id, how)
-        quiet = await consent.await_wire(pages.store, subscriber.id, None)
         words = pages.words(subscriber)
+        await pages.store.write_async(consent.unsubscribe_all, subscriber.id, agreed(request, words))
+        quiet = await consent.await_wire(pages.store, subscriber.id, None)
         done = [words.gettext("We will not send you any newsletter. You can switch one on again below.")]
         if not quiet:
             done.append(words.gettext("A message that was already on its way may still arrive."))
@@ -133,8 +201,12 @@ def routes(pages: Pages) -> APIRouter:
             if name in saved.paused and pause is not None and pause.until is not None:
                 day = long_date(pause.until.astimezone(zone_of(name)).date(), words)
                 said.append(words.gettext("%(newsletter)s is paused until %(day)s.", newsletter=title(name), day=day))
+            elif pause is not None and pause.until is None:
+                said.append(words.gettext("%(newsletter)s is not paused any more.", newsletter=title(name)))
             else:
                 said.append(words.gettext("%(newsletter)s will come the way you chose.", newsletter=title(name)))
+        if saved.language:
+            said.append(words.gettext("Mail comes in this language from now on, where a newsletter is made in it."))
         said += [
             words.gettext(
                 "%(newsletter)s was switched off in the meantime, and stays off. Switch it on below if you want it.",

@@ -6,8 +6,10 @@ import ipaddress
 import re
 from collections.abc import Callable
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from newsletter.members import links
 from newsletter.members.consent import Evidence
 from newsletter.model import ConsentChannel, Subscriber
 from newsletter.store import subscribers
@@ -31,9 +33,24 @@ async def reader(pages: Pages, subscriber_id: str, permits: Callable[[bytes], bo
     return found if there and permitted else None
 
 
-def evidence(pages: Pages, request: Request, channel: ConsentChannel) -> Evidence:
-    """When and how this request decides something."""
-    return Evidence(channel, pages.clock(), truncated(request.client.host if request.client else ""))
+async def preferring(pages: Pages, subscriber_id: str, token: str) -> Subscriber | None:
+    """The subscriber whose preferences link this is."""
+    return await reader(pages, subscriber_id, lambda secret: links.is_preferences(token, secret))
+
+
+def evidence(pages: Pages, request: Request, channel: ConsentChannel, wording: str = "") -> Evidence:
+    """When and how this request decides something, and which version of which words stood on the page."""
+    return Evidence(channel, pages.clock(), truncated(request.client.host if request.client else ""), wording)
+
+
+def refuse_from_elsewhere(request: Request) -> None:
+    """Raise HTTPException 403 for a form that another site sends in this browser (Fetch Metadata, W3C).
+
+    The link is the proof of who acts, and another site does not know it; should it leak, it still acts only by hand.
+    What is no browser says nothing of the kind, and a mail program's one-click post (RFC 8058) is never asked.
+    """
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise HTTPException(403)
 
 
 def truncated(client: str) -> str:

@@ -11,7 +11,7 @@ from newsletter.members.consent import Renewal
 from newsletter.model import ConsentChannel, Subscriber, SubscriptionState
 from newsletter.store import subscriptions
 from newsletter.web.pages import Pages
-from newsletter.web.readers import NEWSLETTER, evidence, reader
+from newsletter.web.readers import NEWSLETTER, evidence, reader, refuse_from_elsewhere
 
 _PATH = "/u/{subscriber_id}/{newsletter}/{token}"
 # RFC 8058 §3.1: the body that mail programs post. Our own page posts something else, so that the ledger can tell them.
@@ -55,22 +55,24 @@ def routes(pages: Pages) -> APIRouter:
         if subscriber is None:
             return pages.not_found()
         channel = ConsentChannel.ONE_CLICK if not body or _ONE_CLICK in body else ConsentChannel.PAGE
-        how = evidence(pages, request, channel)
+        words = pages.words(subscriber, newsletter)
+        wording = pages.wording(words, "unsubscribe.html") if channel is ConsentChannel.PAGE else ""
+        how = evidence(pages, request, channel, wording)
         await pages.store.write_async(consent.unsubscribe, subscriber.id, newsletter, how)
         quiet = await consent.await_wire(pages.store, subscriber.id, newsletter)
-        words = pages.words(subscriber, newsletter)
         heading = words.gettext("You are unsubscribed from %(newsletter)s", newsletter=pages.title(newsletter))
         return _unsubscribed(subscriber, newsletter, token, heading, quiet=quiet)
 
     @router.post(_PATH + "/again")
     async def subscribe_again(request: Request, subscriber_id: str, newsletter: str, token: str) -> Response:
         await request.body()
+        refuse_from_elsewhere(request)
         subscriber = await allowed(subscriber_id, newsletter, token)
         if subscriber is None or newsletter not in pages.schedules.newsletters:
             return pages.not_found()
-        how = evidence(pages, request, ConsentChannel.PAGE)
-        renewal = await pages.store.write_async(consent.subscribe_again, subscriber.id, newsletter, how)
         words, address = pages.words(subscriber, newsletter), masked(subscriber.address)
+        how = evidence(pages, request, ConsentChannel.PAGE, pages.wording(words, "unsubscribed.html"))
+        renewal = await pages.store.write_async(consent.subscribe_again, subscriber.id, newsletter, how)
         if renewal is Renewal.REFUSED:
             return pages.notice(
                 words,

@@ -9,7 +9,8 @@ import pytest
 
 from newsletter.members import consent
 from newsletter.members.consent import Evidence
-from newsletter.model import ConsentChannel
+from newsletter.members.links import Links
+from newsletter.model import ConsentChannel, SuppressionScope
 from newsletter.store import audit, subscribers
 from tests.builders import NOW
 from tests.support.console import Folder
@@ -122,3 +123,79 @@ def test_an_export_is_whole_private_and_replaces_nothing(folder: Folder) -> None
     folder.run("subscribers", "export", "gone/out.csv").refused(2, "gone: there is no such folder")
     assert path.read_bytes() == before
     assert [one.name for one in folder.path.glob("*.part")] + [one.name for one in folder.path.glob(".*.part")] == []
+
+
+def test_the_history_of_a_reader_says_who_when_what_and_how(folder: Folder) -> None:
+    added = folder.run("subscribers", "add", "asha@example.org", "-n", "daily", "--wording", "stall-2026")
+    assert added.code == 0, added
+    with folder.store() as store:
+        person = store.read(subscribers.by_address, "asha@example.org")
+        assert person is not None
+        how = Evidence(ConsentChannel.ONE_CLICK, NOW, client="192.0.2.0/24")
+        store.write(consent.unsubscribe, person.id, "daily", how)
+    first, second = folder.run("subscribers", "history", "Asha@example.org", "--json").json
+    assert (first["action"], first["channel"], first["wording"]) == ("subscribed", "cli", "stall-2026")
+    assert second == {
+        "at": "2026-11-23T06:00:00Z",
+        "action": "unsubscribed",
+        "newsletter": "daily",
+        "channel": "one_click",
+        "wording": "",
+        "client": "192.0.2.0/24",
+        "detail": "",
+    }
+    table = folder.run("subscribers", "history", str(person.id)).out
+    assert table.index("stall-2026") < table.index("one_click")
+    folder.run("subscribers", "history", "nobody@example.org").refused(2, "there is no subscriber nobody@example.org")
+
+
+def test_a_bounce_is_lifted_by_a_person_with_a_line_in_the_audit(folder: Folder) -> None:
+    assert folder.run("subscribers", "add", "asha@example.org", "-n", "daily").code == 0
+    folder.run("subscribers", "lift", "asha@example.org").refused(3, "no bounce stands against asha@example.org")
+    with folder.store() as store:
+        person = store.read(subscribers.by_address, "asha@example.org")
+        assert person is not None
+        how = Evidence(ConsentChannel.API, NOW)
+        store.write(consent.suppress, person.id, SuppressionScope.ALL, "hard_bounce", how)
+        store.write(consent.suppress, person.id, SuppressionScope.MARKETING, "complaint", how)
+    assert "is mailed again" in folder.run("subscribers", "lift", "asha@example.org", "--because", "she rang").out
+    shown = folder.run("subscribers", "show", "asha@example.org", "--json").json
+    assert [(one["scope"], one["reason"]) for one in shown["suppressions"]] == [("marketing", "complaint")]
+    with folder.store() as store:
+        (act,) = store.read(audit.listing, subject=f"subscriber/{person.id}")
+    assert (act.action, act.detail) == ("lift", "she rang")
+
+
+def test_all_that_is_kept_about_a_reader_is_printed_or_written(folder: Folder) -> None:
+    assert folder.run("subscribers", "add", "asha@example.org", "-n", "daily").code == 0
+    printed = folder.run("subscribers", "data", "asha@example.org")
+    assert printed.json["reader"]["address"] == "asha@example.org"
+    assert [one["newsletter"] for one in printed.json["subscriptions"]] == ["daily"]
+    file = folder.path / "asha.json"
+    assert folder.run("subscribers", "data", "asha@example.org", "--out", str(file)).code == 0
+    assert file.read_text() == printed.out
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_reader_who_wrote_or_rang_is_unsubscribed(folder: Folder) -> None:
+    assert folder.run("subscribers", "add", "asha@example.org", "-n", "daily").code == 0
+    with folder.store() as store:
+        person = store.read(subscribers.by_address, "asha@example.org")
+    assert person is not None
+    links = Links("https://mail.news.example", "unsubscribe@news.example")
+    mailed = links.unsubscribe_mailto(person.id, person.secret, "daily").removeprefix("mailto:")
+    forged = mailed.replace(f"+{person.id}-", f"+{person.id + 1}-")
+    for wrong in (forged, links.unsubscribe_mailto(person.id, b"x" * 32, "daily")):
+        folder.run("subscribers", "unsubscribe", wrong).refused(2, "we did not make that address")
+    folder.run("subscribers", "unsubscribe", "asha@example.org").refused(2, "which newsletter is meant?")
+    folder.run("subscribers", "unsubscribe", mailed, "--all").refused(2, "says itself")
+    done = folder.run("subscribers", "unsubscribe", mailed.upper(), "--json").json
+    assert done == {"address": "asha@example.org", "unsubscribed": ["daily"]}
+    assert "already" in folder.run("subscribers", "unsubscribe", "asha@example.org", "-n", "daily").out
+    assert folder.run("subscribers", "unsubscribe", "asha@example.org", "--all").code == 0
+    history = folder.run("subscribers", "history", "asha@example.org", "--json").json
+    assert [(one["action"], one["channel"]) for one in history] == [
+        ("subscribed", "cli"),
+        ("unsubscribed", "mail"),
+        ("suppressed", "cli"),
+    ]

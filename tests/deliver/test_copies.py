@@ -8,8 +8,9 @@ from pathlib import Path
 
 from newsletter.config.reading import load
 from newsletter.deliver.copies import browser_copy, parts_of
+from newsletter.members.links import is_mailed_unsubscribe
 from newsletter.model import Occurrence
-from newsletter.store import Store
+from newsletter.store import Store, subscribers
 from tests.builders import NOW, add_subscribers
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
@@ -49,3 +50,28 @@ async def test_who_was_not_sent_it_sees_nothing(tmp_path: Path, store_url: str) 
         assert await browser_copy(configuration, store, 1, "daily", Occurrence(date(2026, 11, 25), 1)) is None
         assert await browser_copy(configuration, store, 1, "gone", SENT) is None
         assert await browser_copy(configuration, store, 99, "daily", SENT) is None
+
+
+def test_where_a_mailbox_is_read_every_mail_offers_to_unsubscribe_by_mail_too(
+    tmp_path: Path, migrated_sqlite: Path
+) -> None:
+    database = tmp_path / "newsletter.db"
+    database.write_bytes(migrated_sqlite.read_bytes())
+    with SmtpServer() as server:
+        site = SiteFolder(tmp_path, f"sqlite:///{database}", server.port)
+        file = site.path / "schedules.yaml"
+        file.write_text("unsubscribe_mailbox: unsubscribe@news.example\n" + file.read_text())
+        site.fill(readers=2, stories=3, seen_at=NOW - timedelta(minutes=1))
+        done = site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect")
+        assert done.returncode == 0, done.stderr
+    with site.open() as store:
+        people = store.read(subscribers.by_addresses, server.recipients)
+    assert len(people) == 2
+    for accepted in server.accepted:
+        person = people[accepted.recipient]
+        offered = re.findall(r"<([^>]+)>", str(accepted.message["List-Unsubscribe"]))
+        assert offered[0].startswith(f"http://127.0.0.1:8025/u/{person.id}/daily/")
+        found = re.fullmatch(rf"mailto:unsubscribe\+{person.id}-([a-z2-7]{{26}})@news\.example", offered[1])
+        assert found is not None
+        assert is_mailed_unsubscribe(found[1], person.secret, "daily")
+        assert accepted.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

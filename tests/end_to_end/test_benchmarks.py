@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from benchmarks import render
+from benchmarks import preference_page, render
 from benchmarks.delivery_site import Site, fill, queue, sample
 from newsletter.store import Store
 
@@ -33,3 +33,9 @@ def test_the_delivery_benchmark_has_an_edition_of_its_size_to_send(tmp_path: Pat
         assert queue(configuration, store) == 20, "no gate holds it"
         sizes = [len(message) for message in sample(configuration, store, 20)]
     assert 35_000 < statistics.mean(sizes) < 60_000
+
+
+def test_the_preference_page_benchmark_gives_its_figures() -> None:
+    results = preference_page.measure(30, requests=3)
+    kinds = {name.rpartition("_ms")[0] for name, took in results.items() if name != "subscribers" and took > 0}
+    assert kinds == {f"{kind}_{figure}" for kind in ("get", "save", "data") for figure in ("median", "p95")}

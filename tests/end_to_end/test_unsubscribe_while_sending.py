@@ -1,14 +1,24 @@
-"""An unsubscribe over HTTP in the middle of a send: what is answered 200 is kept, counted where the mail arrives."""
+"""An unsubscribe over HTTP in the middle of a send: what is answered 200 is kept, counted where the mail arrives.
+
+A message counts as on the wire once the receiving server has the whole of it, answered or not: an unsubscribe waits a
+second for one that is, and says so where that was not enough.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import signal
+import subprocess
 import threading
+import time
 import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from newsletter.members.links import Links
 from newsletter.store import subscribers
@@ -16,72 +26,88 @@ from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import Accepted, SmtpServer
 from tests.support.waiting import free_port, listens, wait_for
 
-READERS = 400
-LEAVING = 60
+# What the relay takes for an answer, in seconds at most: to a command, and to a body. The last outlasts the page.
+RELAYS = {"fast": (0.0, 0.0), "slow": (0.04, 0.04), "stuck": (0.01, 1.6)}
 
 
-def test_after_its_200_nothing_goes_there_that_was_not_on_the_wire(tmp_path: Path, store_url: str) -> None:
-    dice = random.Random(3)
+@pytest.mark.parametrize("relay", ["fast", "slow"])
+def test_after_its_200_nothing_goes_there_that_was_not_on_the_wire(tmp_path: Path, store_url: str, relay: str) -> None:
+    race(tmp_path, store_url, relay, readers=400, leaving=60)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("relay", RELAYS)
+def test_two_hundred_leave_at_random_instants(tmp_path: Path, store_url: str, relay: str) -> None:
+    readers = {"fast": 3_000, "slow": 1_000, "stuck": 400}[relay]
+    race(tmp_path, store_url, relay, readers=readers, leaving=200)
+
+
+def race(tmp_path: Path, store_url: str, relay: str, *, readers: int, leaving: int) -> None:
+    """Send to ``readers``, of whom ``leaving`` unsubscribe at random instants of the send."""
+    dice = random.Random(f"{relay} {readers}")
+    to_command, to_body = RELAYS[relay]
     with SmtpServer() as server:
+        site = SiteFolder(tmp_path, store_url, server.port, connections=4, web_port=free_port())
+        site.fill(readers=readers)
+        links = _links(site, dice.sample(range(1, readers + 1), leaving))
+        answered: dict[str, float] = {}
+        late: list[str] = []
+        guard = threading.Lock()
 
-        async def slowly(*_arguments: Any) -> str:
-            await asyncio.sleep(dice.uniform(0, 0.04))
+        async def slowly(_verb: str, _argument: str) -> str:
+            if to_command:
+                await asyncio.sleep(dice.uniform(0, to_command))
             return "usual"
 
-        server.answer = slowly
-        server.on_body = slowly
-        site = SiteFolder(tmp_path, store_url, server.port, connections=4, web_port=free_port())
-        site.fill(readers=READERS)
-        port = int(site_web_port(site))
-        with site.open() as store:
-            leaving = []
-            links = Links(f"http://127.0.0.1:{port}")
-            for number in dice.sample(range(1, READERS + 1), LEAVING):
-                person = store.read(subscribers.by_address, f"reader{number:05d}@readers.example")
-                assert person is not None
-                leaving.append((person.address, links.unsubscribe(person.id, person.secret, "daily")))
-        web = site.start("web")
-        sending = None
-        try:
-            wait_for(lambda: listens(port), "the web pages")
+        async def body(accepted: Accepted) -> str:
+            with guard:
+                if accepted.recipient in answered:
+                    late.append(accepted.recipient)
+            if to_body:
+                await asyncio.sleep(dice.uniform(0, to_body))
+            return "usual"
+
+        def leave(address: str) -> None:
+            time.sleep(dice.uniform(0, 0.05))  # a random instant, not a wait for something
+            request = urllib.request.Request(links[address], data=b"List-Unsubscribe=One-Click", method="POST")
+            request.add_header("Content-Type", "application/x-www-form-urlencoded")
+            with urllib.request.urlopen(request, timeout=20) as response:
+                assert response.status == 200
+            with guard:
+                answered[address] = time.monotonic()
+
+        server.answer, server.on_body = slowly, body
+        with _running(site, "web") as web:
+            wait_for(lambda: listens(site.web_port), "the web pages")
             sending = site.start("send", "daily", "--yes", "--no-collect")
-            late = unsubscribe_while_it_runs(server, leaving)
-            assert sending.wait(120) == 0, site.log
-        finally:
-            for process in filter(None, (web, sending)):
-                process.send_signal(signal.SIGTERM)
-                process.wait(20)
-        assert late == [], "mail that arrived after its reader had been told that it would not"
+            wait_for(lambda: len(server.accepted) > 5, "the first messages")
+            with ThreadPoolExecutor(2) as threads:
+                list(threads.map(leave, links))
+            assert sending.wait(300) == 0, site.log
+            assert web.poll() is None
+        assert late == [], "mail that was written after its reader had been told that it would not be"
         arrived = set(server.recipients)
         assert len(arrived) == len(server.accepted)
-        stayed = {f"reader{n:05d}@readers.example" for n in range(1, READERS + 1)} - {who for who, _ in leaving}
-        assert stayed <= arrived
-        assert len(arrived) < READERS, "some of those who left in time were spared"
+        everybody = {f"reader{number:05d}@readers.example" for number in range(1, readers + 1)}
+        assert everybody - links.keys() <= arrived
+        if relay != "fast":
+            assert len(arrived) < readers, "some of those who left in time were spared"
 
 
-def site_web_port(site: SiteFolder) -> str:
-    text = (site.path / "schedules.yaml").read_text()
-    return text.partition('listen: "127.0.0.1:')[2].partition('"')[0]
+def _links(site: SiteFolder, numbers: list[int]) -> dict[str, str]:
+    """The unsubscribe link of each of these readers, by address."""
+    links = Links(f"http://127.0.0.1:{site.web_port}")
+    with site.open() as store:
+        people = store.read(subscribers.by_addresses, [f"reader{number:05d}@readers.example" for number in numbers])
+    assert len(people) == len(numbers)
+    return {address: links.unsubscribe(one.id, one.secret, "daily") for address, one in people.items()}
 
 
-def unsubscribe_while_it_runs(server: SmtpServer, leaving: list[tuple[str, str]]) -> list[str]:
-    """POST each link in turn while mail is accepted; who got mail after the 200."""
-    answered: dict[str, bool] = {}
-    late: list[str] = []
-    guard = threading.Lock()
-
-    def after_acceptance(accepted: Accepted) -> None:
-        with guard:
-            if answered.get(accepted.recipient):
-                late.append(accepted.recipient)
-
-    server.after_body = after_acceptance
-    wait_for(lambda: len(server.accepted) > 5, "the first messages")
-    for address, link in leaving:
-        request = urllib.request.Request(link, data=b"List-Unsubscribe=One-Click", method="POST")
-        request.add_header("Content-Type", "application/x-www-form-urlencoded")
-        with urllib.request.urlopen(request, timeout=10) as response:
-            assert response.status == 200
-        with guard:
-            answered[address] = True
-    return late
+@contextmanager
+def _running(site: SiteFolder, command: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = site.start(command)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)

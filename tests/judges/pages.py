@@ -20,8 +20,10 @@ from urllib.parse import urljoin
 import aiohttp
 
 from newsletter.config.reading import Configuration
+from newsletter.members import consent
+from newsletter.members.consent import Evidence
 from newsletter.members.links import Links
-from newsletter.model import Occurrence, Subscriber
+from newsletter.model import ConsentChannel, Occurrence, Subscriber, SuppressionScope
 from newsletter.preview import serving
 from newsletter.preview.choice import VIEWS, Choice
 from newsletter.preview.workbench import Workbench
@@ -37,6 +39,11 @@ WEB_PAGES = (
     "preferences-refused",
     "preferences-saved",
     "preferences-none",
+    "preferences-paused",
+    "erase",
+    "erase-unsure",
+    "erased",
+    "stopped",
     "not-found",
     "not-allowed",
     "edition-gone",
@@ -122,6 +129,7 @@ async def _fetch_web(store: Store, client: aiohttp.ClientSession, base: str, kep
         return found
 
     links, anitha, jaya = Links(base), person("anitha.raman"), person("jaya.pillai")
+    leela = person("leela.fernandes")
     leaving = links.unsubscribe(jaya.id, jaya.secret, "weekend")
     choosing = links.preferences(jaya.id, jaya.secret)
     [last, *_] = store.read(occurrences.listing, newsletter="daily", limit=1)
@@ -133,12 +141,19 @@ async def _fetch_web(store: Store, client: aiohttp.ClientSession, base: str, kep
         ("unsubscribed-before", leaving, None),
         ("subscribed-again", leaving + "/again", []),
         ("preferences-refused", choosing, _wrong_choices()),
+        ("preferences-paused", choosing + "/pause", []),
         ("preferences-saved", choosing, [("shown", "weekend"), ("was:weekend", "on")]),
         ("preferences-none", choosing + "/none", []),
         ("not-found", base + "/u/7/daily/nothing", None),
         ("not-allowed", base + "/health", []),
         ("edition-gone", gone, None),
+        ("erase", choosing + "/erase", None),
+        ("erase-unsure", choosing + "/erase", []),
+        ("erased", choosing + "/erase", [("sure", "yes")]),
+        ("stopped", links.preferences(leela.id, leela.secret), None),
     ]
+    how = Evidence(ConsentChannel.CLI, datetime.now(UTC))
+    store.write(consent.suppress, leela.id, SuppressionScope.ALL, "hard_bounce", how)
     for name, url, form in visits:
         await _keep(client, name, url, form, kept)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.judges.gallery import Gallery, gallery
+from tests.judges.gallery import Gallery, Scheme, gallery
 from tests.judges.looks import COMPARED, LOOKS, REFERENCES, few_colours, height_of, opened, picture, reference_of
 from tests.judges.messages import ROOT
 from tests.support.browser import browser
@@ -21,16 +21,20 @@ MOST_BYTES = 120_000
 SHOWN_HEIGHT = {"phone": 1000, "desktop": 1200}
 BLOCKS_HEIGHT = 2400  # down to the first promotion and what follows it
 
-# File name, page, width. A page is shown whole.
-PAGE_SHOTS = (
-    ("unsubscribe-page", "unsubscribe", 1280),
-    ("unsubscribe-page-phone", "unsubscribe", 375),
-    ("preferences-page", "preferences", 1280),
-    ("preferences-page-phone", "preferences", 375),
-    ("preview-page", "preview", 1280),
-    ("preview-panes-page", "preview-panes", 1920),
-    ("preview-scenario-page", "preview-scenario", 1280),
-    ("preview-headers-page", "preview-headers", 1280),
+# File name, page, width, appearance. A page is shown whole.
+PAGE_SHOTS: tuple[tuple[str, str, int, Scheme], ...] = (
+    ("unsubscribe-page", "unsubscribe", 1280, "light"),
+    ("unsubscribe-page-phone", "unsubscribe", 375, "light"),
+    ("preferences-page", "preferences", 1280, "light"),
+    ("preferences-page-dark", "preferences", 1280, "dark"),
+    ("preferences-page-phone", "preferences", 375, "light"),
+    ("preferences-page-phone-dark", "preferences", 375, "dark"),
+    ("erase-page", "erase", 1280, "light"),
+    ("erase-page-phone-dark", "erase", 375, "dark"),
+    ("preview-page", "preview", 1280, "light"),
+    ("preview-panes-page", "preview-panes", 1920, "light"),
+    ("preview-scenario-page", "preview-scenario", 1280, "light"),
+    ("preview-headers-page", "preview-headers", 1280, "light"),
 )
 
 
@@ -56,8 +60,8 @@ def take(shown: Gallery) -> None:
             if look in COMPARED:
                 reference_of(picture(page, flat=True)).save(REFERENCES / f"{look}.png", optimize=True)
             page.close()
-        for name, kept, width in PAGE_SHOTS:
-            page = shown.open_page(chromium, kept, width=width)
+        for name, kept, width, scheme in PAGE_SHOTS:
+            page = shown.open_page(chromium, kept, width=width, scheme=scheme)
             page.set_viewport_size({"width": width, "height": max(height_of(page), 480)})
             _write(name, picture(page))
             page.close()

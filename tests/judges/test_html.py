@@ -21,7 +21,13 @@ def test_every_waiver_is_needed(shown: Gallery) -> None:
 
 def test_the_pages_are_the_ones_meant(shown: Gallery) -> None:
     statuses = {name: shown.pages[name].status for name in PAGES if shown.pages[name].status != 200}
-    assert statuses == {"preferences-refused": 422, "not-found": 404, "not-allowed": 405, "edition-gone": 410}
+    assert statuses == {
+        "preferences-refused": 422,
+        "erase-unsure": 422,
+        "not-found": 404,
+        "not-allowed": 405,
+        "edition-gone": 410,
+    }
     for name, words in {
         "unsubscribe": "Nothing changes until you press the button",
         "unsubscribed": "You are unsubscribed from",
@@ -31,6 +37,10 @@ def test_the_pages_are_the_ones_meant(shown: Gallery) -> None:
         "preferences-refused": "Nothing is saved yet",
         "preferences-saved": "You will not get",
         "preferences-none": "unsubscribed from everything",
+        "preferences-paused": "is paused until",
+        "erase-unsure": "nothing was erased",
+        "erased": "You are erased",
+        "stopped": "No mail goes to this address",
         "preview": "The bytes a send would write",
         "preview-plain-reader": "Plain text alone",
         "preview-fault": "This cannot be shown",

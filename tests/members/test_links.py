@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import date
 
-from newsletter.members.links import Links, is_browser, is_preferences, is_unsubscribe
+from newsletter.members.links import Links, is_browser, is_mailed_unsubscribe, is_preferences, is_unsubscribe
 from newsletter.model import Occurrence
 
 ANN, BOB = b"a" * 32, b"b" * 32
@@ -80,3 +80,19 @@ def test_the_spare_bits_of_the_last_character_are_not_free_to_alter() -> None:
     true = token(LINKS.unsubscribe(7, ANN, "daily"))
     accepted = [last for last in ALPHABET if is_unsubscribe(true[:-1] + last, ANN, "daily")]
     assert accepted == [true[-1]]
+
+
+def test_an_address_that_unsubscribes_fits_and_means_one_newsletter_of_one_reader() -> None:
+    links = Links("https://mail.news.example", "unsubscribe@news.example")
+    mailto = links.unsubscribe_mailto(2**63 - 1, ANN, "daily")
+    local, _, domain = mailto.removeprefix("mailto:").partition("@")
+    assert (domain, local.isascii(), len(local) <= 64) == ("news.example", True, True)
+    assert local.partition("-")[0] == f"unsubscribe+{2**63 - 1}"
+    mailed = local.partition("-")[2]
+    for written in (mailed, mailed.upper()):  # some servers change letter case
+        assert is_mailed_unsubscribe(written, ANN, "daily")
+        assert not is_mailed_unsubscribe(written, ANN, "weekly")
+        assert not is_mailed_unsubscribe(written, BOB, "daily")
+    for wrong in (mailed[:-1], mailed + "a", "", "é" * 26):
+        assert not is_mailed_unsubscribe(wrong, ANN, "daily")
+    assert LINKS.unsubscribe_mailto(7, ANN, "daily") == ""

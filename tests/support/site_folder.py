@@ -59,6 +59,7 @@ class SiteFolder:
             "more": "",
             "gates": "{web: false}",  # most tests serve no pages
         } | settings
+        self.web_port = int(str(values["web_port"]))
         (path / "schedules.yaml").write_text(_SCHEDULES.format(**values))
         if not (path / site_key.FILE_NAME).exists():
             site_key.create(path / site_key.FILE_NAME)

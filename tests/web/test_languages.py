@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientSession
 from sqlalchemy import update
 
-from newsletter.config.reading import load
+from newsletter.config.reading import Configuration, load
 from newsletter.config.site_key import SiteKeys
 from newsletter.members.links import Links
 from newsletter.store import Store, subscribers, tables
@@ -44,7 +44,13 @@ class Site:
 async def site(store: Store, tmp_path: Path):  # type: ignore[no-untyped-def]
     (reader,) = add_subscribers(store, 1, newsletters=("daily", "weekly"))
     a_site(tmp_path)
-    file = tmp_path / "schedules.yaml"
+    async with served(in_several_languages(tmp_path), store) as base, ClientSession() as client:
+        yield Site(base, store, client, reader)
+
+
+def in_several_languages(folder: Path) -> Configuration:
+    """The site in ``folder`` with each newsletter in several languages, and itself in French."""
+    file = folder / "schedules.yaml"
     text = file.read_text().replace("language: en,", "language: fr,")
     for name, languages in LANGUAGES.items():
         settings = "".join(
@@ -52,9 +58,7 @@ async def site(store: Store, tmp_path: Path):  # type: ignore[no-untyped-def]
         )
         text = text.replace(f"  {name}:\n", f"  {name}:\n{settings}")
     file.write_text(text, encoding="utf-8")
-    configuration = load(file, {}, keys=SiteKeys.of_one(b"k" * 32))
-    async with served(configuration, store) as base, ClientSession() as client:
-        yield Site(base, store, client, reader)
+    return load(file, {}, keys=SiteKeys.of_one(b"k" * 32))
 
 
 @pytest.mark.parametrize(

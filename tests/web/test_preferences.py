@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +14,7 @@ import lxml.html
 from newsletter.members import consent
 from newsletter.members.consent import Evidence, Pause, PreferenceChange
 from newsletter.model import (
+    ConsentAction,
     ConsentChannel,
     DeliveryState,
     MailFormat,
@@ -19,7 +22,7 @@ from newsletter.model import (
     SubscriptionState,
     SuppressionScope,
 )
-from newsletter.store import subscribers, subscriptions, suppressions
+from newsletter.store import audit, consents, subscribers, subscriptions, suppressions
 from tests.builders import NOW
 from tests.support.ledger import add_delivery, dump, move
 from tests.web.conftest import Visit
@@ -127,6 +130,7 @@ async def test_a_pause_lasts_until_the_morning_of_that_day_at_the_newsletters_ho
     page = await sent(visit, changed(await opened(visit), pause__daily="2026-12-01"))
     assert "The Daily Example is paused until December 1, 2026." in page
     assert held(visit, "daily").paused_until == datetime(2026, 11, 30, 18, 30, tzinfo=UTC)
+    assert "Paused until December 1, 2026." in page
     assert dict(await opened(visit))["pause:daily"] == "2026-12-01"
     await sent(visit, changed(await opened(visit), pause__daily=""))
     assert held(visit, "daily").paused_until is None
@@ -202,7 +206,7 @@ async def test_no_control_is_shown_to_an_address_stopped_for_good(visit: Visit) 
     async with visit.client.get(visit.preferences()) as response:
         page = await response.text()
     assert "No mail goes to this address" in page
-    assert not forms_of(page)
+    assert [form.action.rpartition("/")[2] for form in forms_of(page)] == ["data"]
 
 
 async def test_only_controls_that_do_something_are_shown(visit: Visit) -> None:
@@ -226,7 +230,18 @@ async def test_a_reader_of_nothing_is_told_so(visit: Visit) -> None:
     async with visit.client.get(visit.links.preferences(other.id, other.secret)) as response:
         page = await response.text()
     assert "No newsletter goes to" in page
-    assert not forms_of(page)
+    assert "Unsubscribe from all" not in page
+    assert "Going away?" not in page
+    chosen = [*fields_of(page), ("on:weekly", "on")]
+    async with visit.client.post(visit.links.preferences(other.id, other.secret), data=chosen) as response:
+        assert "You will get The Weekend from the next edition on." in await response.text()
+    (entry,) = visit.store.read(consents.history, other.id)
+    assert (entry.action, entry.newsletter, entry.channel) == (
+        ConsentAction.SUBSCRIBED,
+        "weekly",
+        ConsentChannel.PAGE,
+    )
+    assert re.fullmatch(r"preferences\.html/en/[0-9a-f]{8}", entry.wording)
 
 
 async def test_broken_bodies_are_refused_and_change_nothing(visit: Visit) -> None:
@@ -261,3 +276,85 @@ async def test_saving_waits_for_the_wire_when_something_was_withdrawn(visit: Vis
     assert not saving.done()
     await asyncio.to_thread(move, visit.store, delivery, DeliveryState.SENT)
     await saving
+
+
+async def press(visit: Visit, button: str, *, status: int = 200, **fields: str) -> str:
+    async with visit.client.post(f"{visit.preferences()}/{button}", data=fields) as response:
+        page = await response.text()
+        assert response.status == status, page
+        return page
+
+
+async def test_all_she_gets_is_paused_for_thirty_days_and_goes_on_again(visit: Visit) -> None:
+    longer = PreferenceChange("weekly", pause=Pause(NOW + timedelta(days=90)))
+    visit.store.write(consent.change_preferences, visit.ann.id, [longer], HOW)
+    page = await press(visit, "pause")
+    assert "The Daily Example is paused until December 23, 2026." in page
+    assert held(visit, "daily").paused_until == datetime(2026, 12, 22, 18, 30, tzinfo=UTC)
+    assert held(visit, "weekly").paused_until == NOW + timedelta(days=90)
+    assert "All you get is paused." in page
+    assert "Nothing had changed" in await press(visit, "pause")
+    page = await press(visit, "resume")
+    assert "The Daily Example is not paused any more." in page
+    assert (held(visit, "daily").paused_until, held(visit, "weekly").paused_until) == (None, None)
+
+
+async def test_she_takes_all_that_is_kept_about_her_and_nobody_elses(visit: Visit) -> None:
+    await asyncio.to_thread(add_delivery, visit.store, visit.ann.id, DeliveryState.SENT)
+    await sent(visit, without(await opened(visit), "on:weekly"))
+    async with visit.client.post(f"{visit.preferences()}/data") as response:
+        assert response.headers["Content-Disposition"] == 'attachment; filename="my-newsletters.json"'
+        assert (response.headers["Cache-Control"], "noindex" in response.headers["X-Robots-Tag"]) == ("no-store", True)
+        text = await response.text()
+    data = json.loads(text)
+    assert data["reader"]["address"] == visit.ann.address
+    assert {one["newsletter"]: one["state"] for one in data["subscriptions"]} == {
+        "daily": "active",
+        "weekly": "unsubscribed",
+    }
+    (agreed,) = data["consents"]
+    assert (agreed["action"], agreed["client"], agreed["at"]) == (
+        "unsubscribed",
+        "127.0.0.0/24",
+        "2026-11-23T06:00:00Z",
+    )
+    (delivery,) = data["deliveries"]
+    assert (delivery["edition"], delivery["answer"]) == ("2026-11-23/1", "550 reader00001@readers.example unknown")
+    assert "reader00002" not in text
+    assert visit.ann.secret.hex() not in text
+    assert visit.preferences().rpartition("/")[2] not in text
+
+
+async def test_a_scanner_gets_no_copy_of_what_is_kept(visit: Visit) -> None:
+    async with visit.client.get(f"{visit.preferences()}/data", allow_redirects=False) as response:
+        assert (response.status, visit.ann.address in await response.text()) == (303, False)
+
+
+async def test_erasing_asks_once_more_and_then_keeps_nothing(visit: Visit) -> None:
+    before = visit.store.read(dump)
+    async with visit.client.get(f"{visit.preferences()}/erase") as response:
+        assert (response.status, "Erase everything about you?" in await response.text()) == (200, True)
+    assert "nothing was erased" in await press(visit, "erase", status=422)
+    assert visit.store.read(dump) == before
+    page = await press(visit, "erase", sure="yes")
+    assert "You are erased" in page
+    assert visit.ann.address not in visit.store.read(dump)
+    acts = visit.store.read(audit.listing)
+    assert [(act.actor, act.action, act.subject) for act in acts] == [("reader", "erase", f"subscriber/{visit.ann.id}")]
+    async with visit.client.get(visit.preferences()) as response:
+        assert response.status == 404
+
+
+async def test_a_form_that_another_site_sends_is_refused_but_for_one_click(visit: Visit) -> None:
+    before = visit.store.read(dump)
+    elsewhere = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    again = f"{visit.unsubscribe()}/again"
+    for path in (
+        *(f"{visit.preferences()}{one}" for one in ("", "/none", "/pause", "/resume", "/data", "/erase")),
+        again,
+    ):
+        async with visit.client.post(path, data={"sure": "yes"}, headers=elsewhere) as response:
+            assert (response.status, "another site" in await response.text()) == (403, True), path
+    assert visit.store.read(dump) == before
+    async with visit.client.post(visit.unsubscribe(), headers=elsewhere) as response:
+        assert response.status == 200
