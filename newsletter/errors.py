@@ -53,6 +53,14 @@ class UsageError(NewsletterError):
     exit_code = 2
 
 
+class TargetError(UsageError):
+    """A ``target:`` is not written as it must be, or names what there is not. ``column`` counts from 1."""
+
+    def __init__(self, what: str, column: int, *, remedy: str = "") -> None:
+        super().__init__(f"column {column}: {what}", remedy=remedy)
+        self.column = column
+
+
 class AddressError(UsageError):
     """An e-mail address, or a name or header value built from outside text, that must not be used."""
 

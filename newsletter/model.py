@@ -308,11 +308,13 @@ class Reason(StrEnum):
     ERASED = "erased"
     PLAN_CHANGED = "plan_changed"
     STREAM_CHANGED = "stream_changed"
+    PROFILE_CHANGED = "profile_changed"
     STAGING = "staging"
     NO_STORIES = "no_stories"
     CANCELLED = "cancelled"
     NOT_SUBSCRIBED = "not_subscribed"
     WARM_UP = "warm_up"
+    NOT_TARGETED = "not_targeted"
     # a delivery in the middle
     DEFERRED = "deferred"
     RELEASED = "released"
@@ -427,6 +429,8 @@ class Subscriber:
     secret: bytes = field(repr=False)
     created_at: datetime
     erased_at: datetime | None = None
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -564,6 +568,8 @@ class RenderedKey:
 
 @dataclass(frozen=True, slots=True, order=True)
 class JoinedKey:
-    """The joined facts: they only choose and order pieces. ``sections`` empty means the newsletter's own."""
+    """The joined facts: they only choose and order pieces. ``sections`` empty means the newsletter's own; ``targets``
+    are those of the edition's promotions that the reader is in, by their digests."""
 
     sections: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()

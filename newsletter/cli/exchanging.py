@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,9 +125,16 @@ def export(
         def advance(rows: int) -> None:
             bar.update(task, completed=rows)
 
+        write = partial(
+            export_subscribers,
+            store,
+            newsletter=newsletter or None,
+            attributes=configuration.schedules.attributes,
+            progress=advance,
+        )
         if file is None:
-            export_subscribers(store, sys.stdout, newsletter=newsletter or None, progress=advance)
+            write(sys.stdout)
             return
         with new_file(file) as part, part.open("w", encoding="utf-8", newline="") as text:
-            written = export_subscribers(store, text, newsletter=newsletter or None, progress=advance)
+            written = write(text)
     typer.echo(f"Wrote {written:,} subscribers to {file}.")

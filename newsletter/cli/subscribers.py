@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +12,7 @@ from newsletter.cli.consents import data, history, lift, subscriber_named, unsub
 from newsletter.cli.exchanging import export, import_
 from newsletter.cli.names import known, login_name
 from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows, run_async
-from newsletter.errors import NothingToDo
+from newsletter.errors import NothingToDo, UsageError
 from newsletter.model import ConsentChannel, MailFormat, SubscriptionState
 
 if TYPE_CHECKING:
@@ -47,6 +49,14 @@ def add(
     language: Annotated[str, typer.Option("--language", help="Like en or pt-BR")] = "",
     timezone: Annotated[str, typer.Option("--timezone", help="Like Asia/Kolkata")] = "",
     plan: Annotated[str, typer.Option("--plan", help="A plan of schedules.yaml; default: free")] = "",
+    tags: Annotated[
+        list[str] | None,
+        typer.Option("--tag", help="A tag of schedules.yaml (repeatable): all that she has; - for none"),
+    ] = None,
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", metavar="NAME=VALUE", help="An attribute of schedules.yaml (repeatable)"),
+    ] = None,
     sections: Annotated[
         str, typer.Option("--sections", help="Only these, in this order: 'World,Sport'; default: the newsletter's own")
     ] = "",
@@ -60,7 +70,11 @@ def add(
     options = options_of(context)
     configuration = options.configuration()
     wanted = _wanted(configuration, newsletters, sections, mail_format)
-    enrolment = _enrolment(configuration, address, wanted, first_name, last_name, language, timezone, plan)
+    enrolment = replace(
+        _enrolment(configuration, address, wanted, first_name, last_name, language, timezone, plan),
+        tags=_tags(configuration, tags),
+        attributes=_attributes(configuration, attributes or ()),
+    )
     from newsletter.members.consent import Evidence
     from newsletter.members.subscribing import subscribe
 
@@ -79,6 +93,25 @@ def add(
             }
         )
     _report_added(result, as_json=as_json)
+
+
+def _tags(configuration: Configuration, given: Sequence[str] | None) -> tuple[str, ...] | None:
+    if given is None or list(given) == ["-"]:
+        return None if given is None else ()
+    return tuple(known("tag", tag, configuration.schedules.tags) for tag in given)
+
+
+def _attributes(configuration: Configuration, given: Sequence[str]) -> dict[str, str]:
+    from newsletter.members.addresses import parse_attribute
+
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise UsageError(f"'{one}' is not NAME=VALUE", where="--attribute", remedy="Write city=Pune")
+        name = known("attribute", name, configuration.schedules.attributes)
+        found[name] = parse_attribute(value)
+    return found
 
 
 def _report_added(result: Enrolled, *, as_json: bool) -> None:
@@ -220,7 +253,8 @@ def show(context: typer.Context, address: str, as_json: Json = False) -> None:
     if as_json:
         print_json(facts)
         return
-    profile = [{key: value for key, value in facts.items() if not isinstance(value, list)}]
+    facts["attributes"] = [f"{name}: {value}" for name, value in person.attributes.items()]
+    profile = [{key: facts[key] for key in _plain(person, theirs)}]
     print_rows(profile, as_json=False)
     for title in ("subscriptions", "suppressions", "consents"):
         if facts[title]:
@@ -261,6 +295,8 @@ def _plain(person: Subscriber, theirs: list[Subscription]) -> dict[str, Any]:
         "language": person.language,
         "timezone": person.timezone,
         "plan": person.plan,
+        "tags": person.tags,
+        "attributes": person.attributes,
         "newsletters": tuple(one.newsletter for one in theirs if one.state is SubscriptionState.ACTIVE),
         "created_at": person.created_at,
     }

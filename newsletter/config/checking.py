@@ -8,17 +8,19 @@ call ``check(configuration).require()``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from newsletter.config.configuration import Configuration
 from newsletter.config.cron import Cron
+from newsletter.config.document import dotted
 from newsletter.config.faults import suggestion, together
 from newsletter.config.models import Environment, Match, Newsletter
 from newsletter.config.site_key import open_to_others
-from newsletter.errors import ConfigurationError
+from newsletter.errors import ConfigurationError, TargetError
+from newsletter.target import AttributeIn, PlanIn, SectionChosen, TagIn, Target, Word, folded
 
 MAX_RENDERED_KEYS = 16
 _ANY_DAY = datetime.fromisoformat("2000-01-01")
@@ -81,8 +83,8 @@ def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter)
     if schedules.relays and not unknown:
         try:
             through = configuration.relays_of(name)
-        except ConfigurationError as error:
-            yield error
+        except ConfigurationError as unrelayed:
+            yield unrelayed
         else:
             if not any(relay.weight != 0 for relay in through.values()):
                 yield configuration.fault(
@@ -93,6 +95,9 @@ def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter)
         yield from _sources_of(configuration, section.match, *here, "sections", index, "match", "source")
     if newsletter.fallback is not None:
         yield from _sources_of(configuration, newsletter.fallback, *here, "fallback", "source")
+    for path, target in _targets(newsletter):
+        for error in unknown_names(configuration, name, target):
+            yield configuration.fault(f"{dotted((*here, *path))}: {error.what}", *here, *path, remedy=error.remedy)
     yield from _layout(configuration, name, newsletter)
     yield from _blocks(configuration, name, newsletter)
     room = sum(section.max for section in newsletter.sections)
@@ -102,6 +107,41 @@ def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter)
             *here, "articles", "min",
             remedy="Lower articles.min, or raise a section's max",
         )  # fmt: skip
+
+
+def _targets(newsletter: Newsletter) -> Iterator[tuple[tuple[str | int, ...], Target]]:
+    if newsletter.parsed_target is not None:
+        yield ("target",), newsletter.parsed_target
+    for index, promotion in enumerate(newsletter.promotions):
+        if promotion.parsed_target is not None:
+            yield ("promotions", index, "target"), promotion.parsed_target
+
+
+def unknown_names(configuration: Configuration, name: str, target: Target) -> Iterator[TargetError]:
+    """What a target of the newsletter called ``name`` asks for that this file does not have: nobody would ever be in
+    it, or everybody, and nobody would know."""
+    schedules = configuration.schedules
+
+    def missing(words: tuple[Word, ...], known: Iterable[str], what: str, key: str = "") -> Iterator[TargetError]:
+        there = list(known)
+        names = {folded(one) for one in there}
+        for word in words:
+            if word.folded not in names:
+                remedy = suggestion(word.written, there) or (f"Add it to {key}" if key else "")
+                yield TargetError(f"there is no {what} '{word.written}'", word.column, remedy=remedy)
+
+    for test in target.tests():
+        match test:
+            case PlanIn(plans):
+                yield from missing(plans, schedules.plans, "plan")
+            case TagIn(tags):
+                yield from missing(tags, schedules.tags, "tag", "tags: [] at the top of this file")
+            case AttributeIn(attribute, _):
+                yield from missing(
+                    (attribute,), schedules.attributes, "attribute", "attributes: [] at the top of this file"
+                )
+            case SectionChosen(section):
+                yield from missing((section,), configuration.newsletter(name).section_names, f"section of {name}")
 
 
 def _sources_of(configuration: Configuration, match: Match, *path: str | int) -> Iterator[ConfigurationError]:

@@ -15,6 +15,7 @@ from newsletter.config.languages import language_among
 from newsletter.config.models import Newsletter, Relay, Schedules
 from newsletter.config.site_key import FILE_NAME, SiteKeys
 from newsletter.errors import ConfigurationError, UsageError
+from newsletter.target import Target, Targeting, Targets
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,25 @@ class Configuration:
                 f"there is no newsletter '{name}'", remedy=faults.suggestion(name, self.schedules.newsletters)
             )
         return found
+
+    def targeting(self, name: str, target: Target) -> Targeting:
+        """``target`` with what its names mean for the newsletter called ``name``; dates are the site's."""
+        newsletter, schedules = self.newsletter(name), self.schedules
+        return Targeting(target, tuple(schedules.plans), newsletter.section_names, schedules.site.zone)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """The targets of all newsletters and of their promotions."""
+        newsletters = self.schedules.newsletters
+        own = [(name, one.parsed_target) for name, one in newsletters.items()]
+        promotions = [
+            (name, dict.fromkeys(one.parsed_target for one in newsletter.promotions if one.parsed_target is not None))
+            for name, newsletter in newsletters.items()
+        ]
+        return Targets(
+            tuple((name, self.targeting(name, target)) for name, target in own if target is not None),
+            tuple((name, tuple(self.targeting(name, one) for one in found)) for name, found in promotions if found),
+        )
 
     def zone(self, name: str) -> str:
         """The time zone of a newsletter's schedule: its own, or the site's."""

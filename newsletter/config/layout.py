@@ -7,12 +7,14 @@ Sections choose articles, ranking orders them, the rest stands round them: promo
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from newsletter.config.strict import Strict
-from newsletter.config.values import Day, Duration, HeaderText, LongerThanZero, Name, WebAddress
+from newsletter.config.values import Day, Duration, HeaderText, LongerThanZero, Name, TargetText, WebAddress
+from newsletter.target import Target
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(gt=0, le=100)]
@@ -112,12 +114,17 @@ class Promotion(Strict):
     plans: Annotated[list[Name], Field(min_length=1)] | None = Field(
         None, description="Only for readers of these plans"
     )
+    target: TargetText | None = Field(None, description="Only for these readers; see `target` of a newsletter")
 
     @model_validator(mode="after")
     def _from_before_until(self) -> Promotion:
         if self.from_ is not None and self.until is not None and self.until < self.from_:
             raise ValueError(f"until ({self.until}) is before from ({self.from_})")
         return self
+
+    @cached_property
+    def parsed_target(self) -> Target | None:
+        return Target.parse(self.target) if self.target is not None else None
 
 
 class Utm(Strict):

@@ -50,11 +50,13 @@ from newsletter.config.values import (
     Name,
     PatternText,
     StoreUrl,
+    TargetText,
     WebAddress,
     Zone,
 )
 from newsletter.domain_groups import NAMES, group_called
 from newsletter.model import Access
+from newsletter.target import Target
 
 __all__ = [
     "DAYS",
@@ -350,6 +352,11 @@ class Newsletter(Strict):
     missed: Missed | None = None
     note: str = Field("", max_length=4000, description="The editor's note of every edition, in Markdown")
     promotions: list[Promotion] = []
+    target: TargetText | None = Field(
+        None,
+        description="Only for these readers: tests of plan, tag, attribute.NAME, joined (before, after) and section "
+        "chosen, with and, or, not and parentheses",
+    )
     related: list[Name] = Field([], description="Newsletters to offer at the end")
     utm: bool | Utm = Field(
         False, description="Put campaign parameters on links to your own site: true, or those that differ by name"
@@ -401,6 +408,10 @@ class Newsletter(Strict):
     def from_mailbox(self) -> Mailbox:
         return Mailbox.parse(self.from_)
 
+    @cached_property
+    def parsed_target(self) -> Target | None:
+        return Target.parse(self.target) if self.target is not None else None
+
     @property
     def client_shares(self) -> dict[str, float | None]:
         """What its readers read mail with; the share of each, None where it is not given."""
@@ -447,6 +458,8 @@ class Schedules(Strict):
         default={"free": [Access.FREE, Access.METERED], "member": [Access.FREE, Access.METERED, Access.MEMBERS]},
         description="Which access each plan reads",
     )
+    tags: list[Name] = Field([], description="What readers may be tagged with, for imports and targets: [founder]")
+    attributes: list[Name] = Field([], description="What else is known of readers, for imports and targets: [city]")
     sources: dict[Name, Source] = {}
     newsletters: Annotated[dict[Name, Newsletter], Field(min_length=1)]
 

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, PlainSeria
 
 from newsletter.config.cron import Cron
 from newsletter.config.mailbox import Mailbox, checked_address
-from newsletter.errors import AddressError
+from newsletter.errors import AddressError, TargetError
+from newsletter.target import Target
 
 _DURATION = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -146,8 +147,21 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _target(value: str) -> str:
+    try:
+        Target.parse(value)
+    except TargetError as error:
+        raise ValueError(f"{error.what}. {error.remedy}" if error.remedy else error.what) from None
+    return value
+
+
 FilePath = Annotated[Path, AfterValidator(_file_name)]
 PatternText = Annotated[str, AfterValidator(_pattern)]
+TargetText = Annotated[
+    str,
+    AfterValidator(_target),
+    Field(json_schema_extra={"examples": ['plan in (metered, member) and not section chosen "Sport"']}),
+]
 WebAddress = Annotated[HttpUrl, AfterValidator(_no_credentials)]
 MailboxText = Annotated[str, AfterValidator(_mailbox)]
 AddressText = Annotated[str, AfterValidator(_address)]

@@ -25,6 +25,7 @@ from newsletter.render.message import Heading, assemble, edition_heading
 from newsletter.render.rendering import web_base
 from newsletter.store import Store, editions, pieces
 from newsletter.store.claiming import Claimed
+from newsletter.store.targeting import decode_digests
 
 NO_SIGNERS: Mapping[str, DkimSigner] = MappingProxyType({})
 _KEPT_DOCUMENTS = 16  # as many rendered keys as one edition may have
@@ -154,9 +155,10 @@ class _Document:
         self._sections_for = lru_cache(_KEPT_CHOICES)(partial(sections_for, newsletter=newsletter))
         self._heading: Heading | None = None
 
-    def variant(self, sections: str) -> Variant:
-        """What a reader with these stored sections gets. Raises TemplateError where that is nothing."""
-        variant = self._variants.variant(JoinedKey(self._sections_for(sections)))
+    def variant(self, sections: str, targets: str) -> Variant:
+        """What a reader with these stored sections and targets gets. Raises TemplateError where that is nothing."""
+        key = JoinedKey(self._sections_for(sections), decode_digests(targets))
+        variant = self._variants.variant(key)
         if variant is None:
             raise TemplateError("the edition holds no story for this reader", where=str(self.edition.name))
         return variant
@@ -192,7 +194,7 @@ class Assembler:
         message = _filled(
             document.heading(self._clock()),
             document.edition,
-            document.variant(row.sections),
+            document.variant(row.sections, row.targets),
             row,
             message_id=row.message_id,
             mail_format=row.format,

@@ -43,6 +43,7 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
             if newsletter.failing.share is not None
         },
         domain_limits=schedules.domain_limits,
+        targets=configuration.targets,
         return_path_of=partial(verp.envelope_sender, keys=configuration.site_keys),
     )
     return Sender(

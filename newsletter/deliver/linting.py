@@ -128,8 +128,9 @@ def expected_of(
 
 
 def message_of(configuration: Configuration, edition: Edition, pieces: Mapping[str, bytes]) -> bytes:
-    """The message of a reader of all sections whom nobody knows; b'' where the edition holds no story."""
-    variant = Variants(pieces).variant(JoinedKey())
+    """The message of an unknown reader of all sections and promotions; b'' where the edition holds no story."""
+    variants = Variants(pieces)
+    variant = variants.variant(JoinedKey(targets=variants.targets))
     if variant is None:
         return b""
     return message_for(

@@ -36,6 +36,7 @@ from newsletter.store.claiming import NO_LIMITS, Claim, Claimed, claim
 from newsletter.store.domain_limits import waiting_for_a_limit
 from newsletter.store.recording import Outcome, exchange
 from newsletter.store.senders import SenderLock
+from newsletter.target import NO_TARGETS, Targets
 
 log = structlog.get_logger()
 
@@ -74,6 +75,8 @@ class Rules:
     """By newsletter, how much of an edition may be refused before it is held."""
     domain_limits: Mapping[str, int] = field(default_factory=lambda: NO_LIMITS)
     """Messages a minute by domain group."""
+    targets: Targets = NO_TARGETS
+    """Whom newsletters and their promotions are for."""
     return_path_of: Callable[[str, int], str] = lambda envelope_sender, _delivery: envelope_sender
     """The envelope sender of one delivery, for relays with ``verp``."""
 
@@ -297,6 +300,7 @@ class Sender:
             languages=self._rules.languages,
             only_addresses=self._rules.only_addresses,
             domain_limits=self._rules.domain_limits,
+            targets=self._rules.targets,
         )
 
     def _close(self) -> None:

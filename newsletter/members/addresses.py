@@ -1,4 +1,4 @@
-"""Text somebody typed -> an address, a name, a language, a zone that may be stored; the one place that refuses them.
+"""Text somebody typed -> an address, name, attribute, language or zone that may be stored; what refuses them.
 
 The part before the @ is stored lower-cased: RFC 5321 §2.4 lets a host tell ``Ann@`` from ``ann@``, no provider does,
 and two subscribers who differ in case alone would get every mail twice. ``+tags`` are kept: they are hers.
@@ -59,6 +59,16 @@ def parse_name(text: str) -> str:
     if len(name) > _LONGEST_NAME:
         raise AddressError(f"a name has at most {_LONGEST_NAME} characters", where=shown(text))
     return name
+
+
+def parse_attribute(text: str) -> str:
+    """The value of an attribute as one line of NFC text. Raises AddressError."""
+    value = unicodedata.normalize("NFC", " ".join(text.split(" ")).strip())
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+        raise AddressError("the value of an attribute is one line without control characters", where=shown(text))
+    if len(value) > _LONGEST_NAME:
+        raise AddressError(f"the value of an attribute has at most {_LONGEST_NAME} characters", where=shown(text))
+    return value
 
 
 def parse_language(text: str) -> str:

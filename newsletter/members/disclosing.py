@@ -28,7 +28,8 @@ def everything_about(connection: Connection, person: Subscriber) -> dict[str, An
             "language": person.language,
             "timezone": person.timezone,
             "plan": person.plan,
-            "attributes": subscribers.attributes(connection, person.id),
+            "tags": list(person.tags),
+            "attributes": dict(person.attributes),
             "since": person.created_at,
         },
         "subscriptions": [

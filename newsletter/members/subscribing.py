@@ -6,8 +6,8 @@ reported. A few statements serve a whole batch, so that the store's one writer i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from secrets import token_bytes
 
@@ -48,7 +48,8 @@ class Wanted:
 class Enrolment:
     """Somebody to subscribe. ``address`` is parsed, ``address_hashes`` are under every site key, the current first.
 
-    '' in a profile's field says nothing about it: what is stored stays.
+    '' in a profile's field says nothing about it: what is stored stays. So does None for ``tags``, which otherwise are
+    all that she has; of ``attributes``, those named are set, and taken away where the value is ''.
     """
 
     address: str
@@ -59,6 +60,8 @@ class Enrolment:
     language: str = ""
     timezone: str = ""
     plan: str = ""
+    tags: tuple[str, ...] | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def subscribe(
     made: list[Subscription] = []
     entries: list[Consent] = []
     corrected: dict[int, Subscriber] = {}
-    plan_changed: list[int] = []
+    changed: dict[int, Reason] = {}
     announced: set[str] = set()
     for one in enrolments:
         if suppressed[one.address]:
@@ -116,8 +119,8 @@ def subscribe(
         after = _corrected(person, one)
         if after != person:
             corrected[person.id] = after
-            if after.plan != person.plan and one.address in known:
-                plan_changed.append(person.id)
+            if one.address in known and (reason := _change(person, after)) is not Reason.NONE:
+                changed.setdefault(person.id, reason)
         subscribed, already, ended = [], [], []
         for want in one.wanted:
             state = existing.get((person.id, want.newsletter))
@@ -152,8 +155,8 @@ def subscribe(
     subscriptions.add_many(connection, made, evidence.at)
     subscribers.update_profiles(connection, [_profile(person) for person in corrected.values()])
     consents.record(connection, entries)
-    changed = [Withdrawal(subscriber_id, "", Reason.PLAN_CHANGED) for subscriber_id in dict.fromkeys(plan_changed)]
-    suppressions.revoke(connection, changed, evidence.at)
+    withdrawals = [Withdrawal(subscriber_id, "", reason) for subscriber_id, reason in changed.items()]
+    suppressions.revoke(connection, withdrawals, evidence.at)
     return results
 
 
@@ -182,6 +185,8 @@ def _create(
             language=one.language,
             timezone=one.timezone,
             plan=one.plan or "free",
+            tags=_sorted(one.tags or ()),
+            attributes=_set({}, one.attributes),
         )
         for one in fresh.values()
     ]
@@ -201,8 +206,35 @@ def _corrected(person: Subscriber, one: Enrolment) -> Subscriber:
         language=one.language or person.language,
         timezone=one.timezone or person.timezone,
         plan=one.plan or person.plan,
+        tags=person.tags if one.tags is None else _sorted(one.tags),
+        attributes=_set(person.attributes, one.attributes),
     )
 
 
+def _sorted(tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(tags)))
+
+
+def _set(stored: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in sorted({**stored, **given}.items()) if value}
+
+
+def _change(before: Subscriber, after: Subscriber) -> Reason:
+    """Why what was claimed for her is claimed anew: it may be another message now, or none."""
+    if after.plan != before.plan:
+        return Reason.PLAN_CHANGED
+    same = (after.tags, after.attributes) == (before.tags, before.attributes)
+    return Reason.NONE if same else Reason.PROFILE_CHANGED
+
+
 def _profile(person: Subscriber) -> Profile:
-    return Profile(person.id, person.first_name, person.last_name, person.language, person.timezone, person.plan)
+    return Profile(
+        person.id,
+        person.first_name,
+        person.last_name,
+        person.language,
+        person.timezone,
+        person.plan,
+        person.tags,
+        person.attributes,
+    )

@@ -25,6 +25,7 @@ from newsletter.model import (
     Edition,
     EditionName,
     Edits,
+    JoinedKey,
     MailFormat,
     Occurrence,
     OccurrenceState,
@@ -36,10 +37,12 @@ from newsletter.model import (
 )
 from newsletter.preview import scenarios
 from newsletter.preview.sampling import sample_edition
+from newsletter.render.joining import Variants
 from newsletter.store import Store, articles, copies, editions, occurrences, subscribers, subscriptions
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.subscriptions import encode_sections
+from newsletter.store.targeting import decode_digests, digests_of_reader
 
 NEXT = "next"
 SAMPLE = "sample"
@@ -95,6 +98,12 @@ class Facts:
     words: str
     notices: tuple[str, ...] = ()
     in_reply_to: str = ""
+    targets: tuple[str, ...] | None = None
+    """Those of promotions that she is in; None of a reader put together by hand, who sees every promotion."""
+
+    def joined(self, variants: Variants) -> JoinedKey:
+        """What her message is joined by."""
+        return JoinedKey(self.sections, variants.targets if self.targets is None else self.targets)
 
 
 def choose_edition(
@@ -194,6 +203,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
             person.address,
             ("This is what she was sent.",) if copy.sent_at else ("This is on its way to her.",),
             copy.in_reply_to,
+            decode_digests(copy.targets),
         )
     subscription = store.read(subscriptions.one, person.id, newsletter_name)
     plans = list(configuration.schedules.plans)
@@ -205,6 +215,11 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
         notices.append(f"She would not get it: {state}.")
     elif subscription.paused_until is not None and subscription.paused_until > now:
         notices.append("She would not get it: paused.")
+    targets = configuration.targets
+    own, promoted = targets.of(newsletter_name), targets.of_promotions(newsletter_name)
+    hers = store.read(digests_of_reader, person.id, newsletter_name, (*((own,) if own else ()), *promoted))
+    if own is not None and own.target.digest not in hers:
+        notices.append("She would not get it: she is not in the newsletter's target.")
     allowed = staging_addresses(configuration)
     if allowed is not None and person.address not in allowed:
         notices.append("She would not get it now: environment is staging, and she is not among staging_recipients.")
@@ -217,6 +232,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
         now,
         person.address,
         tuple(notices),
+        targets=hers,
     )
 
 

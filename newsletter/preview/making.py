@@ -25,7 +25,7 @@ from newsletter.deliver.copies import parts_of
 from newsletter.deliver.linting import lint_message
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.links import Links
-from newsletter.model import EditionName, JoinedKey, MailFormat, Picture, Reason, RenderedKey
+from newsletter.model import EditionName, MailFormat, Picture, Reason, RenderedKey
 from newsletter.preview.choosing import NEXT, Facts, KeyFacts, Pool, Turns, choose_edition, choose_reader
 from newsletter.render.fitting import Fitted, largest_html
 from newsletter.render.joining import Variant, Variants
@@ -122,7 +122,8 @@ def make_preview(
         facts = _for_a_test(configuration, pool, facts, to)
     kept = templates or templates_of(configuration)
     made, pool, notices = _pieces(configuration, store, pool, facts, logo, kept)
-    variant = Variants(made).variant(JoinedKey(facts.sections))
+    variants = Variants(made)
+    variant = variants.variant(facts.joined(variants))
     if variant is None:
         wanted = f" in the sections {', '.join(facts.sections)}" if facts.sections else ""
         raise NothingToSend(
@@ -250,7 +251,8 @@ def _before_inlining(configuration: Configuration, pool: Pool, facts: Facts, log
         Templates(configuration.template_folders, inlines=False),
         logo=logo(configuration) if logo is not None else None,
     )
-    variant = Variants(made).variant(JoinedKey(facts.sections))
+    variants = Variants(made)
+    variant = variants.variant(facts.joined(variants))
     if variant is None:
         return ""
     message = message_for(

@@ -32,7 +32,8 @@ class NoteView:
 class PromotionView:
     """What an advertiser has put into the mail. ``label`` is '' where the words of the edition's language serve.
 
-    ``after`` is the section it follows: its number in the reader's mail, or its name.
+    ``after`` is the section it follows: its number in the reader's mail, or its name. ``target`` is the digest of who
+    sees it, '' where every reader of this document does.
     """
 
     headline: str
@@ -46,6 +47,7 @@ class PromotionView:
     after: int | str
     language: str = ""
     direction: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def _promotion_view(promotion: Promotion, foreign: tuple[str, str]) -> Promotion
         after=promotion.after,
         language=foreign[0],
         direction=foreign[1],
+        target=promotion.parsed_target.digest if promotion.parsed_target is not None else "",
     )
 
 

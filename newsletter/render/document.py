@@ -156,6 +156,7 @@ def _manifest(
         "texts": {name: list(source) for name, source in texts.items()},
         "lead": pool.lead,
         "promotions": [promotion.after for promotion in blocks.promotions],
+        "promotion_targets": [promotion.target for promotion in blocks.promotions],
         "sections": [
             {
                 "name": section.name,

@@ -74,13 +74,14 @@ def fitted(
 def largest_html(pieces: Pieces) -> int:
     """Bytes of decoded HTML of the largest mail that can be joined of these pieces, whoever reads it.
 
-    That is one with all sections; whichever of them comes first leads.
+    That is one with all sections and all promotions; whichever section comes first leads.
     """
     variants = Variants(pieces, kept=1)
     names = variants.section_names
     sizes = [0]
     for first in names or ("",):
-        variant = variants.variant(JoinedKey((first, *(name for name in names if name != first)) if first else ()))
+        sections = (first, *(name for name in names if name != first)) if first else ()
+        variant = variants.variant(JoinedKey(sections, variants.targets))
         if variant is not None:
             sizes.append(sum(_bytes(chunk) for chunk in variant.html))
     return max(sizes)

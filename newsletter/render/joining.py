@@ -68,11 +68,13 @@ class _Section:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What one reader gets: what leads every mail (None: nothing does), her sections, and what was missed."""
+    """What one reader gets: what leads every mail (None: nothing does), her sections, what was missed, and which of
+    the targets of promotions she is in."""
 
     leads: _Section | None
     sections: tuple[_Section, ...]
     missed: tuple[_Section, ...]
+    targets: tuple[str, ...]
 
     @property
     def lead(self) -> Story:
@@ -126,7 +128,7 @@ class Variants:
     def __init__(self, pieces: Mapping[str, bytes], *, kept: int = 64) -> None:
         self._pieces = dict(pieces)
         self._kept = kept
-        self._variants: OrderedDict[tuple[str, ...], Variant | None] = OrderedDict()
+        self._variants: OrderedDict[JoinedKey, Variant | None] = OrderedDict()
         # What variants are made of, cut once: no more than twice the size of the pieces.
         self._frames: dict[str, _Frame] = {}
         self._cuts: dict[tuple[str, str], tuple[Chunk | Place, ...]] = {}
@@ -139,7 +141,8 @@ class Variants:
         Where the pool holds no story for her: one that says so if the newsletter has ``when_empty: send``, else None. A
         story of other sections that leads, and what was missed, are none for her alone.
         """
-        known = joined.sections
+        targets = tuple(target for target in self.targets if target in joined.targets) if joined.targets else ()
+        known = JoinedKey(joined.sections, targets)
         if known in self._variants:
             self._variants.move_to_end(known)
             return self._variants[known]
@@ -153,8 +156,14 @@ class Variants:
         """The names of the sections that a reader may choose and that hold stories, in order."""
         return tuple(self._sections)
 
-    def _choose(self, wanted: tuple[str, ...]) -> _Chosen | None:
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """The targets of promotions that are not for every reader, by their digests."""
+        return tuple(dict.fromkeys(filter(None, self._promotion_targets)))
+
+    def _choose(self, joined: JoinedKey) -> _Chosen | None:
         """Her sections in her order; a name the pool does not have, or has no story for, is passed over."""
+        wanted = joined.sections
         if wanted:
             sections = tuple(self._sections[name] for name in dict.fromkeys(wanted) if name in self._sections)
         else:
@@ -162,7 +171,7 @@ class Variants:
         leads = self._leading
         if not sections and (leads is None or (wanted and leads.home not in wanted)):
             return None
-        return _Chosen(leads, sections, self._missed)
+        return _Chosen(leads, sections, self._missed, joined.targets)
 
     def _join(self, chosen: _Chosen | None) -> Variant | None:
         if chosen is None:
@@ -218,14 +227,14 @@ class Variants:
         chunks: list[Chunk] = []
         if chosen.leads is not None and not leads:
             chunks += self._story(suffix, chosen.lead, Role.CARD, numbers)
-        last, lead = len(chosen.sections), chosen.lead if leads else None
+        lead = chosen.lead if leads else None
         between = bool(self._promotions_after)
         if between:
-            chunks += self._promotions(suffix, 0, "", last)
+            chunks += self._promotions(suffix, chosen, 0, "")
         for number, section in enumerate(chosen.sections, start=1):
             chunks += self._section(suffix, section, numbers, without=lead)
             if between:
-                chunks += self._promotions(suffix, number, section.name, last)
+                chunks += self._promotions(suffix, chosen, number, section.name)
         for section in chosen.missed:
             chunks += self._made(suffix, MISSED)
             for story in section.stories:
@@ -233,11 +242,14 @@ class Variants:
         chunks += self._if_there(suffix, MORE)
         return chunks
 
-    def _promotions(self, suffix: str, number: int, name: str, last: int) -> Iterator[Chunk]:
-        """Those that follow her section ``number``, whose name this is; 0: before the first, ``last``: her last one.
+    def _promotions(self, suffix: str, chosen: _Chosen, number: int, name: str) -> Iterator[Chunk]:
+        """Those for her that follow her section ``number``, whose name this is; 0: before the first.
 
         What is to follow a later section than she has follows her last; what follows a section by name, only that."""
-        for index, after in enumerate(self._promotions_after):
+        last = len(chosen.sections)
+        for index, (after, target) in enumerate(zip(self._promotions_after, self._promotion_targets, strict=True)):
+            if target and target not in chosen.targets:
+                continue
             at = min(after, last) == number if isinstance(after, int) else after.casefold() == name.casefold() != ""
             if at:
                 yield from self._made(suffix, f"{PROMOTION}/{index}")
@@ -301,6 +313,12 @@ class Variants:
     def _promotions_after(self) -> Sequence[int | str]:
         """After which section each promotion stands: its number among the reader's, or its name."""
         found: list[int | str] = self._manifest.get("promotions", [])
+        return found
+
+    @cached_property
+    def _promotion_targets(self) -> Sequence[str]:
+        """Whom each promotion is for; pieces of before there were targets name none."""
+        found: list[str] = self._manifest.get("promotion_targets", [""] * len(self._promotions_after))
         return found
 
     @cached_property

@@ -86,7 +86,8 @@ def plan_send(
         raise NothingToSend(
             f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}", remedy="Use --extra"
         )
-    readers = store.read(subscriptions.audience_count, newsletter_name, now)
+    targeting = configuration.targets.of(newsletter_name)
+    readers = store.read(subscriptions.audience_count, newsletter_name, now, targeting)
     proposal = None
     if row.state is _S.PLANNED:
         proposal = compose_preview(store, newsletter_name, newsletter, edits=row.edits, now=now)
@@ -96,6 +97,11 @@ def plan_send(
                 f"{newsletter_name} has {number} new {'story' if number == 1 else 'stories'}, and needs {least}",
                 remedy="Collect first (`newsletter collect`), or lower articles.min",
             )
+    if not readers and targeting is not None:
+        raise NothingToSend(
+            f"no subscriber of {newsletter_name} is in its target",
+            remedy=f"`newsletter target {newsletter_name} --explain` counts each part of it",
+        )
     if not readers:
         raise NothingToSend(
             f"nobody is subscribed to {newsletter_name}",

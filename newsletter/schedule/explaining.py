@@ -74,6 +74,8 @@ REASONS: Mapping[Reason, str] = {
     Reason.PAUSED: "this reader has paused the newsletter",
     Reason.ERASED: "this reader was erased",
     Reason.PLAN_CHANGED: "this reader's plan has changed",
+    Reason.PROFILE_CHANGED: "this reader's tags or attributes have changed",
+    Reason.NOT_TARGETED: "this reader is not in the newsletter's target",
     Reason.STREAM_CHANGED: "this reader gets the newsletter at another frequency",
     Reason.STAGING: "the environment is staging, and this address is not among staging_recipients",
     Reason.NO_STORIES: "the edition held nothing for the sections this reader chose",
@@ -168,9 +170,9 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
     )
     delivery = found[0] if found else None
     if delivery is not None:
-        verdict = store.read(deliveries.verdict_now, delivery.id, now, only)
+        verdict = store.read(deliveries.verdict_now, delivery.id, now, only, configuration.targets)
     else:
-        verdict = store.read(verdict_before_delivery, person.id, name, now, only)
+        verdict = store.read(verdict_before_delivery, person.id, name, now, only, configuration.targets.of(name))
     made = [one.fanned_out_at for one in store.read(editions.for_occurrence, row.id)] if row is not None else []
     entries = store.read(consents.history, person.id)
     return Facts(

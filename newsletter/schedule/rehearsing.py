@@ -126,6 +126,7 @@ async def _send(
         plans=tuple(configuration.schedules.plans),
         now=now,
         only_addresses=staging_addresses(configuration),
+        targets=configuration.targets,
     )
     async with NullRelay() as relay:
         line = _Line(found)
@@ -241,6 +242,7 @@ def _row(configuration: Configuration, edition: Edition, reader: Addressee, now:
         last_name=reader.last_name,
         secret=reader.secret,
         withdrawals_seen=0,
+        targets=reader.targets,
     )
 
 

@@ -76,7 +76,8 @@ def _make(
     made = render_fitted(
         configuration, edition, known, keys, templates_of(configuration), logo=publish_logo(configuration)
     )
-    variant = Variants(made.pieces[key]).variant(JoinedKey())
+    variants = Variants(made.pieces[key])
+    variant = variants.variant(JoinedKey(targets=variants.targets))
     assert variant is not None, "the pool has stories"
     reader = (
         Reader(person.id, person.address, person.first_name, person.last_name, person.secret)

@@ -275,6 +275,7 @@ class Work:
             expires_at=now + newsletter.tried_for,
             now=now,
             has_stories=lambda sections: has_stories(sections, newsletter, edition.edition),
+            targeting=self.configuration.targets.of(row.newsletter),
         )
 
     def _page(self, row: OccurrenceRow, edition: EditionRow, now: datetime) -> Callable[..., int]:
@@ -292,6 +293,7 @@ class Work:
             now=now,
             has_stories=lambda sections: has_stories(sections, newsletter, pool),
             warm_up=self._warm_up(newsletter.from_mailbox.address, row.due_at),
+            targeting=self.configuration.targets.of(row.newsletter),
         )
 
     def _warm_up(self, sender: str, due_at: datetime) -> WarmUp | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, case, func, literal, select
+from sqlalchemy import Connection, case, func, literal, select, true
 
 from newsletter.model import DeliveryState, Kind, MailFormat, Reason, RenderedKey, Stream
 from newsletter.store.consent_check import verdict
@@ -14,6 +14,8 @@ from newsletter.store.fan_out import gets
 from newsletter.store.planning import by_key_in_transaction
 from newsletter.store.reader_language import reader_language
 from newsletter.store.tables import deliveries, occurrences, subscribers, subscriptions
+from newsletter.store.targeting import condition, digests
+from newsletter.target import NO_TARGETS, Targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Addressee:
     sections: str
     format: MailFormat
     rendered_key: RenderedKey
+    targets: str
     verdict: Reason
 
 
@@ -52,9 +55,11 @@ def page(
     plans: Sequence[str],
     now: datetime,
     only_addresses: Collection[str] | None,
+    targets: Targets = NO_TARGETS,
 ) -> list[Addressee]:
-    """The next subscribers by number after ``after``; none when everyone was seen."""
+    """The next subscribers by number after ``after``, those in the newsletter's target; none when everyone was seen."""
     by_key_in_transaction(connection)
+    targeting = targets.of(newsletter)
     plan = case((subscribers.c.plan.in_(plans), subscribers.c.plan), else_=literal(plans[0]))
     statement = (
         select(
@@ -67,10 +72,15 @@ def page(
             subscriptions.c.sections,
             subscriptions.c.format,
             (reader_language(languages) + "/" + plan).label("key"),
+            digests(targets.of_promotions(newsletter)).label("targets"),
             verdict(now, only_addresses, literal(Kind.EDITION.value)).label("verdict"),
         )
         .join_from(subscriptions, subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
-        .where(gets(newsletter, stream.value), subscriptions.c.subscriber_id > after)
+        .where(
+            gets(newsletter, stream.value),
+            subscriptions.c.subscriber_id > after,
+            true() if targeting is None else condition(targeting),
+        )
         .order_by(subscriptions.c.subscriber_id)
         .limit(limit)
     )
@@ -85,6 +95,7 @@ def page(
             row.sections,
             MailFormat(row.format),
             RenderedKey.parse(row.key),
+            row.targets,
             Reason(row.verdict),
         )
         for row in connection.execute(statement)

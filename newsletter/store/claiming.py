@@ -58,6 +58,8 @@ from newsletter.store.tables import (
     revocations,
     subscribers,
 )
+from newsletter.store.targeting import digests_of_delivery, outside
+from newsletter.target import NO_TARGETS, Targets
 
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 _LOOK_BEHIND = 5000
@@ -90,6 +92,7 @@ class Claimed(NamedTuple):
     secret: bytes
     withdrawals_seen: int
     in_reply_to: str = ""
+    targets: str = ""
 
     def __repr__(self) -> str:
         return f"Claimed(id={self.id}, subscriber_id={self.subscriber_id}, edition_id={self.edition_id})"
@@ -117,6 +120,7 @@ def claim(
     languages: Mapping[str, Sequence[str]],
     only_addresses: Collection[str] | None = None,
     domain_limits: Mapping[str, int] = NO_LIMITS,
+    targets: Targets = NO_TARGETS,
 ) -> Claim:
     """Move up to ``limit`` due rows of these newsletters to ``sending`` for this sender and return them.
 
@@ -124,7 +128,8 @@ def claim(
     a row's Message-ID the first time; it is kept afterwards. A plan or language changed meanwhile is taken up here: a
     plan that is not in ``plans`` reads as the first of them, and a language, of those ``languages`` names for each
     newsletter, is taken up only where the edition was rendered in it. ``domain_limits`` are messages a minute by domain
-    group; rows beyond them are postponed (``domain_limits``).
+    group; rows beyond them are postponed (``domain_limits``). Who is no longer in a newsletter's target is skipped, and
+    which of its promotions' targets she is in is written down (``targets``).
     """
     statements = _claiming(
         connection.dialect,
@@ -133,6 +138,7 @@ def claim(
         next(iter(plans), "free"),
         tuple((name, tuple(offered)) for name, offered in sorted(languages.items())),
         None if only_addresses is None else frozenset(only_addresses),
+        targets,
     )
     # Of what is stopped or withdrawn from here on, the sender is told before it writes a body. (SQLite has one writing
     # transaction at a time: there the claim itself reads the newest.)
@@ -206,6 +212,7 @@ def _claiming(
     first_plan: str,
     languages: tuple[tuple[str, tuple[str, ...]], ...],
     only_addresses: frozenset[str] | None,
+    targets: Targets = NO_TARGETS,
 ) -> _Claiming:
     group = RowSet(dialect, {"row": Id, "message_id": String()})
     given = group.rows.c
@@ -215,9 +222,10 @@ def _claiming(
         with_reader(
             deliveries.c.id.label("id"),
             given.message_id.label("message_id"),
-            verdict(now, only_addresses).label("verdict"),
+            verdict(now, only_addresses, outside=outside(targets)).label("verdict"),
             plan.label("plan"),
             _rendered_key(dialect, plan, dict(languages)).label("rendered_key"),
+            digests_of_delivery(targets).label("targets"),
         )
         .where(deliveries.c.id == given.row)
         .subquery("checked")
@@ -235,6 +243,7 @@ def _claiming(
             message_id=checked.c.message_id,
             plan=checked.c.plan,
             rendered_key=checked.c.rendered_key,
+            targets=checked.c.targets,
             changed_at=now,
         )
     )
@@ -356,6 +365,7 @@ def _moved_rows(group: FromClause, sender: ColumnElement[int]) -> Select[Any]:
             subscribers.c.secret,
             func.coalesce(select(func.max(revocations.c.id)).scalar_subquery(), 0),
             deliveries.c.in_reply_to,
+            deliveries.c.targets,
         )
         .select_from(group)
         .join(deliveries, deliveries.c.id == group.c.row)
@@ -387,6 +397,7 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         secret,
         seen,
         in_reply_to,
+        targets,
     ) = row
     return Claimed(
         row_id,
@@ -409,6 +420,7 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         secret,
         seen if seen_before is None else seen_before,
         in_reply_to,
+        targets,
     )
 
 

@@ -32,19 +32,23 @@ from newsletter.store.tables import (
     subscriptions,
     suppressions,
 )
+from newsletter.store.targeting import condition
+from newsletter.target import Targeting
 
 
 def verdict(
     now: datetime | ColumnElement[datetime],
     only_addresses: Collection[str] | None,
     kind: ColumnElement[str] | None = None,
+    outside: ColumnElement[bool] | None = None,
 ) -> ColumnElement[str]:
     """Why this delivery must not be made, '' where it may: the one predicate that ``claim`` and ``why`` both use.
 
     Needs ``deliveries`` joined to ``subscribers`` and outer-joined to ``subscriptions`` (with ``kind`` given, the two
-    alone). ``only_addresses`` is the staging allow-list, None in production. What is promotional needs a subscription;
-    what is service or system only a living address (``model.Root``). A system mail may also go to an address whose
-    reader was erased and who asks anew: without it she could never confirm that she is back.
+    alone). ``only_addresses`` is the staging allow-list, None in production; ``outside`` says that she is not in the
+    newsletter's target, None where there is none. What is promotional needs a subscription; what is service or system
+    only a living address (``model.Root``). A system mail may also go to an address whose reader was erased and who asks
+    anew: without it she could never confirm that she is back.
     """
     the_kind = deliveries.c.kind if kind is None else kind
     promotional, system = (
@@ -67,6 +71,8 @@ def verdict(
         (and_(promotional, suppressed(SuppressionScope.MARKETING)), Reason.SUPPRESSED_MARKETING),
         (and_(promotional, subscriptions.c.paused_until > now), Reason.PAUSED),
     ]
+    if outside is not None:
+        refusals.append((and_(promotional, outside), Reason.NOT_TARGETED))
     if only_addresses is not None:
         refusals.append((subscribers.c.address.not_in(sorted(only_addresses)), Reason.STAGING))
     return case(*((condition, literal(reason.value)) for condition, reason in refusals), else_=literal(""))
@@ -89,11 +95,17 @@ def with_reader(*columns: Any) -> Select[Any]:
 
 
 def verdict_before_delivery(
-    connection: Connection, subscriber_id: int, newsletter: str, now: datetime, only_addresses: Collection[str] | None
+    connection: Connection,
+    subscriber_id: int,
+    newsletter: str,
+    now: datetime,
+    only_addresses: Collection[str] | None,
+    targeting: Targeting | None = None,
 ) -> Reason:
     """What ``verdict`` says of a subscriber who has no delivery of an edition of ``newsletter`` yet."""
+    outside = None if targeting is None else not_(condition(targeting))
     statement = (
-        select(verdict(now, only_addresses, literal(Kind.EDITION.value)))
+        select(verdict(now, only_addresses, literal(Kind.EDITION.value), outside))
         .select_from(subscribers)
         .outerjoin(
             subscriptions,

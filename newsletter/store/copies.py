@@ -13,13 +13,14 @@ from newsletter.store.tables import deliveries, editions
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The facts of one delivery that decided its bytes. ``sections`` is the column's text; ``sent_at`` is UTC, None
-    while no server's answer has been recorded."""
+    """The facts of one delivery that decided its bytes. ``sections`` and ``targets`` are the columns' texts;
+    ``sent_at`` is UTC, None while no server's answer has been recorded."""
 
     edition_id: int
     revision: int
     rendered_key: RenderedKey
     sections: str
+    targets: str
     format: MailFormat
     message_id: str
     in_reply_to: str
@@ -47,6 +48,7 @@ def find(connection: Connection, subscriber_id: int, newsletter: str, occurrence
         revision=row.revision,
         rendered_key=RenderedKey.parse(row.rendered_key),
         sections=row.sections,
+        targets=row.targets,
         format=MailFormat(row.format),
         message_id=row.message_id,
         in_reply_to=row.in_reply_to,

@@ -28,6 +28,8 @@ from newsletter.store.tables import (
     deliveries,
     subscribers,
 )
+from newsletter.store.targeting import outside
+from newsletter.target import NO_TARGETS, Targets
 
 # --- what a person decides about rows in doubt -----------------------------------------------------------------------
 
@@ -206,8 +208,12 @@ def listing(
 
 
 def verdict_now(
-    connection: Connection, delivery_id: int, now: datetime, only_addresses: Collection[str] | None
+    connection: Connection,
+    delivery_id: int,
+    now: datetime,
+    only_addresses: Collection[str] | None,
+    targets: Targets = NO_TARGETS,
 ) -> Reason:
     """What ``claim`` would decide about this delivery now: NONE where it would send it."""
-    statement = with_reader(verdict(now, only_addresses)).where(deliveries.c.id == delivery_id)
-    return Reason(connection.execute(statement).scalar_one())
+    statement = with_reader(verdict(now, only_addresses, outside=outside(targets)))
+    return Reason(connection.execute(statement.where(deliveries.c.id == delivery_id)).scalar_one())

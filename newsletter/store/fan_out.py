@@ -13,8 +13,10 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    not_,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.sql import ColumnElement
@@ -36,7 +38,9 @@ from newsletter.store.tables import (
     subscribers,
     subscriptions,
 )
+from newsletter.store.targeting import condition, count
 from newsletter.store.warming_up import WarmUp
+from newsletter.target import Targeting
 
 
 def fan_out_page(
@@ -49,13 +53,15 @@ def fan_out_page(
     limit: int = 1000,
     has_stories: Callable[[str], bool] = lambda _sections: True,
     warm_up: WarmUp | None = None,
+    targeting: Targeting | None = None,
 ) -> int:
     """Make the next page of an edition's deliveries and remember how far it went; the number of subscribers seen.
 
     0 means that everyone has a row. ``languages`` are those of the newsletter, its own first. ``has_stories`` says of
     a subscription's ``sections`` whether the edition holds anything for them; where it does not, the row is ``skipped``
     with its reason. While its From domain warms up (``warm_up``), the readers beyond the day's number are skipped:
-    those who joined last, as pages go by the subscribers' numbers.
+    those who joined last, as pages go by the subscribers' numbers. Who is not in the newsletter's target
+    (``targeting``) gets no row; she is seen all the same, so that a page takes no longer where few are in it.
     """
     by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
@@ -82,6 +88,7 @@ def fan_out_page(
             now=now,
             has_stories=has_stories,
             warm_up=warm_up,
+            these=None if targeting is None else condition(targeting),
         )
         if not edition.fanned_out_after:
             refresh_statistics(connection, deliveries.name, subscribers.name, subscriptions.name)
@@ -102,8 +109,12 @@ def add_recipients(
     expires_at: datetime,
     now: datetime,
     has_stories: Callable[[str], bool] = lambda _sections: True,
+    targeting: Targeting | None = None,
 ) -> int:
-    """Make the deliveries of an edition for these subscribers only, due now (``send --to``); the number of new rows."""
+    """Make the deliveries of an edition for these subscribers only, due now (``send --to``); the number of new rows.
+
+    The row of one who is not in the newsletter's target is ``skipped``: somebody asked for her by name.
+    """
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     chosen = subscriptions.c.subscriber_id.in_(subscriber_ids)
     return _insert_rows(
@@ -115,12 +126,13 @@ def add_recipients(
         expires_at=expires_at,
         now=now,
         has_stories=has_stories,
+        outside=None if targeting is None else not_(condition(targeting)),
     )
 
 
-def count_readers(connection: Connection, newsletter: str, stream: str) -> int:
+def count_readers(connection: Connection, newsletter: str, stream: str, targeting: Targeting | None = None) -> int:
     """How many deliveries an occurrence would have if it were fanned out now."""
-    return int(connection.execute(select(func.count()).where(gets(newsletter, stream))).scalar_one())
+    return count(connection, gets(newsletter, stream), targeting).readers
 
 
 def gets(newsletter: str, stream: str) -> ColumnElement[bool]:
@@ -143,11 +155,21 @@ def _insert_rows(
     now: datetime,
     has_stories: Callable[[str], bool],
     warm_up: WarmUp | None = None,
+    these: ColumnElement[bool] | None = None,
+    outside: ColumnElement[bool] | None = None,
 ) -> int:
-    these = and_(gets(edition.newsletter, edition.stream), which)
-    chosen = connection.execute(select(subscriptions.c.sections).where(these).distinct()).scalars().all()
+    """Rows for ``which`` of the stream's readers: none but for ``these``, and skipped for those ``outside``."""
+    wanted = and_(gets(edition.newsletter, edition.stream), which, true() if these is None else these)
+    readers = subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
+    chosen = (
+        connection.execute(select(subscriptions.c.sections).select_from(readers).where(wanted).distinct())
+        .scalars()
+        .all()
+    )
     without = subscriptions.c.sections.in_([sections for sections in chosen if not has_stories(sections)])
     skipping: list[tuple[ColumnElement[bool], str]] = [(without, Reason.NO_STORIES.value)]
+    if outside is not None:
+        skipping.insert(0, (outside, Reason.NOT_TARGETED.value))
     if warm_up is not None:
         place = func.sum(case((without, 0), else_=1)).over(order_by=subscriptions.c.subscriber_id)
         skipping.append((place > warming_up.left(connection, warm_up), Reason.WARM_UP.value))
@@ -178,8 +200,8 @@ def _insert_rows(
     }
     source = (
         select(*(value.label(name) for name, value in values.items()))
-        .join_from(subscriptions, subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
-        .where(these)
+        .select_from(readers)
+        .where(wanted)
         .order_by(subscriptions.c.subscriber_id)
     )
     statement = insert_ignoring_conflicts(connection, deliveries).from_select(list(values), source)

@@ -25,6 +25,12 @@ def by_key_in_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(_IN_TRANSACTION)
 
 
+def join_in_memory(connection: Connection) -> None:
+    """Until this transaction ends, let a million readers be joined to their subscriptions without files on the way."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL work_mem = '64MB'")
+
+
 def refresh_statistics(connection: Connection, *tables: str) -> None:
     """Analyse those of these tables that have grown since somebody did, or were empty then. Locks nobody out.
 

@@ -148,6 +148,8 @@ deliveries = Table(
     Column("format", String(8), nullable=False, server_default="html"),
     Column("rendered_key", String(96), nullable=False),
     words("sections"),
+    # The digests of the targets of its newsletter's promotions that its reader was in when it was claimed.
+    words("targets"),
     Column("message_id", String(200), nullable=False, server_default=""),
     # The Message-ID that this one follows up: of a correction, the reader's own copy of what it corrects.
     Column("in_reply_to", String(200), nullable=False, server_default=""),

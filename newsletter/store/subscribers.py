@@ -6,7 +6,7 @@ An erased subscriber keeps her row, so that the ledger still adds up, but nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, o
 from newsletter.model import DeliveryState, Reason, Subscriber, SubscriptionState
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import consents, deliveries, subscribers, subscriptions
+from newsletter.target import tags_in, traits
 
 ERASED_DOMAIN = "erased.invalid"
 
@@ -34,6 +35,8 @@ class NewSubscriber:
     language: str = ""
     timezone: str = ""
     plan: str = "free"
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Profile:
     language: str
     timezone: str
     plan: str
+    tags: tuple[str, ...]
+    attributes: Mapping[str, str]
 
 
 def add_many(connection: Connection, rows: Sequence[NewSubscriber]) -> None:
@@ -64,7 +69,8 @@ def add_many(connection: Connection, rows: Sequence[NewSubscriber]) -> None:
                 "language": row.language,
                 "timezone": row.timezone,
                 "plan": row.plan,
-                "attributes": {},
+                "traits": traits(row.tags, row.attributes),
+                "attributes": dict(row.attributes),
                 "secret": row.secret,
                 "created_at": row.created_at,
             }
@@ -153,7 +159,10 @@ def update_profiles(connection: Connection, profiles: Sequence[Profile]) -> None
         update(subscribers)
         .where(subscribers.c.id == bindparam("the_id"))
         .values(
-            {name: bindparam(f"new_{name}") for name in ("first_name", "last_name", "language", "timezone", "plan")}
+            {
+                name: bindparam(f"new_{name}")
+                for name in ("first_name", "last_name", "language", "timezone", "plan", "traits", "attributes")
+            }
         ),
         [
             {
@@ -163,16 +172,12 @@ def update_profiles(connection: Connection, profiles: Sequence[Profile]) -> None
                 "new_language": profile.language,
                 "new_timezone": profile.timezone,
                 "new_plan": profile.plan,
+                "new_traits": traits(profile.tags, profile.attributes),
+                "new_attributes": dict(profile.attributes),
             }
             for profile in sorted(profiles, key=lambda profile: profile.subscriber_id)
         ],
     )
-
-
-def attributes(connection: Connection, subscriber_id: int) -> dict[str, Any]:
-    """What else the publisher keeps about a subscriber."""
-    row = select(subscribers.c.attributes).where(subscribers.c.id == subscriber_id)
-    return dict(connection.execute(row).scalar() or {})
 
 
 def speak(connection: Connection, subscriber_id: int, language: str) -> bool:
@@ -215,6 +220,7 @@ def erase(connection: Connection, subscriber_id: int, secret: bytes, at: datetim
             language="",
             timezone="",
             plan="free",
+            traits="",
             attributes={},
             secret=secret,
             erased_at=at,
@@ -245,14 +251,16 @@ def forget_replies(connection: Connection, since: datetime, subscriber_id: int |
     erased = select(subscribers.c.id).where(subscribers.c.erased_at > since)
     if subscriber_id is not None:
         erased = erased.where(subscribers.c.id == subscriber_id)
-    told = [deliveries.c[name] != "" for name in ("reply", "zone", "domain_group", "sections")]
+    told = [deliveries.c[name] != "" for name in ("reply", "zone", "domain_group", "sections", "targets")]
     over = select(deliveries.c.id).where(
         deliveries.c.subscriber_id.in_(erased),
         deliveries.c.state.not_in([DeliveryState.QUEUED, DeliveryState.SENDING]),
         or_(*told),
     )
     emptied = connection.execute(
-        update(deliveries).where(deliveries.c.id.in_(over)).values(reply="", zone="", domain_group="", sections="")
+        update(deliveries)
+        .where(deliveries.c.id.in_(over))
+        .values(reply="", zone="", domain_group="", sections="", targets="")
     )
     return emptied.rowcount
 
@@ -295,4 +303,6 @@ def _subscriber(row: Row[Any]) -> Subscriber:
         secret=bytes(columns["secret"]),
         created_at=columns["created_at"],
         erased_at=columns["erased_at"],
+        tags=tags_in(columns["traits"]),
+        attributes=columns["attributes"],
     )

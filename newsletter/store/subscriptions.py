@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, true, update
 
 from newsletter.model import MailFormat, Stream, Subscription, SubscriptionState
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import subscribers, subscriptions, suppressions
+from newsletter.store.targeting import condition
+from newsletter.target import Targeting
 
 
 def encode_sections(sections: Sequence[str]) -> str:
@@ -128,8 +130,9 @@ def change(connection: Connection, wanted: Subscription) -> bool:
     return changed.rowcount == 1
 
 
-def audience_count(connection: Connection, newsletter: str, now: datetime) -> int:
-    """How many an edition of ``newsletter`` would go to now: active, not paused, not suppressed in any scope."""
+def audience_count(connection: Connection, newsletter: str, now: datetime, targeting: Targeting | None = None) -> int:
+    """How many an edition of ``newsletter`` would go to now: active, not paused, not suppressed in any scope, and in
+    its target."""
     suppressed = select(suppressions.c.address_hash).where(suppressions.c.address_hash == subscribers.c.address_hash)
     query = (
         select(func.count())
@@ -139,6 +142,7 @@ def audience_count(connection: Connection, newsletter: str, now: datetime) -> in
             subscriptions.c.state == SubscriptionState.ACTIVE,
             or_(subscriptions.c.paused_until.is_(None), subscriptions.c.paused_until <= now),
             ~suppressed.exists(),
+            true() if targeting is None else condition(targeting),
         )
     )
     return connection.execute(query).scalar_one()

@@ -6,6 +6,7 @@ import csv
 import io
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -174,6 +175,44 @@ def test_an_import_corrects_what_it_knows_and_leaves_her_own_preferences(store: 
     assert (summary.corrected, summary.created) == (1, 0)
     revoked = store.read(lambda connection: connection.execute(select(tables.revocations)).all())
     assert [(row.subscriber_id, row.newsletter, row.reason) for row in revoked] == [(person.id, "", "plan_changed")]
+
+
+def test_tags_and_attributes_come_in_change_and_go_out_again(store: Store, site: Configuration) -> None:
+    known = site.schedules.model_copy(update={"tags": ["founder", "press"], "attributes": ["city", "employer"]})
+    site = replace(site, schedules=known)
+    header = "address,newsletters,tags,attribute.city,Attribute.Employer\n"
+    _, remarks = take_in(
+        store,
+        site,
+        header
+        + "ann@example.org,daily,Press;founder,Pune,=Acme\n"
+        + "bob@example.org,daily,fonder,,\n"
+        + "cal@example.org,daily,,,\n",
+    )
+    assert [(one.line, one.reason) for one in remarks] == [(3, "there is no tag 'fonder'; did you mean 'founder'?")]
+
+    def hers() -> tuple[tuple[str, ...], dict[str, str]]:
+        person = store.read(subscribers.by_address, "ann@example.org")
+        assert person is not None
+        return person.tags, dict(person.attributes)
+
+    assert hers() == (("founder", "press"), {"city": "Pune", "employer": "=Acme"})
+    file = io.StringIO(newline="")
+    export_subscribers(store, file, attributes=site.schedules.attributes)
+    rows = list(csv.DictReader(io.StringIO(file.getvalue(), newline="")))
+    shown = [(row["address"], row["tags"], row["attribute.city"], row["attribute.employer"]) for row in rows]
+    assert shown == [("ann@example.org", "founder;press", "Pune", "'=Acme"), ("cal@example.org", "", "", "")]
+    summary, _ = take_in(store, site, file.getvalue())
+    assert (summary.unchanged, summary.corrected) == (2, 0), "what went out is what came in"
+    assert store.read(lambda c: c.execute(select(func.count()).select_from(tables.revocations)).scalar()) == 0
+    take_in(store, site, header + "ann@example.org,daily,press,-,\n")
+    assert hers() == (("press",), {"employer": "=Acme"})
+    take_in(store, site, "address,tags\nann@example.org,-\n")
+    assert hers() == ((), {"employer": "=Acme"})
+    revoked = store.read(lambda c: c.execute(select(tables.revocations.c.reason)).scalars().all())
+    assert revoked == ["profile_changed", "profile_changed"], "what was claimed for her is looked at again"
+    with pytest.raises(UsageError, match=r"no attribute 'town'"):
+        take_in(store, site, "address,attribute.town\nann@example.org,Pune\n")
 
 
 def test_nobody_who_left_comes_back_by_a_file(store: Store, site: Configuration) -> None:

@@ -16,6 +16,7 @@ from newsletter.config.models import Promotion
 from newsletter.errors import TemplateError
 from newsletter.model import Access, Edition, EditionSection, Edits, JoinedKey, RenderedKey
 from newsletter.render.blocks import running
+from newsletter.render.fitting import largest_html
 from newsletter.render.inlining import inline
 from newsletter.render.joining import Variants
 from newsletter.render.lint import lint
@@ -216,6 +217,35 @@ def test_related_newsletters_lead_to_the_readers_own_preferences() -> None:
         for words in ("The Weekend", "Long reads."):
             assert part.index(words) > part.index("Headline of story 5")
     assert "More newsletters" in got.html
+
+
+def test_a_promotion_with_a_target_is_seen_by_those_in_it_and_rendered_once_for_all() -> None:
+    ads = [
+        AD | {"target": "plan = free"},
+        AD | {"headline": "Autumn boots"},
+        AD | {"headline": "Winter hats", "target": "not plan = free"},
+    ]
+    made = a_newsletter(tuple(POOL), promotions=ads)
+    joined = Variants(pieces(POOL, newsletter=made))
+    coats, hats = joined.targets
+    assert (coats, hats) == tuple(one.parsed_target.digest for one in made.promotions if one.parsed_target is not None)
+    for targets, wanted in (
+        ((), ["Autumn boots"]),
+        ((coats,), ["Spring coats", "Autumn boots"]),
+        ((hats, "ffffffffffff"), ["Autumn boots", "Winter hats"]),
+        (joined.targets, ["Spring coats", "Autumn boots", "Winter hats"]),
+    ):
+        found = joined.variant(JoinedKey(("World",), targets))
+        assert found is not None
+        for part in (mail(found).html, mail(found).text):
+            assert order(part, "Spring coats", "Autumn boots", "Winter hats") == wanted
+    assert joined.variant(JoinedKey(("World",), (coats, "ffffffffffff"))) is joined.variant(
+        JoinedKey(("World",), (coats,))
+    ), "what this edition does not ask makes no further variant"
+    sizes = [
+        largest_html(pieces(POOL, newsletter=a_newsletter(tuple(POOL), promotions=ads[first:]))) for first in (0, 1, 2)
+    ]
+    assert sizes == sorted(set(sizes), reverse=True), "the largest mail has all of them"
 
 
 # --- the lead ---
