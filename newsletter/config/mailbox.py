@@ -44,14 +44,17 @@ class Mailbox:
         return f"{name} <{self.address}>"
 
 
-def checked_address(text: str) -> str:
-    """``text`` as an address with an ASCII local part, its domain in lower-case ASCII. Raises AddressError."""
+def checked_address(text: str, *, smtputf8: bool = False) -> str:
+    """``text`` as an address, its domain in lower-case ASCII. Raises AddressError.
+
+    The part before the @ is ASCII unless ``smtputf8`` lets it be more (RFC 6531 §3.3): a reader's may be, and goes only
+    through relays that offer the extension; ours may not, or every mail would need it.
+    """
     from email_validator import EmailNotValidError, validate_email  # imported late: it loads the IDNA tables
 
     try:
-        # SMTPUTF8 (RFC 6531) is not asked of relays, so the part before the @ stays ASCII.
-        found = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        found = validate_email(text, check_deliverability=False, allow_smtputf8=smtputf8)
     except EmailNotValidError as error:
         reason = str(error)
         raise AddressError(f"this is not an e-mail address: {reason[:1].lower()}{reason[1:].rstrip('.')}") from None
-    return found.ascii_email or found.normalized
+    return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"

@@ -30,12 +30,12 @@ def parse_address(text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in typed):
         raise AddressError("an address is one line without control characters", where=shown(text))
     try:
-        address = checked_address(typed).lower()
+        address = checked_address(typed, smtputf8=True).lower()
     except AddressError as error:
         raise AddressError(error.what, where=shown(text) or "''") from None
-    if len(address.rpartition("@")[0]) > _LONGEST_LOCAL_PART:
+    if len(address.rpartition("@")[0].encode()) > _LONGEST_LOCAL_PART:
         raise AddressError(
-            f"the part before the @ has more than {_LONGEST_LOCAL_PART} characters (RFC 5321 §4.5.3.1.1)",
+            f"the part before the @ has more than {_LONGEST_LOCAL_PART} octets (RFC 5321 §4.5.3.1.1)",
             where=shown(text),
         )
     return address

@@ -21,13 +21,14 @@ from newsletter.model import Edition, Kind, MailFormat
 from newsletter.render.encoding import Slot, clean, slot_values
 from newsletter.render.headers import header, mailbox_header, structured
 from newsletter.render.joining import Variant
-from newsletter.render.slots import SLOTS, SlotKind
+from newsletter.render.slots import SlotKind, kind_of
 from newsletter.render.small_texts import Text
 
 _KEPT_HEADINGS = 8
 _LINE = 78  # RFC 5322 section 2.1.1
 _LONGEST_LINK = 900
 _ASCII_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,160}")
+_UTF8_ADDRESS = re.compile(r"[^\x00-\x20\x7f-\x9f\s()<>\[\]:;@\\,\"\ud800-\udfff]{1,64}@[A-Za-z0-9.-]{1,160}")
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$")
 _URL = re.compile(r"https?://[!-;=?-~]+|mailto:[!-;=?-~]+")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
@@ -141,7 +142,7 @@ def _prepare(variant: Variant, heading: Heading, mail_format: MailFormat) -> _Pr
             chunk = b""
         filled.append(chunk)
     places = tuple(
-        (slot, SLOTS.get(slot.name) is SlotKind.URL, tuple(in_text), tuple(in_html))
+        (slot, kind_of(slot.name) is SlotKind.URL, tuple(in_text), tuple(in_html))
         for slot, (in_text, in_html) in holes.items()
     )
     return _Prepared(first, _shared_subject(variant.subject), after, tuple(filled), places)
@@ -184,6 +185,8 @@ def _part_head(subtype: str) -> bytes:
 def _to(to: str) -> bytes:
     if _ASCII_ADDRESS.fullmatch(to) and ".." not in to and "@-" not in to:
         return b"To: " + to.encode("ascii") + b"\r\n" if len(to) <= 74 else structured("To", to)
+    if not to.isascii() and _UTF8_ADDRESS.fullmatch(to):  # RFC 6532 §3.2; the sender asks the relay for SMTPUTF8
+        return b"To: " + to.encode() + b"\r\n"
     return mailbox_header("To", to)
 
 

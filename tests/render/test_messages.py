@@ -36,6 +36,14 @@ def test_the_message_has_each_header_once_and_both_parts_text_first() -> None:
         assert part.get_content_charset() == "utf-8"
 
 
+@pytest.mark.parametrize("address", ["jörg@reader.example", "पाठक@reader.example", "李+新聞@reader.example"])
+def test_an_address_of_any_script_stands_in_its_header_as_it_is(address: str) -> None:
+    """RFC 6532 §3.2: such a message goes only where SMTPUTF8 is offered, and there no header needs more than UTF-8."""
+    received = mail(variant(pieces()), to=address)
+    assert f"\r\nTo: {address}\r\n".encode() in received.raw
+    assert received.raw.replace(address.encode(), b"", 1).isascii()
+
+
 def test_a_reader_of_plain_text_gets_one_part() -> None:
     message = mail(variant(pieces()), format=MailFormat.TEXT).message
     assert message.get_content_type() == "text/plain"
