@@ -146,6 +146,28 @@ ROOTS: Mapping[Kind, Root] = {
     Kind.SYSTEM: Root.SYSTEM,
 }
 
+SYSTEM = "system"
+"""What stands for the newsletter of a system mail in the ledger: no newsletter can be called so."""
+
+
+class SystemMail(StrEnum):
+    """The mails that somebody asked for just now. Each value is the name of its templates under ``system/``.
+
+    ``already``: who asked to subscribe has all of it, and is told so, with a link to sign in.
+    """
+
+    CONFIRM = "confirm"
+    SIGN_IN = "sign-in"
+    WELCOME = "welcome"
+    ALREADY = "already"
+
+
+class MailedPurpose(StrEnum):
+    """What a mailed link that can be spent once is for."""
+
+    CONFIRM = "confirm"
+    SIGN_IN = "sign-in"
+
 
 class Priority(IntEnum):
     """Lower goes first. Notices and alerts overtake digests."""

@@ -9,7 +9,7 @@ import typer
 from newsletter.cli.names import known, login_name
 from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows
 from newsletter.errors import NothingToDo, UsageError
-from newsletter.model import DeliveryState, EditionName
+from newsletter.model import SYSTEM, DeliveryState, EditionName
 
 _COLUMNS = ("id", "edition", "address", "state", "words", "attempt", "changed_at", "reply")
 Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...")]
@@ -27,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
 
 def list_(
     context: typer.Context,
-    edition: Annotated[str, typer.Argument(metavar="[EDITION]", help="Like daily@2026-11-01/1")] = "",
+    edition: Annotated[
+        str, typer.Argument(metavar="[EDITION]", help="Like daily@2026-11-01/1; system: confirmations and the like")
+    ] = "",
     in_doubt: Annotated[bool, typer.Option("--in-doubt", help="Only those that wait for a person")] = False,
     state: Annotated[str, typer.Option("--state", help="queued, sending, sent, failed or skipped")] = "",
     after: Annotated[int, typer.Option("--after", min=0, help="Only ids above this: the next page")] = 0,
@@ -40,12 +42,12 @@ def list_(
 
     options = options_of(context)
     configuration = options.configuration()
-    name = EditionName.parse(edition) if edition else None
+    name = EditionName.parse(edition) if edition and edition != SYSTEM else None
     states = [DeliveryState(known("state", state, [one.value for one in DeliveryState]))] if state else []
     with options.store(configuration) as store:
         found = store.read(
             deliveries.listing,
-            newsletter=name.newsletter if name else "",
+            newsletter=name.newsletter if name else edition,
             occurrence=str(name.occurrence) if name else "",
             in_doubt=in_doubt,
             states=states,
@@ -59,7 +61,7 @@ def list_(
             "id": row.id,
             "edition": f"{row.newsletter}@{row.occurrence}",
             "newsletter": row.newsletter,
-            "occurrence": str(row.occurrence),
+            "occurrence": row.occurrence,
             "address": row.address,
             "state": row.state,
             "reason": row.reason,

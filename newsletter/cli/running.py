@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -71,6 +71,25 @@ async def _pages(options: Options, configuration: Configuration, store: Store) -
         await _serve(options, configuration, store, stop)
 
 
+def _card_taker(
+    options: Options, configuration: Configuration, store: Store
+) -> Callable[[str, str], Awaitable[bytes]] | None:
+    """What takes the picture of an edition for the sign-up page; None where there is no browser for it."""
+    from newsletter.preview.cards import can_take_cards, card_of
+    from newsletter.preview.choice import Choice
+    from newsletter.preview.workbench import Workbench
+
+    if not can_take_cards():
+        return None
+    first = Choice(next(iter(configuration.schedules.newsletters)))
+    workbench = Workbench(configuration, lambda: configuration, store, options.clock, first)
+
+    async def take(newsletter: str, occurrence: str) -> bytes:
+        return await card_of(workbench, newsletter, occurrence)
+
+    return take
+
+
 async def _serve(
     options: Options,
     configuration: Configuration,
@@ -84,11 +103,20 @@ async def _serve(
     from newsletter.web.app import create_app
     from newsletter.web.serving import serve
 
+    take_picture = _card_taker(options, configuration, store)
+
     async def copy(subscriber_id: int, newsletter: str, occurrence: Occurrence) -> str | None:
         return await browser_copy(configuration, store, subscriber_id, newsletter, occurrence)
 
     address = configuration.schedules.web
     assert address is not None
     with Parser(_READERS) as parser:  # its processes start when something is pushed
-        application = create_app(configuration, store, clock=options.clock, parser=parser, browser_copy=copy)
+        application = create_app(
+            configuration,
+            store,
+            clock=options.clock,
+            parser=parser,
+            browser_copy=copy,
+            take_picture=take_picture,
+        )
         await serve(application, address.host, address.port, stop, ready)

@@ -173,7 +173,7 @@ async def deliver(options: Options, work: Work, row: OccurrenceRow, *, everyone:
             try:
                 async with senders.holding(store, options.clock) as lock:
                     if lock is not None:
-                        sender = configured_sender(configuration, store, lock, options.clock)
+                        sender = configured_sender(configuration, store, lock, options.clock, work.logo)
                         sender.more_to_come = True
 
                         def no_more(_fanned_out: object) -> None:

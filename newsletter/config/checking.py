@@ -20,6 +20,7 @@ from newsletter.config.faults import suggestion, together
 from newsletter.config.models import Environment, Match, Newsletter
 from newsletter.config.site_key import open_to_others
 from newsletter.errors import ConfigurationError, TargetError
+from newsletter.model import SYSTEM
 from newsletter.target import AttributeIn, PlanIn, SectionChosen, TagIn, Target, Word, folded
 
 MAX_RENDERED_KEYS = 16
@@ -56,7 +57,24 @@ def contradictions(configuration: Configuration) -> list[ConfigurationError]:
             )  # fmt: skip
     for name, newsletter in schedules.newsletters.items():
         found.extend(_newsletter(configuration, name, newsletter))
+    if not found:  # what they inherit of the first newsletter is said of that
+        found.extend(_system_mails(configuration))
     return found
+
+
+def _system_mails(configuration: Configuration) -> Iterator[ConfigurationError]:
+    """Faults of the mails that somebody asked for just now: a relay there is not, or none that takes their From."""
+    relays = configuration.schedules.relays
+    unknown = [relay for relay in configuration.newsletter(SYSTEM).named_relays if relay not in relays]
+    for relay in unknown:
+        yield configuration.fault(
+            f"there is no relay '{relay}'", "system_mails", "relay", remedy=suggestion(relay, relays)
+        )
+    if relays and not unknown:
+        try:
+            configuration.relays_of(SYSTEM)
+        except ConfigurationError as error:
+            yield error
 
 
 def check(configuration: Configuration) -> Findings:

@@ -15,6 +15,7 @@ from newsletter.config.languages import language_among
 from newsletter.config.models import Newsletter, Relay, Schedules
 from newsletter.config.site_key import FILE_NAME, SiteKeys
 from newsletter.errors import ConfigurationError, UsageError
+from newsletter.model import SYSTEM
 from newsletter.target import Target, Targeting, Targets
 
 
@@ -81,7 +82,9 @@ class Configuration:
         )
 
     def newsletter(self, name: str) -> Newsletter:
-        """The newsletter called ``name``. Raises UsageError with the name that was probably meant."""
+        """The newsletter called ``name``; that of system mails too. Raises UsageError with the name probably meant."""
+        if name == SYSTEM:
+            return self._system
         found = self.schedules.newsletters.get(name)
         if found is None:
             raise UsageError(
@@ -108,6 +111,29 @@ class Configuration:
             tuple((name, tuple(self.targeting(name, one) for one in found)) for name, found in promotions if found),
         )
 
+    @cached_property
+    def _system(self) -> Newsletter:
+        """What stands for a newsletter of the mails that somebody asked for just now: its From, relay and language."""
+        wanted, site = self.schedules.system_mails, self.schedules.site
+        first = next(iter(self.schedules.newsletters.values()))
+        return Newsletter.model_validate(
+            {
+                "title": site.name,
+                "from": wanted.from_ or first.from_,
+                "reply_to": wanted.reply_to,
+                "relay": wanted.relay or (None if wanted.from_ else first.relay),
+                "design": SYSTEM,
+                "languages": self._spoken,
+                "schedule": {"every": "1d"},
+            }
+        )
+
+    @property
+    def _spoken(self) -> list[str]:
+        """Every language that any newsletter is made in, the site's first."""
+        spoken = [language for name in self.schedules.newsletters for language in self.languages(name)]
+        return list(dict.fromkeys([self.schedules.site.language, *spoken]))
+
     def zone(self, name: str) -> str:
         """The time zone of a newsletter's schedule: its own, or the site's."""
         return self.newsletter(name).schedule.timezone or self.schedules.site.timezone
@@ -126,8 +152,7 @@ class Configuration:
 
     def site_language_for(self, wanted: str) -> str:
         """The same for what concerns no newsletter: among all that any is made in, else the site's."""
-        spoken = [language for name in self.schedules.newsletters for language in self.languages(name)]
-        return language_among(wanted, [self.schedules.site.language, *spoken])
+        return language_among(wanted, self._spoken)
 
     def relay(self, name: str) -> tuple[str, Relay]:
         """The name and settings of the first relay that a newsletter goes through. Raises ConfigurationError."""
@@ -161,7 +186,7 @@ class Configuration:
         if not chosen:
             if relays:
                 raise self.fault(
-                    f"no relay takes mail from {domain}", "newsletters", name, "from",
+                    f"no relay takes mail from {domain}", *_place_of(name), "from",
                     remedy=f"Add {domain} to the domains of one, or name one with relay:",
                 )  # fmt: skip
             raise self.fault("there is no relay to send through", "relays", remedy="Add relays: {main: {host: …}}")
@@ -176,6 +201,11 @@ class Configuration:
         if relay.ca_file is None:
             return relay
         return relay.model_copy(update={"ca_file": self.resolve(relay.ca_file)})
+
+
+def _place_of(newsletter: str) -> tuple[str, ...]:
+    """Where the keys of a newsletter stand in the file."""
+    return ("system_mails",) if newsletter == SYSTEM else ("newsletters", newsletter)
 
 
 def shipped_templates() -> Path:

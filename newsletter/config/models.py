@@ -31,6 +31,7 @@ from newsletter.config.layout import (
     Utm,
 )
 from newsletter.config.mailbox import Mailbox
+from newsletter.config.sign_up import SignUp, SystemMails
 from newsletter.config.strict import Strict
 from newsletter.config.values import (
     DAYS,
@@ -55,7 +56,7 @@ from newsletter.config.values import (
     Zone,
 )
 from newsletter.domain_groups import NAMES, group_called
-from newsletter.model import Access
+from newsletter.model import SYSTEM, Access
 from newsletter.target import Target
 
 __all__ = [
@@ -77,9 +78,11 @@ __all__ = [
     "Schedule",
     "Schedules",
     "Section",
+    "SignUp",
     "Site",
     "Source",
     "Strict",
+    "SystemMails",
     "Theme",
     "Utm",
     "WarmUp",
@@ -331,6 +334,13 @@ class Newsletter(Strict):
 
     title: HeaderText
     description: str = ""
+    frequency: str = Field(
+        "", max_length=120, description='How often it comes, in words: "Every weekday at seven"; default: from schedule'
+    )
+    listed: bool = Field(True, description="Offered on the sign-up page")
+    opt_in: Literal["double", "single"] = Field(
+        "double", description="double: a mail asks to confirm; single: the form alone subscribes"
+    )
     from_: MailboxText = Field(alias="from", description='"The Daily Example <daily@news.example>"')
     reply_to: MailboxText | None = None
     design: Name = "daily"
@@ -446,6 +456,8 @@ class Schedules(Strict):
         description="An address that takes mail for unsubscribe+ANYTHING@… as well, and that somebody reads: every "
         "mail then offers to unsubscribe by mail too",
     )
+    system_mails: SystemMails = SystemMails()
+    sign_up: SignUp = SignUp()
     relays: dict[Name, Relay] = {}
     domain_limits: dict[str, Annotated[int, Field(ge=1, le=10_000_000)]] = Field(
         {},
@@ -469,6 +481,13 @@ class Schedules(Strict):
         if value is not None and len(value.rpartition("@")[0]) > LONGEST_VERP_LOCAL:
             raise ValueError(f"the part before the @ has at most {LONGEST_VERP_LOCAL} characters")
         return value
+
+    @field_validator("newsletters")
+    @classmethod
+    def _system_is_taken(cls, newsletters: dict[str, Newsletter]) -> dict[str, Newsletter]:
+        if SYSTEM in newsletters:
+            raise ValueError(f"'{SYSTEM}' is what confirmations and sign-in links are kept under; choose another name")
+        return newsletters
 
     @field_validator("domain_limits")
     @classmethod

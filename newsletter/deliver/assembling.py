@@ -7,22 +7,23 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Protocol
 
 from newsletter.compose.keys import sections_for
 from newsletter.config.reading import Configuration
+from newsletter.deliver.addressed import Addressed, Reader
 from newsletter.deliver.dkim import DkimSigner, signer_for
 from newsletter.deliver.sending import Clock, Post
+from newsletter.deliver.system_mails import SystemMails
 from newsletter.errors import StoreError, TemplateError
 from newsletter.members.links import Links
-from newsletter.model import Edition, JoinedKey, MailFormat, RenderedKey
+from newsletter.model import SYSTEM, Edition, JoinedKey, Kind, MailFormat, Picture, RenderedKey
 from newsletter.render.joining import Variant, Variants
 from newsletter.render.message import Heading, assemble, edition_heading
 from newsletter.render.rendering import web_base
+from newsletter.render.slots import SUBSCRIBE
 from newsletter.store import Store, editions, pieces
 from newsletter.store.claiming import Claimed
 from newsletter.store.targeting import decode_digests
@@ -32,32 +33,6 @@ _KEPT_DOCUMENTS = 16  # as many rendered keys as one edition may have
 _KEPT_CHOICES = 256
 _MINUTE = timedelta(minutes=1)
 _MESSAGE_ID_BYTES = 16
-
-
-class Addressed(Protocol):
-    """What one message is filled with: a claimed delivery, or a ``Reader``."""
-
-    @property
-    def subscriber_id(self) -> int: ...
-    @property
-    def address(self) -> str: ...
-    @property
-    def first_name(self) -> str: ...
-    @property
-    def last_name(self) -> str: ...
-    @property
-    def secret(self) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Whom a message is for where there is no delivery."""
-
-    subscriber_id: int
-    address: str
-    first_name: str
-    last_name: str
-    secret: bytes = field(repr=False)
 
 
 def message_id(configuration: Configuration, newsletter: str, edition_key: str, subscriber_id: int) -> str:
@@ -137,6 +112,10 @@ def _filled(
             "address": reader.address,
             "preferences_url": links.preferences(reader.subscriber_id, reader.secret),
             "browser_url": links.browser(reader.subscriber_id, reader.secret, edition.newsletter, edition.occurrence),
+            **{
+                f"{SUBSCRIBE}/{name}": links.subscribe(reader.subscriber_id, reader.secret, name)
+                for name in variant.offers
+            },
         },
         format=mail_format,
         in_reply_to=in_reply_to,
@@ -171,16 +150,23 @@ class _Document:
 
 
 class Assembler:
-    """Assembles claimed rows of any edition; remembers the documents of the last few rendered keys."""
+    """Assembles claimed rows of any edition, and system mails, which show ``logo``; remembers the documents of the last
+    few rendered keys."""
 
     def __init__(
-        self, configuration: Configuration, store: Store, clock: Clock, signers: Mapping[str, DkimSigner] = NO_SIGNERS
+        self,
+        configuration: Configuration,
+        store: Store,
+        clock: Clock,
+        signers: Mapping[str, DkimSigner] = NO_SIGNERS,
+        logo: Picture | None = None,
     ) -> None:
         self._configuration, self._store, self._clock = configuration, store, clock
         self._signers = {
             name: signer_for(signers, from_address(configuration, name).rpartition("@")[2])
-            for name in configuration.schedules.newsletters
+            for name in (*configuration.schedules.newsletters, SYSTEM)
         }
+        self._system = SystemMails(configuration, store, logo)
         # RSA lets go of the interpreter's lock while it signs: as many at once as there are cores.
         self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
         self._links = Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or "")
@@ -189,6 +175,9 @@ class Assembler:
 
     async def __call__(self, row: Claimed) -> Post:
         """The post for this row. Raises TemplateError or StoreError when it cannot be made."""
+        if row.kind is Kind.SYSTEM:
+            message = await self._system.message(row, self._clock())
+            return Post(self._system.envelope_sender, await self._signed(SYSTEM, message))
         wanted = (row.edition_id, row.revision, row.rendered_key)
         document = self._documents.get(wanted) or await self._load(*wanted)
         message = _filled(

@@ -14,15 +14,21 @@ from newsletter.deliver.dkim import DkimSigner, load_key
 from newsletter.deliver.failing import Threshold
 from newsletter.deliver.sending import Clock, Rules, Sender
 from newsletter.members.addresses import parse_address
+from newsletter.model import SYSTEM, Picture
 from newsletter.store import Store
 from newsletter.store.senders import SenderLock
 
 
-def configured_sender(configuration: Configuration, store: Store, lock: SenderLock, clock: Clock) -> Sender:
-    """A sender of every newsletter that has a relay. Raises ConfigurationError."""
+def configured_sender(
+    configuration: Configuration, store: Store, lock: SenderLock, clock: Clock, logo: Picture | None = None
+) -> Sender:
+    """A sender of every newsletter that has a relay, and of system mails, which show ``logo``, our copy of the theme's.
+
+    Raises ConfigurationError.
+    """
     schedules, clock = configuration.schedules, never_back(clock)
     routes: defaultdict[str, list[str]] = defaultdict(list)
-    for newsletter in schedules.newsletters:
+    for newsletter in (*schedules.newsletters, SYSTEM):
         for relay in configuration.relays_of(newsletter):
             routes[relay].append(newsletter)
 
@@ -52,7 +58,7 @@ def configured_sender(configuration: Configuration, store: Store, lock: SenderLo
         configuration.relays,
         routes,
         rules,
-        Assembler(configuration, store, clock, dkim_signers(configuration)),
+        Assembler(configuration, store, clock, dkim_signers(configuration), logo),
         clock,
     )
 

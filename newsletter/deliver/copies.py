@@ -12,7 +12,8 @@ from email.message import EmailMessage
 
 from newsletter.compose.keys import sections_for
 from newsletter.config.reading import Configuration
-from newsletter.deliver.assembling import Reader, message_for
+from newsletter.deliver.addressed import Reader
+from newsletter.deliver.assembling import message_for
 from newsletter.members.links import Links
 from newsletter.model import JoinedKey, MailFormat, Occurrence
 from newsletter.render.joining import Variants

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from functools import cache
 
 from newsletter.config.reading import Configuration
-from newsletter.deliver.assembling import Reader, message_for
+from newsletter.deliver.addressed import Reader
+from newsletter.deliver.assembling import message_for
 from newsletter.deliver.copies import parts_of
 from newsletter.errors import TemplateError
 from newsletter.members.links import Links

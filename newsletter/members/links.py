@@ -25,6 +25,9 @@ _UNSUBSCRIBE = "u"
 _PREFERENCES = "p"
 _BROWSER = "e"
 _BY_MAIL = "m"
+_CONFIRM = "c"
+_SIGN_IN = "i"
+_SUBSCRIBE = "s"
 
 
 class Links:
@@ -60,6 +63,19 @@ class Links:
         """Where she changes what she gets."""
         return f"{self._preferences}{subscriber_id}/{_token(secret, _signed(_PREFERENCES))}"
 
+    def subscribe(self, subscriber_id: int, secret: bytes, newsletter: str) -> str:
+        """Where a member takes one more newsletter: a page on GET, the act on POST."""
+        token = _token(secret, _signed(_SUBSCRIBE, newsletter))
+        return f"{self.web_base}/s/{subscriber_id}/{newsletter}/{token}"
+
+    def confirm(self, link_id: int, secret: bytes) -> str:
+        """Where what somebody asked for in her name is confirmed, once; ``link_id`` is of ``mailed_links``."""
+        return f"{self.web_base}/c/{link_id}/{_token(secret, _signed(_CONFIRM, str(link_id)))}"
+
+    def sign_in(self, link_id: int, secret: bytes) -> str:
+        """Where she signs in, once."""
+        return f"{self.web_base}/i/{link_id}/{_token(secret, _signed(_SIGN_IN, str(link_id)))}"
+
     def browser(self, subscriber_id: int, secret: bytes, newsletter: str, occurrence: Occurrence) -> str:
         """Her copy of this edition as a page."""
         path, signed = _edition(newsletter, occurrence)
@@ -79,6 +95,21 @@ def is_mailed_unsubscribe(token: str, secret: bytes, newsletter: str) -> bool:
 def is_preferences(token: str, secret: bytes) -> bool:
     """Whether ``token`` permits changing the preferences of the owner of ``secret``."""
     return _matches(token, secret, _signed(_PREFERENCES))
+
+
+def is_subscribe(token: str, secret: bytes, newsletter: str) -> bool:
+    """Whether ``token`` permits subscribing the owner of ``secret`` to ``newsletter``."""
+    return _matches(token, secret, _signed(_SUBSCRIBE, newsletter))
+
+
+def is_confirm(token: str, secret: bytes, link_id: int) -> bool:
+    """Whether ``token`` is that of the mailed link ``link_id`` to confirm, of the owner of ``secret``."""
+    return _matches(token, secret, _signed(_CONFIRM, str(link_id)))
+
+
+def is_sign_in(token: str, secret: bytes, link_id: int) -> bool:
+    """The same of a link to sign in."""
+    return _matches(token, secret, _signed(_SIGN_IN, str(link_id)))
 
 
 def is_browser(token: str, secret: bytes, newsletter: str, occurrence: Occurrence) -> bool:

@@ -16,7 +16,8 @@ from newsletter.compose.explaining import Explanation, explain, explain_proposal
 from newsletter.compose.keys import sections_for
 from newsletter.config.faults import suggestion
 from newsletter.config.reading import Configuration
-from newsletter.deliver.assembling import Reader, message_id
+from newsletter.deliver.addressed import Reader
+from newsletter.deliver.assembling import message_id
 from newsletter.deliver.configured import staging_addresses
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.addresses import parse_address, parse_language

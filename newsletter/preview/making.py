@@ -20,7 +20,8 @@ from functools import cached_property
 from newsletter.compose.explaining import in_words
 from newsletter.compose.keys import rendered_keys
 from newsletter.config.reading import Configuration
-from newsletter.deliver.assembling import Reader, from_address, message_for
+from newsletter.deliver.addressed import Reader
+from newsletter.deliver.assembling import from_address, message_for
 from newsletter.deliver.copies import parts_of
 from newsletter.deliver.linting import lint_message
 from newsletter.errors import NothingToSend, UsageError

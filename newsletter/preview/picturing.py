@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ORIGIN = "http://preview.invalid"
 _HEIGHT = 900
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ARGUMENTS: Sequence[str] = (
     "--disable-gpu",
     "--disable-background-networking",
@@ -45,7 +45,7 @@ async def picture_of(preview: Preview, picture_file: PictureFile, *, width: int,
         )
     from playwright.async_api import Error, async_playwright
 
-    executable = next(filter(None, map(shutil.which, _NAMES)), None)
+    executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     async with async_playwright() as playwright:
         try:
             browser = await playwright.chromium.launch(

@@ -33,6 +33,7 @@ from newsletter.render.pool import (
     SUBJECT,
     piece_name,
 )
+from newsletter.render.slots import SUBSCRIBE
 from newsletter.render.small_texts import SmallTexts, Text
 from newsletter.render.words import Words
 
@@ -55,6 +56,12 @@ class Variant:
     language: str
     prepared: dict[Any, Any] = field(default_factory=dict, repr=False)
     """What ``message`` keeps per heading; nobody else's."""
+
+    @cached_property
+    def offers(self) -> tuple[str, ...]:
+        """The newsletters that this mail has a link to subscribe to."""
+        named = [one.name.partition("/") for one in (*self.text, *self.html) if isinstance(one, Slot)]
+        return tuple(dict.fromkeys(newsletter for slot, _, newsletter in named if slot == SUBSCRIBE))
 
 
 @dataclass(frozen=True, slots=True)

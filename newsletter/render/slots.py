@@ -33,7 +33,17 @@ SLOTS: Mapping[str, SlotKind] = {
     "unsubscribe_url": SlotKind.URL,
     "preferences_url": SlotKind.URL,
     "browser_url": SlotKind.URL,
+    "action_url": SlotKind.URL,  # of a system mail alone: what its one button does
+    "subscribe_url": SlotKind.URL,
 }
+SUBSCRIBE = "subscribe_url"
+"""The one slot that says of what: ``slot.subscribe_url(newsletter=one.name)`` is named ``subscribe_url/weekend``."""
+
+
+def kind_of(name: str) -> SlotKind | None:
+    """The kind of a printed slot, by its name; None where there is no such."""
+    return SLOTS.get(name.partition("/")[0])
+
 
 _TRANSLATING = frozenset({"_", "gettext", "ngettext", "pgettext", "npgettext"})
 # {% trans a=slot.first_name() %} is to Jinja {% set _trans = slot.first_name() %} and then the sentence, with a=_trans.
@@ -56,8 +66,8 @@ class SlotPrinter:
         if name not in SLOTS:
             raise AttributeError(name)
 
-        def print_slot(default: str | None = None, at: str = "") -> str:
-            self._printed.append((Slot(name, default), at))
+        def print_slot(default: str | None = None, at: str = "", newsletter: str = "") -> str:
+            self._printed.append((Slot(f"{name}/{newsletter}" if newsletter else name, default), at))
             return self._mint("s", len(self._printed) - 1)
 
         return print_slot
@@ -187,9 +197,11 @@ class _Checker:
             )
         if inside in _CAPTURING:
             raise self.error(call, f"slot.{name} is printed inside {inside}", _CAPTURING[inside])
-        if call.args or call.dyn_args or call.dyn_kwargs or any(pair.key != "default" for pair in call.kwargs):
+        if name == SUBSCRIBE:
+            self.print_offer(call)
+        elif call.args or call.dyn_args or call.dyn_kwargs or any(pair.key != "default" for pair in call.kwargs):
             raise self.error(call, f"slot.{name} takes nothing but default='…'", _PRINT_ALONE)
-        for pair in call.kwargs:
+        for pair in () if name == SUBSCRIBE else call.kwargs:
             if not (isinstance(pair.value, nodes.Const) and isinstance(pair.value.value, str)):
                 raise self.error(call, f"the default of slot.{name} is not a text in quotes", _PRINT_ALONE)
             if SLOTS[name] is SlotKind.URL:
@@ -198,6 +210,16 @@ class _Checker:
             for sentence in sentences:
                 _refuse_context(name, self.before + sentence, f"{self.filename}:{call.lineno}")
         self.tell(call)
+
+    def print_offer(self, call: nodes.Call) -> None:
+        """Check the link to one more newsletter: it says which."""
+        if call.args or call.dyn_args or call.dyn_kwargs or [pair.key for pair in call.kwargs] != ["newsletter"]:
+            raise self.error(
+                call,
+                f"slot.{SUBSCRIBE} takes newsletter=…, and nothing else",
+                "Write newsletter=one.name, of `related`",
+            )
+        self.visit(call.kwargs[0].value, "the arguments of a call")
 
     def print_place(self, call: nodes.Call, inside: str) -> None:
         """Check a place, and tell its call where it stands."""
@@ -304,4 +326,6 @@ def _names_bound(node: nodes.Node) -> Iterator[str]:
 def _refuse_context(name: str, before: str, at: str) -> None:
     """Raise TemplateError unless a slot may stand after the HTML ``before``."""
     urls = ", ".join(slot for slot, kind in SLOTS.items() if kind is SlotKind.URL)
-    refuse_context(f"slot.{name}", Printed(SLOTS[name]), before, at, urls=urls)
+    kind = kind_of(name)
+    assert kind is not None
+    refuse_context(f"slot.{name.partition('/')[0]}", Printed(kind), before, at, urls=urls)

@@ -20,7 +20,7 @@ from newsletter.render import slots
 from newsletter.render.encoding import Slot
 from newsletter.render.facts import EditionView, KeyView, NewsletterView, SiteView, Story
 from newsletter.render.filters import minutes
-from newsletter.render.slots import SLOTS, SlotKind, SlotPrinter
+from newsletter.render.slots import SlotKind, SlotPrinter, kind_of
 from newsletter.render.templates import compile_text, names_in, render
 from newsletter.render.translating import TRANSLATIONS
 from newsletter.render.words import Words, direction_of, locale_of
@@ -85,7 +85,7 @@ class SmallTexts:
         for index, part in enumerate(self._token.split(line)):
             if index % 2:
                 slot, at = printed[int(part)]
-                if SLOTS[slot.name] is SlotKind.URL:
+                if kind_of(slot.name) is SlotKind.URL:
                     raise TemplateError(f"slot.{slot.name} is a link, and this is not", where=at, remedy="Leave it out")
                 parts.append(slot)
             elif part:

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from newsletter.compose.keys import rendered_keys, sections_for
 from newsletter.config.reading import Configuration
-from newsletter.deliver.assembling import Reader, message_for, message_id
+from newsletter.deliver.addressed import Reader
+from newsletter.deliver.assembling import message_for, message_id
 from newsletter.deliver.configured import staging_addresses
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.addresses import parse_address

@@ -20,6 +20,7 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import configured_sender
 from newsletter.deliver.sending import Clock, Sender
 from newsletter.errors import NewsletterError, SenderLockLost, StoreError
+from newsletter.members.signing_up import forget_unconfirmed
 from newsletter.net import Fetcher
 from newsletter.schedule.collections import Collections
 from newsletter.schedule.freshness import Freshening
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 TICK = timedelta(seconds=1)
 BEAT_EVERY = timedelta(seconds=10)
 _PRUNE_EVERY = timedelta(hours=1)
+# After their link has expired: who asks again meanwhile finds what she chose.
+_UNCONFIRMED_STAY = timedelta(days=30)
 _FIRST_COLLECTION = timedelta(seconds=60)
 _LOCK_SECONDS = 1.0
 _TROUBLE_SECONDS = 2.0
@@ -142,6 +145,8 @@ class _Running:
         if pruned:
             log.info("pruned", articles=pruned)
         await asyncio.to_thread(forget_erased, self._store, now)
+        asked_before = now - self._configuration.schedules.sign_up.confirm_within - _UNCONFIRMED_STAY
+        await self._store.write_async(forget_unconfirmed, asked_before, now)
 
     async def _beaten(self, name: str, tick: timedelta, job: Callable[[], Awaitable[None]]) -> None:
         """Run one tick of a job and leave a heartbeat, with its error if it failed; it is tried again next time."""
@@ -175,7 +180,9 @@ class _Running:
                     if lock is None:
                         await self._wait(_LOCK_SECONDS)
                         continue
-                    self._sender = configured_sender(self._configuration, self._store, lock, self._clock)
+                    self._sender = configured_sender(
+                        self._configuration, self._store, lock, self._clock, self._work.logo
+                    )
                     beating = asyncio.create_task(self._beat_while_sending())
                     try:
                         await self._sender.run(self._stop)

@@ -11,7 +11,8 @@ from newsletter.compose.composing import compose_preview
 from newsletter.compose.keys import rendered_keys
 from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
-from newsletter.deliver.assembling import Reader, from_address, message_for
+from newsletter.deliver.addressed import Reader
+from newsletter.deliver.assembling import from_address, message_for
 from newsletter.deliver.configured import staging_addresses
 from newsletter.deliver.outgoing import Answered, LostBeforeBody, LostInDoubt, Outgoing
 from newsletter.deliver.smtp import RelayConnection

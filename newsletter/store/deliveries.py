@@ -12,13 +12,14 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    or_,
     select,
     update,
 )
 
 from newsletter.model import (
     DeliveryState,
-    Occurrence,
+    Kind,
     OccurrenceState,
     Reason,
 )
@@ -123,12 +124,13 @@ def in_doubt_counts(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def expire(connection: Connection, now: datetime) -> int:
-    """Fail queued rows that were tried in vain until ``expires_at``; the number of rows."""
+    """Fail queued rows that were tried in vain until ``expires_at``, and system mails that nobody came to send before
+    their links ended; the number of rows."""
     return connection.execute(
         update(deliveries)
         .where(
             deliveries.c.state == DeliveryState.QUEUED.value,
-            deliveries.c.attempt > 0,
+            or_(deliveries.c.attempt > 0, deliveries.c.kind == Kind.SYSTEM.value),
             deliveries.c.expires_at < now,
         )
         .values(state=DeliveryState.FAILED.value, reason=Reason.EXPIRED.value, changed_at=now)
@@ -137,11 +139,11 @@ def expire(connection: Connection, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """A row of the ledger as the commands list it."""
+    """A row of the ledger as the commands list it. ``occurrence`` of a system mail is ``KIND/EVENT``."""
 
     id: int
     newsletter: str
-    occurrence: Occurrence
+    occurrence: str
     address: str
     state: DeliveryState
     reason: Reason
@@ -191,7 +193,7 @@ def listing(
         DeliveryRow(
             id=row.id,
             newsletter=row.newsletter,
-            occurrence=Occurrence.parse(row.occurrence),
+            occurrence=row.occurrence,
             address=row.address,
             state=DeliveryState(row.state),
             reason=Reason(row.reason),

@@ -53,6 +53,12 @@ subscriptions = Table(
     one_of("stream", Stream),
     one_of("format", MailFormat),
     Index("ix_subscriptions_subscriber_id", "subscriber_id"),
+    Index(
+        "ix_subscriptions_pending",
+        "created_at",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
 )
 
 # Only ever added to: triggers refuse all else, but emptying the words of who is erased (migration 0010).

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, o
 
 from newsletter.model import DeliveryState, Reason, Subscriber, SubscriptionState
 from newsletter.store.conflicts import insert_ignoring_conflicts
-from newsletter.store.tables import consents, deliveries, subscribers, subscriptions
+from newsletter.store.tables import consents, deliveries, mailed_links, subscribers, subscriptions
 from newsletter.target import tags_in, traits
 
 ERASED_DOMAIN = "erased.invalid"
@@ -227,6 +227,7 @@ def erase(connection: Connection, subscriber_id: int, secret: bytes, at: datetim
         )
     )
     connection.execute(delete(subscriptions).where(subscriptions.c.subscriber_id == subscriber_id))
+    connection.execute(delete(mailed_links).where(mailed_links.c.subscriber_id == subscriber_id))
     connection.execute(
         update(consents).where(consents.c.subscriber_id == subscriber_id).values(client="", detail="", wording="")
     )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, true, update
+from sqlalchemy import Connection, Row, func, literal_column, or_, select, true, update
 
 from newsletter.model import MailFormat, Stream, Subscription, SubscriptionState
 from newsletter.store.conflicts import insert_ignoring_conflicts
@@ -115,6 +115,27 @@ def activate(connection: Connection, subscriber_id: int, newsletter: str, at: da
     if before is None:
         add_many(connection, [Subscription(subscriber_id, newsletter, SubscriptionState.ACTIVE)], at)
     return before is None
+
+
+def never_confirmed(connection: Connection, before: datetime, limit: int = 200) -> list[int]:
+    """The subscribers who have nothing but subscriptions that await confirmation, all made before ``before``."""
+    theirs = subscriptions.alias()
+    other = select(theirs.c.subscriber_id).where(
+        theirs.c.subscriber_id == subscriptions.c.subscriber_id,
+        or_(theirs.c.state != SubscriptionState.PENDING, theirs.c.created_at >= before),
+    )
+    query = (
+        select(subscriptions.c.subscriber_id)
+        .where(
+            # Written out, so that the partial index is seen to fit.
+            subscriptions.c.state == literal_column(f"'{SubscriptionState.PENDING.value}'"),
+            subscriptions.c.created_at < before,
+            ~other.exists(),
+        )
+        .distinct()
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
 
 
 def change(connection: Connection, wanted: Subscription) -> bool:

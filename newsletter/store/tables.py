@@ -1,7 +1,7 @@
 """Every table, with the constraints that make a wrong state impossible to write (docs/architecture.md, Invariants).
 
-SQL stands in this room only. The tables are defined in ``article_tables``, ``reader_tables`` and ``sending_tables``, of
-the columns in ``columns``; everybody else takes them from here.
+SQL stands in this room only. The tables are defined in ``article_tables``, ``reader_tables``,
+``sending_tables`` and ``sign_up_tables``, of the columns in ``columns``; everybody else takes them from here.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from newsletter.store.sending_tables import (
     senders,
     warm_up_days,
 )
+from newsletter.store.sign_up_tables import mailed_links, request_rates
 
 __all__ = [
     "Id",
@@ -52,10 +53,12 @@ __all__ = [
     "editions",
     "fetches",
     "heartbeats",
+    "mailed_links",
     "media",
     "metadata",
     "occurrences",
     "pieces",
+    "request_rates",
     "revocations",
     "selections",
     "senders",

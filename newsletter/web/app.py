@@ -16,8 +16,19 @@ from newsletter.config.reading import Configuration
 from newsletter.errors import NewsletterError
 from newsletter.render.words import Words
 from newsletter.store import Store
-from newsletter.web import api, files, own_data, preferences, problems, unsubscribing
+from newsletter.web import (
+    api,
+    files,
+    own_data,
+    preferences,
+    problems,
+    signing_in,
+    subscribe_api,
+    subscribing,
+    unsubscribing,
+)
 from newsletter.web.files import BrowserCopy
+from newsletter.web.offers import TakePicture
 from newsletter.web.pages import Pages
 from newsletter.web.protection import Protection, keep_tokens_out_of_the_access_log, protect
 
@@ -29,9 +40,11 @@ def create_app(
     clock: Callable[[], datetime],
     parser: Parser,
     browser_copy: BrowserCopy | None = None,
+    take_picture: TakePicture | None = None,
 ) -> FastAPI:
     """The public pages and the API of one site. ``clock`` returns the UTC time; ``parser`` reads what is pushed;
-    ``browser_copy`` makes a reader's copy of an edition (without it those links are not found).
+    ``browser_copy`` makes a reader's copy of an edition (without it those links are not found), ``take_picture`` the
+    picture of one for the sign-up page (without it a card is drawn).
 
     Run it with uvicorn; its access log is filtered here so that it holds no token.
     """
@@ -45,7 +58,11 @@ def create_app(
     ):
         app.include_router(router)
     app.include_router(api.routes(pages, parser))
+    app.include_router(subscribing.routes(pages, take_picture))
+    app.include_router(signing_in.routes(pages))
+    app.include_router(subscribe_api.routes(pages))
     api.describe(app)
+    subscribe_api.describe(app, pages)
     app.add_middleware(Protection, https=pages.https, limits=api.LIMITS)
     keep_tokens_out_of_the_access_log()
 

@@ -67,10 +67,13 @@ class Pages:
         known = newsletter in self.schedules.newsletters
         configured = self.configuration
         language = configured.language_for(newsletter, wanted) if known else configured.site_language_for(wanted)
+        return self._spoken_in(language)
+
+    def _spoken_in(self, language: str) -> Words:
         if language not in self._words:
-            found = words_of(configured.template_folders, language)
+            found = words_of(self.configuration.template_folders, language)
             if found.spoken not in fallbacks(language):
-                found = words_of(configured.template_folders, found.spoken)
+                found = words_of(self.configuration.template_folders, found.spoken)
             self._words[language] = found
         return self._words[language]
 
@@ -86,6 +89,15 @@ class Pages:
         source, _, _ = self._loader.get_source(self._environment, template)
         digest = hashlib.sha256(f"{source}\0{words.digest}".encode()).hexdigest()
         return f"{template}/{words.spoken}/{digest[:8]}"
+
+    def text(self, words: Words, template: str, **values: Any) -> str:
+        """``template``, which is no page (a drawn card), filled with ``values``."""
+        values |= {"language": words.language, "direction": direction_of(words.language), TRANSLATIONS: words}
+        return self._environment.get_template(template).render(values)
+
+    def words_in(self, language: str) -> Words:
+        """The words of a page that nobody in particular opens, in ``language`` if any newsletter speaks it."""
+        return self._spoken_in(self.configuration.site_language_for(language))
 
     def notice(
         self, words: Words, heading: str, *paragraphs: str, status: int = 200, alert: bool = False

@@ -15,7 +15,7 @@ _YEAR = 31_536_000
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_PERSONAL = re.compile(r"/([upe])/.*", re.DOTALL)
+_PERSONAL = re.compile(r"/([upecis])/.*", re.DOTALL)
 
 
 def edition_policy(origin: str) -> str:

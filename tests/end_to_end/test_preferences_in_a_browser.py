@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from newsletter.store import Store, subscribers, subscriptions, tables
 from tests.builders import add_subscribers
 from tests.judges.test_accessibility import judged
 from tests.support.browser import browser
-from tests.support.web_server import a_site, served
+from tests.support.web_server import a_site, served_in_a_thread
 from tests.web.test_languages import in_several_languages
 
 
@@ -56,33 +54,10 @@ def site(tmp_path: Path, migrated_sqlite: Path, request: pytest.FixtureRequest) 
             store.write(lambda connection: connection.execute(update(tables.subscribers).values(language="ar")))
         person = store.read(subscribers.by_id, reader)
         assert person is not None
-        with _in_a_thread(configuration, store) as base:
+        with served_in_a_thread(configuration, store) as base:
             links = Links(base)
             preferences = links.preferences(reader, person.secret)
             yield Served(store, reader, preferences, links.unsubscribe(reader, person.secret, "daily"))
-
-
-class _in_a_thread:  # noqa: N801 - used as a function
-    def __init__(self, configuration: Configuration, store: Store) -> None:
-        self._configuration, self._store = configuration, store
-        self._loop, self._stop = asyncio.new_event_loop(), asyncio.Event()
-        self._ready, self._base = threading.Event(), ""
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
-
-    async def _serve(self) -> None:
-        async with served(self._configuration, self._store) as self._base:
-            self._ready.set()
-            await self._stop.wait()
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        assert self._ready.wait(30)
-        return self._base
-
-    def __exit__(self, *exc: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(30)
-        self._loop.close()
 
 
 def test_everything_is_done_without_javascript(chromium: Browser, site: Served) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import email
 import email.policy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
@@ -19,8 +19,10 @@ from pathlib import Path
 
 from newsletter.config.layout import Missed, Promotion
 from newsletter.config.reading import Configuration, load
-from newsletter.deliver.assembling import Reader, message_for, message_id
+from newsletter.deliver.addressed import Reader
+from newsletter.deliver.assembling import message_for, message_id
 from newsletter.deliver.copies import parts_of
+from newsletter.deliver.system_mails import document_of, latest_editions, system_message
 from newsletter.demo.showing import show
 from newsletter.members.links import Links
 from newsletter.model import (
@@ -33,6 +35,7 @@ from newsletter.model import (
     Occurrence,
     RenderedKey,
     Stream,
+    SystemMail,
 )
 from newsletter.render.joining import Variants
 from newsletter.render.rendering import render_edition, templates_of, web_base
@@ -41,6 +44,7 @@ from newsletter.store import Store, articles
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "schedules.yaml"
 WHEN = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
+_ASHA = Reader(7, "asha.rao@readers.example", "Asha", "Rao", b"s" * 16)
 
 # Which of the demo's readers stands for each mail, and the newsletter it is of.
 SENT = {
@@ -54,8 +58,15 @@ SENT = {
 DESIGNS = {"daily": "daily", "briefing": "briefing", "weekly": "weekend", "alert": "alerts"}
 # What is pictured and compared: `look-DESIGN`, `arabic-DESIGN` and `blocks-DESIGN`, whose date is always the same.
 CASES = ("one-story", "sixty-stories", "no-pictures", "long-headlines", "hindi", "arabic", "free-plan", "blocks")
+# What somebody asked for just now, by the name of its mail and the language it is in.
+SYSTEM_MAILS = {
+    **{f"system-{kind.value}": (kind, "en") for kind in SystemMail},
+    "system-confirm-arabic": (SystemMail.CONFIRM, "ar"),
+    "system-welcome-arabic": (SystemMail.WELCOME, "ar"),
+}
 MAILS = (
     *DESIGNS.values(),
+    *SYSTEM_MAILS,
     "reordered",
     *(f"{case}-{design}" for case in CASES for design in DESIGNS if (case, design) != ("one-story", "alert")),
 )
@@ -81,7 +92,8 @@ def build(folder: Path) -> Configuration:
         (mails / f"{name}.eml").write_bytes(_received(folder / "demo" / "mailboxes" / address, newsletter))
     with Store.open(configuration.store_url) as store:
         stories = store.read(articles.list_articles, limit=200)
-    for name, raw in _variants(configuration, stories):
+        made = [*_variants(configuration, stories), *_system_mails(configuration, store)]
+    for name, raw in made:
         (mails / f"{name}.eml").write_bytes(raw)
     return configuration
 
@@ -150,6 +162,29 @@ def _variants(configuration: Configuration, stories: Sequence[Article]) -> list[
             site, translated = _site_in(configuration, language), _in_language(language, pool)
             made.append((f"{case}-{design}", _mail(site, newsletter, translated, language=language)))
     return made
+
+
+def _system_mails(configuration: Configuration, store: Store) -> Iterator[tuple[str, bytes]]:
+    """Each kind as a sender makes it, for a reader of two newsletters."""
+    latest, configuration = latest_editions(configuration, store), _with_alerts(configuration)
+    for name, (kind, language) in SYSTEM_MAILS.items():
+        site = configuration if language == "en" else _site_in(configuration, language)
+        document = document_of(site, store, kind, RenderedKey(language, "member"), latest, templates_of(site))
+        yield (
+            name,
+            system_message(
+                site,
+                document,
+                kind,
+                "7",
+                () if kind is SystemMail.SIGN_IN else ("daily", "weekend"),
+                _ASHA,
+                message_id=f"<{name}@news.example>",
+                mail_format=MailFormat.HTML,
+                links=Links(web_base(site)),
+                now=WHEN,
+            ),
+        )
 
 
 def _with_alerts(configuration: Configuration) -> Configuration:
@@ -225,7 +260,7 @@ def _mail(
         configuration,
         edition,
         variant,
-        Reader(7, "asha.rao@readers.example", "Asha", "Rao", b"s" * 16),
+        _ASHA,
         message_id=message_id(configuration, newsletter, str(edition.name), 7),
         mail_format=MailFormat.HTML,
         links=Links(web_base(configuration)),

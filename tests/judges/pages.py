@@ -13,24 +13,41 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urljoin
 
 import aiohttp
+from sqlalchemy import select
 
 from newsletter.config.reading import Configuration
 from newsletter.members import consent
 from newsletter.members.consent import Evidence
 from newsletter.members.links import Links
-from newsletter.model import ConsentChannel, Occurrence, Subscriber, SuppressionScope
+from newsletter.model import ConsentChannel, MailedPurpose, Occurrence, Subscriber, SuppressionScope
 from newsletter.preview import serving
 from newsletter.preview.choice import VIEWS, Choice
 from newsletter.preview.workbench import Workbench
-from newsletter.store import Store, occurrences, subscribers
+from newsletter.store import Store, occurrences, subscribers, tables
+from newsletter.web import time_trap
 from tests.support.web_server import served
 
+SIGN_UP_PAGES = (
+    "subscribe",
+    "subscribe-refused",
+    "subscribe-once-more",
+    "subscribe-sent",
+    "confirm",
+    "confirmed",
+    "confirmed-before",
+    "one-more",
+    "sign-in",
+    "sign-in-refused",
+    "sign-in-sent",
+    "sign-in-link",
+)
 WEB_PAGES = (
+    *SIGN_UP_PAGES,
     "unsubscribe",
     "unsubscribed",
     "unsubscribed-before",
@@ -67,7 +84,7 @@ PREVIEW_PAGES = (
 PAGES = (*WEB_PAGES, *PREVIEW_PAGES)
 
 _LOADED = re.compile(
-    r"<(?:link rel=\"(?:stylesheet|modulepreload)\" href|script (?:type=\"module\" )?src|iframe\b[^>]*\ssrc"
+    r"<(?:img src|link rel=\"(?:stylesheet|modulepreload)\" href|script (?:type=\"module\" )?src|iframe\b[^>]*\ssrc"
     r"|div id=\"findings\" data-source)=\"([^\"]+)\""
 )
 
@@ -111,6 +128,7 @@ async def _fetch(configuration: Configuration) -> list[Kept]:
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client,
         ):
             await _fetch_web(store, client, base, kept)
+            await _fetch_sign_up(configuration, store, client, base, kept)
         async with _preview(configuration, store) as (base, token):
             cookie = {"Cookie": f"newsletter-preview-{base.rpartition(':')[2]}={token}"}
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), headers=cookie) as client:
@@ -156,6 +174,41 @@ async def _fetch_web(store: Store, client: aiohttp.ClientSession, base: str, kep
     store.write(consent.suppress, leela.id, SuppressionScope.ALL, "hard_bounce", how)
     for name, url, form in visits:
         await _keep(client, name, url, form, kept)
+
+
+async def _fetch_sign_up(
+    configuration: Configuration, store: Store, client: aiohttp.ClientSession, base: str, kept: list[Kept]
+) -> None:
+    opened = time_trap.stamp(configuration.site_keys, datetime.now(UTC) - timedelta(minutes=1))
+    hurried = time_trap.stamp(configuration.site_keys, datetime.now(UTC))
+    form = [("address", "new.reader@readers.example"), ("newsletter", "daily"), ("newsletter", "weekend")]
+    await _keep(client, "subscribe", f"{base}/subscribe?newsletter=daily", None, kept)
+    await _keep(client, "subscribe-refused", f"{base}/subscribe", [("stamp", opened), ("address", "new@")], kept)
+    await _keep(client, "subscribe-once-more", f"{base}/subscribe", [("stamp", hurried), *form], kept)
+    await _keep(client, "subscribe-sent", f"{base}/subscribe", [("stamp", opened), *form], kept)
+    confirming = _mailed(store, base, MailedPurpose.CONFIRM)
+    await _keep(client, "confirm", confirming, None, kept)
+    await _keep(client, "confirmed", confirming, [], kept)
+    await _keep(client, "confirmed-before", confirming, None, kept)
+    new = store.read(subscribers.by_address, "new.reader@readers.example")
+    assert new is not None
+    await _keep(client, "one-more", Links(base).subscribe(new.id, new.secret, "briefing"), None, kept)
+    await _keep(client, "sign-in", f"{base}/sign-in", None, kept)
+    await _keep(client, "sign-in-refused", f"{base}/sign-in", [("address", "new")], kept)
+    await _keep(client, "sign-in-sent", f"{base}/sign-in", [("address", new.address)], kept)
+    await _keep(client, "sign-in-link", _mailed(store, base, MailedPurpose.SIGN_IN), None, kept)
+
+
+def _mailed(store: Store, base: str, purpose: MailedPurpose) -> str:
+    """The link of this purpose that was mailed last."""
+    row, who = tables.mailed_links, tables.subscribers
+    query = select(row.c.id, who.c.secret).where(row.c.subscriber_id == who.c.id, row.c.purpose == purpose.value)
+    number, secret = store.read(lambda connection: connection.execute(query.order_by(row.c.id.desc())).first()) or (
+        0,
+        b"",
+    )
+    links = Links(base)
+    return links.confirm(number, secret) if purpose is MailedPurpose.CONFIRM else links.sign_in(number, secret)
 
 
 def _wrong_choices() -> list[tuple[str, str]]:

@@ -23,6 +23,12 @@ BLOCKS_HEIGHT = 2400  # down to the first promotion and what follows it
 
 # File name, page, width, appearance. A page is shown whole.
 PAGE_SHOTS: tuple[tuple[str, str, int, Scheme], ...] = (
+    ("subscribe-page", "subscribe", 1280, "light"),
+    ("subscribe-page-dark", "subscribe", 1280, "dark"),
+    ("subscribe-page-phone", "subscribe", 375, "light"),
+    ("subscribe-page-phone-dark", "subscribe", 375, "dark"),
+    ("confirm-page-phone", "confirm", 375, "light"),
+    ("sign-in-page-phone-dark", "sign-in", 375, "dark"),
     ("unsubscribe-page", "unsubscribe", 1280, "light"),
     ("unsubscribe-page-phone", "unsubscribe", 375, "light"),
     ("preferences-page", "preferences", 1280, "light"),

@@ -11,6 +11,7 @@ import email
 import email.policy
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -20,11 +21,12 @@ import lxml.html
 
 from newsletter.config.reading import load
 from newsletter.deliver.copies import browser_copy
-from newsletter.model import Occurrence
-from newsletter.store import Store
+from newsletter.members.links import Links
+from newsletter.model import MailedPurpose, Occurrence
+from newsletter.store import Store, mailed_links, subscribers
 from newsletter.store.backup import back_up
 from tests.judges.gallery import Gallery
-from tests.judges.messages import SENT
+from tests.judges.messages import SENT, SYSTEM_MAILS
 from tests.support.ledger import dump
 from tests.support.web_server import served
 
@@ -68,6 +70,22 @@ async def crawl(client: aiohttp.ClientSession, base: str, paths: Iterable[str]) 
     return seen
 
 
+def mailed_links_of(store: Store) -> list[str]:
+    """A link of each kind that is mailed to who asks: to confirm, to sign in, to take one more newsletter."""
+    reader = store.read(subscribers.by_address, "anitha.raman@readers.example")
+    assert reader is not None
+    now, links = datetime.now(UTC), Links("")
+    confirm, sign_in = (
+        store.write(mailed_links.add, purpose, reader.id, ["weekend"], now, now + timedelta(hours=1))
+        for purpose in (MailedPurpose.CONFIRM, MailedPurpose.SIGN_IN)
+    )
+    return [
+        links.confirm(confirm, reader.secret),
+        links.sign_in(sign_in, reader.secret),
+        links.subscribe(reader.id, reader.secret, "weekend"),
+    ]
+
+
 def test_a_crawler_changes_no_row(shown: Gallery, tmp_path: Path) -> None:
     demo = shown.media.parent
     configuration = load(demo / "schedules.yaml", {})
@@ -76,8 +94,8 @@ def test_a_crawler_changes_no_row(shown: Gallery, tmp_path: Path) -> None:
     assert configuration.store_file is not None
     back_up(configuration.store_file, tmp_path / "copy.db")
     paths = sorted({link.removeprefix(web) for name in SENT for link in links_of(shown.mails[name].raw, web)})
-    kinds = {path.split("/")[1] for path in paths}
-    assert kinds == {"u", "p", "e", "media"}
+    asked_for = {link.removeprefix(web) for name in SYSTEM_MAILS for link in links_of(shown.mails[name].raw, web)}
+    assert {path.split("/")[1] for path in asked_for} >= {"c", "i", "p"}
 
     async def both(store: Store) -> list[dict[str, int]]:
         async def copy(subscriber_id: int, newsletter: str, occurrence: Occurrence) -> str | None:
@@ -90,6 +108,8 @@ def test_a_crawler_changes_no_row(shown: Gallery, tmp_path: Path) -> None:
             return [await crawl(client, base, paths) for _ in range(2)]
 
     with Store.open(f"sqlite:///{tmp_path}/copy.db") as store:
+        paths += [*mailed_links_of(store), "/subscribe", "/sign-in"]
+        assert {path.split("/")[1] for path in paths} >= {"u", "p", "e", "media", "c", "i", "s"}
         before = store.read(dump)
         first, second = asyncio.run(both(store))
         assert store.read(dump) == before
@@ -97,4 +117,4 @@ def test_a_crawler_changes_no_row(shown: Gallery, tmp_path: Path) -> None:
     assert set(paths) <= set(first)
     ways = {path.rpartition("/")[2] for path in first if path.startswith("/p/")}
     assert {"none", "pause", "data", "erase"} <= ways  # it went where the forms would
-    assert {status for path, status in first.items() if path[:3] in ("/u/", "/p/", "/e/")} <= {200, 303}
+    assert {status for path, status in first.items() if re.match("/[upecis]/", path)} <= {200, 303}

@@ -23,6 +23,9 @@ def test_the_pages_are_the_ones_meant(shown: Gallery) -> None:
     statuses = {name: shown.pages[name].status for name in PAGES if shown.pages[name].status != 200}
     assert statuses == {
         "preferences-refused": 422,
+        "subscribe-refused": 422,
+        "sign-in-refused": 422,
+        "confirmed-before": 410,
         "erase-unsure": 422,
         "not-found": 404,
         "not-allowed": 405,

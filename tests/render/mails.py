@@ -41,6 +41,7 @@ SLOTS = {
     "last_name": "Rao",
     "address": "asha@reader.example",
     "preferences_url": f"{WEB}/preferences/abc",
+    "subscribe_url/weekend": f"{WEB}/s/7/weekend/abc",
     "browser_url": f"{WEB}/read/abc",
 }
 PICTURE = Picture(

@@ -208,12 +208,12 @@ def test_a_reader_for_whom_there_is_only_what_was_missed_gets_no_mail() -> None:
     assert not has_stories("", made, only)
 
 
-def test_related_newsletters_lead_to_the_readers_own_preferences() -> None:
+def test_one_link_of_hers_takes_each_related_newsletter() -> None:
     others = {"weekend": a_newsletter(title="The Weekend", description="Long reads.")}
     made = a_newsletter(tuple(POOL), related=["weekend"])
     got = mail(variant(pieces(POOL, newsletter=made, newsletters=others)))
     for part in (got.html, got.text):
-        assert part.count(SLOTS["preferences_url"]) == 2
+        assert part.count(SLOTS["subscribe_url/weekend"]) == 1
         for words in ("The Weekend", "Long reads."):
             assert part.index(words) > part.index("Headline of story 5")
     assert "More newsletters" in got.html

@@ -55,8 +55,8 @@ def an_occurrence(state: OccurrenceState, **changes: object) -> OccurrenceRow:
 
 def a_delivery(state: DeliveryState, reason: Reason = Reason.NONE, **changes: object) -> DeliveryRow:
     row = DeliveryRow(
-        id=7, newsletter="daily", occurrence=DAY, address=READER, state=state, reason=reason, attempt=2, relay="main",
-        reply="250 taken", message_id="<1@x>", due_at=DUE, changed_at=DUE, sent_at=None,
+        id=7, newsletter="daily", occurrence=str(DAY), address=READER, state=state, reason=reason, attempt=2,
+        relay="main", reply="250 taken", message_id="<1@x>", due_at=DUE, changed_at=DUE, sent_at=None,
     )  # fmt: skip
     return replace(row, **changes)  # type: ignore[arg-type]
 

@@ -55,7 +55,9 @@ class Values:
         self._values = values
 
     def __getattr__(self, name: str) -> Callable[..., str]:
-        return lambda default="", at="": self._values.get(name) or default
+        return lambda default="", at="", newsletter="": (
+            self._values.get(f"{name}/{newsletter}" if newsletter else name) or default
+        )
 
 
 @dataclass

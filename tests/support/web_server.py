@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,6 +22,7 @@ from newsletter.config.site_key import SiteKeys
 from newsletter.store import Store
 from newsletter.web.app import create_app
 from newsletter.web.files import BrowserCopy
+from newsletter.web.offers import TakePicture
 from tests.builders import NOW
 
 SITE = """\
@@ -64,13 +67,39 @@ async def served(
     clock: Callable[[], datetime] = lambda: NOW,
     browser_copy: BrowserCopy | None = None,
     parser: Parser | None = None,
+    take_picture: TakePicture | None = None,
 ) -> AsyncIterator[str]:
     """The address of the running server, without a trailing slash."""
     with contextlib.ExitStack() as closing:
         reading = parser or closing.enter_context(Parser(1))  # it starts its process when something is pushed
-        app = create_app(configuration, store, clock=clock, parser=reading, browser_copy=browser_copy)
+        app = create_app(
+            configuration, store, clock=clock, parser=reading, browser_copy=browser_copy, take_picture=take_picture
+        )
         async with _listening(app) as base:
             yield base
+
+
+@contextmanager
+def served_in_a_thread(configuration: Configuration, store: Store, **how: Any) -> Iterator[str]:
+    """The same for who does not wait for it: a browser driven from a test that is no coroutine."""
+    loop, ready, base = asyncio.new_event_loop(), threading.Event(), ""
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        nonlocal base
+        async with served(configuration, store, **how) as base:
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield base
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+        loop.close()
 
 
 @asynccontextmanager

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import select
 from yarl import URL
 
-from newsletter.model import Occurrence
-from newsletter.store import subscribers
-from tests.builders import add_subscribers
+from newsletter.model import MailedPurpose, Occurrence
+from newsletter.store import mailed_links, subscribers, tables
+from tests.builders import NOW, add_subscribers
 from tests.support.ledger import dump
 from tests.web.conftest import Visit
 
@@ -28,9 +29,27 @@ def true_links(visit: Visit, number: int, secret: bytes) -> dict[str, tuple[str,
         "unsubscribe weekly": visit.links.unsubscribe(number, secret, "weekly"),
         "preferences": visit.links.preferences(number, secret),
         "edition": visit.links.browser(number, secret, "daily", Occurrence(date(2026, 11, 1), 1)),
+        "one more": visit.links.subscribe(number, secret, "weekly"),
+        **mailed(visit, number, secret),
     }
     split = {kind: link.removeprefix(visit.base).rpartition("/") for kind, link in made.items()}
     return {kind: (before, token) for kind, (before, _, token) in split.items()}
+
+
+def mailed(visit: Visit, number: int, secret: bytes) -> dict[str, str]:
+    """Her links that can be spent once, made at the first call."""
+    until = NOW + timedelta(days=1)
+
+    def one(purpose: MailedPurpose) -> int:
+        row = tables.mailed_links
+        query = select(row.c.id).where(row.c.subscriber_id == number, row.c.purpose == purpose.value)
+        found = visit.store.read(lambda connection: connection.execute(query).scalar())
+        return found or visit.store.write(mailed_links.add, purpose, number, ["daily"], NOW, until)
+
+    return {
+        "confirm": visit.links.confirm(one(MailedPurpose.CONFIRM), secret),
+        "sign in": visit.links.sign_in(one(MailedPurpose.SIGN_IN), secret),
+    }
 
 
 def forged(dice: random.Random, hers: dict[str, tuple[str, str]], other: dict[str, tuple[str, str]]) -> Iterator[str]:
@@ -41,6 +60,9 @@ def forged(dice: random.Random, hers: dict[str, tuple[str, str]], other: dict[st
         "unsubscribe weekly": ("", "/again"),
         "preferences": ("", "/none", "/pause", "/resume", "/data", "/erase"),
         "edition": ("",),
+        "one more": ("",),
+        "confirm": ("",),
+        "sign in": ("",),
     }
     while True:
         kind = dice.choice(list(hers))
