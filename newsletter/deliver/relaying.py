@@ -137,6 +137,19 @@ class RelayLine:
         for pipeline in list(self._pipelines):
             pipeline.leave()
 
+    def abandon(self) -> None:
+        """Drop everything at once; what is on the wire is in doubt.
+
+        Said, not only cancelled: a library that was just done with something keeps a cancellation to itself (Python
+        3.11's ``asyncio.wait_for``), and the slot that it was meant for would then wait for ever.
+        """
+        self._closing = True
+        for slot in self._slots.values():
+            slot.cancel()
+        for pipeline in list(self._pipelines):
+            pipeline.abort()
+        self._wake.set()
+
     async def run(self) -> None:
         """Keep connections open as long as there is something to send, until ``close``."""
         try:
@@ -147,10 +160,7 @@ class RelayLine:
                 if isinstance(result, Exception):
                     raise result
         finally:
-            for slot in self._slots.values():
-                slot.cancel()
-            for pipeline in list(self._pipelines):
-                pipeline.abort()
+            self.abandon()
 
     # --- connections ---
 
@@ -176,7 +186,7 @@ class RelayLine:
             try:
                 self._can_be_used()
                 pipeline.start()
-                if self._closing:  # closed while it was opened, and a library kept the cancellation to itself
+                if self._closing:  # meanwhile, and a library kept the cancellation to itself
                     pipeline.leave()
                 await self._until_gone(pipeline, gone)
             finally:

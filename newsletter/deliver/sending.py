@@ -149,7 +149,12 @@ class Sender:
                     running = [group.create_task(line.run()) for line in self._lines]
                     helpers = [group.create_task(self._assemble_claimed()) for _ in range(_ASSEMBLING_AT_ONCE)]
                     helpers.append(group.create_task(self._wake_on(stop)))
-                    trouble = await self._work(routes, stop, until_idle=until_idle)
+                    try:
+                        trouble = await self._work(routes, stop, until_idle=until_idle)
+                    except BaseException:
+                        for line in self._lines:
+                            line.abandon()
+                        raise
                     for helper in helpers:
                         helper.cancel()
                     await asyncio.gather(*running)

@@ -13,6 +13,7 @@ import pytest
 from newsletter.config.models import Relay
 from newsletter.deliver.sending import Sender
 from newsletter.deliver.sharing import choose
+from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import RelayError
 from newsletter.store import Store, senders
 from tests.builders import NOW, add_occurrence, add_subscribers
@@ -190,3 +191,41 @@ async def test_more_newsletters_than_a_relay_has_room_for_are_all_sent(store: St
         relays = {"shared": relay_to(shared, connections=1)} | own
         await send(store, relays, {"shared": names} | {f"own-{name}": [name] for name in names})
     assert states(store) == {("sent", ""): 15}
+
+
+async def test_a_sender_that_is_cancelled_ends_though_a_library_keeps_the_cancellation_to_itself(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``asyncio.wait_for`` does where what it waits for is done at that moment: the store goes away (its server is
+    restarted) while a connection is being opened, and the process must end so that it can be started again."""
+    opening = asyncio.Event()
+
+    async def kept_to_itself(name: str, _relay: Relay) -> RelayConnection:
+        first = not opening.is_set()
+        opening.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not first:
+                raise
+            raise RelayError("the connection was refused", where=name) from None
+        raise AssertionError
+
+    monkeypatch.setattr(RelayConnection, "open", kept_to_itself)
+    queue(store, 1)
+    lock = senders.acquire(store, NOW)
+    assert lock is not None
+    relay = Relay(host="127.0.0.1", port=2525, tls="none")
+    sender = Sender(store, lock, {"main": relay}, {"main": ["daily"]}, rules(), assemble, lambda: NOW)
+    running = asyncio.create_task(sender.run(asyncio.Event()))
+    try:
+        await opening.wait()
+        running.cancel()
+        done, _ = await asyncio.wait([running], timeout=10)
+        assert done == {running}, "it waits for a slot that nobody will wake"
+        assert running.cancelled()
+    finally:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        lock.close(NOW)
