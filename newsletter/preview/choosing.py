@@ -53,7 +53,7 @@ Turns = Callable[[Configuration, str, datetime], Sequence[tuple[Occurrence, date
 _S = OccurrenceState
 _OPEN = (_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.HELD)
 _PAST = (_S.SENDING, _S.SENT, _S.STOPPED)
-_NOBODY = "reader@example.com"
+NOBODY = "reader@example.com"
 _MOST_PASSED_OVER = 100
 
 
@@ -177,7 +177,7 @@ def _by_key(configuration: Configuration, pool: Pool, key: KeyFacts, now: dateti
     rendered = RenderedKey(language, key.plan or next(iter(plans), "free"))
     sections = sections_for(encode_sections(key.sections), newsletter)
     return Facts(
-        Reader(0, _NOBODY, "", "", bytes(32)),
+        Reader(0, NOBODY, "", "", bytes(32)),
         rendered,
         sections,
         key.format,

@@ -36,10 +36,15 @@ class MimePart:
 
 
 def check_headers(message: bytes, unsubscribe_url: str) -> tuple[Check, ...]:
-    """What a mailbox provider asks of the headers. ``unsubscribe_url`` is the reader's own link."""
+    """What a mailbox provider asks of the headers. ``unsubscribe_url`` is the reader's own link, '' where the mail is
+    of no list."""
     head = message.partition(b"\r\n\r\n")[0]
     parsed = _parsed(message)
-    return (*_of_every_message(head, parsed), *_of_unsubscribing(parsed, unsubscribe_url))
+    checks = tuple(_of_every_message(head, parsed))
+    if not unsubscribe_url:
+        return checks
+    listed = _check("List-Id" in parsed, "List-Id names the newsletter", "there is none", "RFC 2919 section 3")
+    return (*checks, listed, *_of_unsubscribing(parsed, unsubscribe_url))
 
 
 def mime_tree(message: bytes) -> tuple[MimePart, ...]:
@@ -54,7 +59,6 @@ def _of_every_message(head: bytes, parsed: EmailMessage) -> Iterator[Check]:
     longest = max((len(line) for line in head.split(b"\r\n")), default=0)
     yield _check(longest <= 78, "No line of the head is longer than 78", f"one has {longest}", "RFC 5322 section 2.1.1")
     yield _check(head.isascii(), "The head is ASCII; other letters stand as encoded words", "it is not", "RFC 2047")
-    yield _check("List-Id" in parsed, "List-Id names the newsletter", "there is none", "RFC 2919 section 3")
 
 
 def _of_unsubscribing(parsed: EmailMessage, unsubscribe_url: str) -> Iterator[Check]:

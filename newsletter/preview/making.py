@@ -146,7 +146,7 @@ def make_preview(
         in_reply_to=facts.in_reply_to,
     )
     html, text = parts_of(message)
-    headers = _headers(message)
+    headers = headers_of(message)
     unsubscribe = links.unsubscribe(facts.reader.subscriber_id, facts.reader.secret, newsletter_name)
     return Preview(
         edition=pool.edition.name,
@@ -269,7 +269,8 @@ def _before_inlining(configuration: Configuration, pool: Pool, facts: Facts, log
     return parts_of(message)[0]
 
 
-def _headers(message: bytes) -> tuple[tuple[str, str], ...]:
+def headers_of(message: bytes) -> tuple[tuple[str, str], ...]:
+    """The header fields of a message, decoded, in order."""
     parsed = email.message_from_bytes(message, policy=email.policy.SMTP)
     assert isinstance(parsed, EmailMessage)
     return tuple((name, str(value)) for name, value in parsed.items())

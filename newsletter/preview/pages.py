@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.config.reading import Configuration
 from newsletter.errors import ConfigurationError, NewsletterError, NothingToSend, UsageError
-from newsletter.model import MailFormat
+from newsletter.model import SYSTEM, MailFormat, SystemMail
 from newsletter.preview import scenarios, showing
 from newsletter.preview.choice import SCENARIO_VIEW, VIEWS, WITH_PANES, Choice
 from newsletter.preview.choosing import NEXT, past_occurrences
@@ -54,7 +54,8 @@ def page(
     """What ``workbench.html`` shows. With an ``error``, ``kept`` is the last that was good."""
     configuration = workbench.configuration
     newsletters = configuration.schedules.newsletters
-    known = newsletters.get(choice.newsletter)
+    on_request = choice.newsletter == SYSTEM
+    known = configuration.newsletter(SYSTEM) if on_request else newsletters.get(choice.newsletter)
     zone = ZoneInfo(configuration.zone(choice.newsletter)) if known else configuration.schedules.site.zone
     values = {
         "choice": choice,
@@ -65,8 +66,9 @@ def page(
         "excerpt": _excerpt(configuration, error) if error else None,
         "is_empty": isinstance(error, NothingToSend),
         "is_usage": isinstance(error, UsageError),
-        "newsletters": {name: one.title for name, one in newsletters.items()},
-        "past": past_occurrences(workbench.store, choice.newsletter) if known else [],
+        "newsletters": {**{name: one.title for name, one in newsletters.items()}, SYSTEM: "Mails on request"},
+        "on_request": [one.value for one in SystemMail] if on_request else [],
+        "past": past_occurrences(workbench.store, choice.newsletter) if known and not on_request else [],
         "shelf": scenarios.shelf(configuration),
         "prefix": scenarios.PREFIX,
         "next": NEXT,

@@ -18,11 +18,12 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import staging_addresses
 from newsletter.errors import NewsletterError, UsageError
 from newsletter.members.addresses import parse_address
-from newsletter.model import OccurrenceState, SubscriptionState
+from newsletter.model import SYSTEM, OccurrenceState, SubscriptionState
 from newsletter.preview.choice import Choice
 from newsletter.preview.choosing import Turns, past_occurrences
 from newsletter.preview.comparing import Difference, Side, compare
 from newsletter.preview.making import Logo, Preview, make_preview
+from newsletter.preview.on_request import make_system_preview
 from newsletter.render.templates import Templates
 from newsletter.store import Store, subscribers
 
@@ -150,6 +151,17 @@ class Workbench:
     def _make(self, choice: Choice, *, to: str = "") -> Preview:
         configuration = self.refresh()
         configuration.newsletter(choice.newsletter)
+        if choice.newsletter == SYSTEM:
+            return make_system_preview(
+                configuration,
+                self.store,
+                choice.edition,
+                reader=choice.reader,
+                now=self.now(choice),
+                logo=self.logo,
+                templates=self._current_templates(configuration),
+                to=to,
+            )
         return make_preview(
             configuration,
             self.store,
