@@ -12,7 +12,7 @@ import pytest
 from newsletter.model import OccurrenceState, Reason
 from newsletter.store import occurrences
 from newsletter.store.occurrences import OccurrenceRow
-from tests.support.site_folder import SiteFolder
+from tests.support.site_folder import SiteFolder, not_soon
 from tests.support.smtp_server import SmtpServer
 from tests.support.waiting import free_port, wait_for
 
@@ -21,7 +21,7 @@ SEEDS = ["reader00021@readers.example", "reader00022@readers.example"]
 
 
 def site_of(path: Path, store_url: str, server: SmtpServer, more: str) -> SiteFolder:
-    site = SiteFolder(path, store_url, server.port, connections=3, web_port=free_port(), more=more)
+    site = SiteFolder(path, store_url, server.port, connections=3, web_port=free_port(), more=more, schedule=not_soon())
     site.fill(readers=READERS)
     return site
 

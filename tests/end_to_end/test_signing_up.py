@@ -15,25 +15,25 @@ from playwright.sync_api import Browser, Page
 from newsletter.model import SubscriptionState
 from newsletter.store import subscribers, subscriptions
 from tests.support.browser import browser
-from tests.support.site_folder import SiteFolder
+from tests.support.site_folder import SiteFolder, not_soon
 from tests.support.smtp_server import Accepted, SmtpServer
 from tests.support.waiting import free_port, listens, wait_for
 
-MORE = """
+MORE = f"""
   evening:
     title: The Evening
     description: What the day came to.
     from: "The Evening <evening@news.example>"
-    schedule: {at: "18:00"}
-    sections: [{name: National, match: {section: National}, max: 5}]
-    gates: {web: false}
+    schedule: {not_soon()}
+    sections: [{{name: National, match: {{section: National}}, max: 5}}]
+    gates: {{web: false}}
   weekend:
     title: The Weekend
     description: Long reads for Saturday.
     from: "The Weekend <weekend@news.example>"
-    schedule: {at: "08:00", days: [sat]}
-    sections: [{name: Reads}]
-system_mails: {from: "The Test <account@news.example>"}"""
+    schedule: {not_soon()}
+    sections: [{{name: Reads}}]
+system_mails: {{from: "The Test <account@news.example>"}}"""
 ANN = "ann+news@readers.example"
 
 
@@ -84,7 +84,7 @@ def test_a_reader_comes_chooses_leaves_comes_back_and_is_erased(
     chromium: Browser, server: SmtpServer, tmp_path: Path, scripts: bool
 ) -> None:
     url = f"sqlite:///{tmp_path}/newsletter.db"
-    site = SiteFolder(tmp_path, url, server.port, web_port=free_port(), more=MORE, min=0)
+    site = SiteFolder(tmp_path, url, server.port, web_port=free_port(), more=MORE, schedule=not_soon())
     site.fill(readers=1)
     base = f"http://127.0.0.1:{site.web_port}"
     running = site.start("run")

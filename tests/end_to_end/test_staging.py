@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.store import occurrences
-from tests.support.site_folder import SiteFolder
+from tests.support.site_folder import SiteFolder, not_soon
 from tests.support.smtp_server import SmtpServer
 from tests.support.waiting import free_port, wait_for
 
@@ -19,7 +19,12 @@ OTHER = "reader00003@readers.example"
 def test_every_way_of_sending_keeps_to_the_list(tmp_path: Path, store_url: str) -> None:
     with SmtpServer() as server:
         site = SiteFolder(
-            tmp_path, store_url, server.port, web_port=free_port(), more=f"seeds: [{OTHER}]\n    seed_wait: 0s"
+            tmp_path,
+            store_url,
+            server.port,
+            web_port=free_port(),
+            schedule=not_soon(),
+            more=f"seeds: [{OTHER}]\n    seed_wait: 0s",
         )
         file = tmp_path / "schedules.yaml"
         file.write_text(f"environment: staging\nstaging_recipients: [{ALLOWED}]\n{file.read_text()}")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from newsletter.collect.identity import to_remember
 from newsletter.config import site_key
@@ -34,6 +35,11 @@ newsletters:
     gates: {gates}
     {more}
 """
+
+
+def not_soon(zone: str = "Asia/Kolkata") -> str:
+    """A schedule half a day from now, for a scheduler that runs in real time beside what a test sends by hand."""
+    return f'{{at: "{datetime.now(ZoneInfo(zone)) + timedelta(hours=12):%H:%M}"}}'
 
 
 class SiteFolder:
