@@ -15,6 +15,7 @@ import typer
 
 from newsletter.cli.options import Json, Options, options_of, print_json, print_rows, run_async
 from newsletter.errors import NothingToSend, UsageError
+from newsletter.model import SYSTEM, SystemMail
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -46,7 +47,8 @@ def add_to(app: typer.Typer) -> None:
 def lint(
     context: typer.Context,
     newsletters: Annotated[
-        list[str] | None, typer.Argument(metavar="[NEWSLETTER…]", help="Which newsletters; default: all")
+        list[str] | None,
+        typer.Argument(metavar="[NEWSLETTER…]", help="Which newsletters, or system; default: all"),
     ] = None,
     edition: Annotated[
         str, typer.Option("--edition", help="next, one that was composed (2026-11-01/1), or a .eml or .html file")
@@ -58,12 +60,13 @@ def lint(
 ) -> None:
     """Say what is wrong with the message NEWSLETTER would send now, with the template's file and line.
 
-    Every language and plan is looked at, both parts. Nothing is sent, nothing changes. Ends with 1 for any error.
+    Every language and plan is looked at, both parts. `system` stands for the mails that readers ask for: to confirm, to
+    sign in, the welcome. Nothing is sent, nothing changes. Ends with 1 for any error.
     """
     options = options_of(context)
     configuration = options.configuration()
     names = newsletters or (
-        [edition.partition("@")[0]] if "@" in edition else list(configuration.schedules.newsletters)
+        [edition.partition("@")[0]] if "@" in edition else [*configuration.schedules.newsletters, SYSTEM]
     )
     notices: list[str] = []
     if edition.lower().endswith(_FILES):
@@ -101,6 +104,9 @@ def _of_newsletter(
     from newsletter.render.document import check_newsletter
     from newsletter.render.rendering import templates_of
 
+    if name == SYSTEM:
+        yield from _of_system_mails(configuration, store, edition, links=links, spam=spam)
+        return
     known = configuration.newsletter(name)
     try:
         linted = _linted(options, configuration, store, name, edition)
@@ -110,12 +116,40 @@ def _of_newsletter(
             raise
         notices.append(f"{name}: {error.what}; only its templates were checked")
         return
+    yield _result(configuration, name, linted, links=links, spam=spam)
+
+
+def _of_system_mails(
+    configuration: Configuration, store: Store, edition: str, *, links: bool, spam: bool
+) -> Iterator[_Result]:
+    """A result for each kind, or for the one that ``edition`` names."""
+    from newsletter.compose.keys import rendered_keys
+    from newsletter.config.faults import suggestion
+    from newsletter.deliver.linting_on_request import lint_system_mail
+    from newsletter.deliver.system_mails import latest_editions
+    from newsletter.schedule.logo import publish_logo
+
+    wanted = edition.rpartition("@")[2]
+    if wanted != "next" and wanted not in list(SystemMail):
+        raise UsageError(
+            f"there is no mail '{wanted}' that somebody could ask for",
+            where="--edition",
+            remedy=suggestion(wanted, list(SystemMail)),
+        )
+    latest, logo = latest_editions(configuration, store), publish_logo(configuration)
+    keys = rendered_keys(configuration.languages(SYSTEM), configuration.schedules.plans)
+    for kind in SystemMail if wanted == "next" else [SystemMail(wanted)]:
+        linted = [lint_system_mail(configuration, store, kind, key, latest, logo=logo) for key in keys]
+        yield _result(configuration, f"{SYSTEM}@{kind}", linted, links=links, spam=spam)
+
+
+def _result(configuration: Configuration, name: str, linted: Sequence[Linted], *, links: bool, spam: bool) -> _Result:
     refused = _refused(configuration, [one.mail for one in linted if one.mail]) if links else {}
     found: dict[Finding, list[str]] = {}
     for one in linted:
         for finding in (*one.findings, *_asked(one, refused, spam=spam)):
             found.setdefault(finding, []).append(str(one.key))
-    yield _Result(
+    return _Result(
         name,
         max(len(one.mail.html.encode()) for one in linted if one.mail),
         tuple(str(one.key) for one in linted),

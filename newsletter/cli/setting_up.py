@@ -115,12 +115,19 @@ def _dkim_faults(configuration: Configuration) -> list[ConfigurationError]:
 
 
 def _template_faults(configuration: Configuration) -> list[TemplateError]:
+    from newsletter.render.correcting import check_corrections
     from newsletter.render.document import check_newsletter
     from newsletter.render.rendering import templates_of
+    from newsletter.render.system_mail import check_system_mails
 
     templates = templates_of(configuration)
     designs = templates.designs()
     found: dict[str, TemplateError] = {}
+    for check in (check_corrections, check_system_mails):
+        try:
+            check(templates)
+        except TemplateError as error:
+            found[str(error)] = error
     for name, newsletter in configuration.schedules.newsletters.items():
         if newsletter.design not in designs:
             continue  # config.checking has said so, with the line

@@ -27,8 +27,8 @@ from newsletter.render.pool import MANIFEST
 from newsletter.render.rendering import render_edition, web_base
 from newsletter.render.templates import SHARED, Templates
 
-_NOBODY = Reader(0, "reader@example.com", "", "", b"\0" * 32)
-_WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+NOBODY = Reader(0, "reader@example.com", "", "", b"\0" * 32)
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 _ANY_SIZE = 10_000_000
 
 Articles = Callable[[], Mapping[int, Article]]
@@ -68,7 +68,7 @@ def lint_edition(
     message = message_of(configuration, edition, pieces)
     if not message:
         return Linted(key, b"", None, (), list)
-    unsubscribe = Links(web_base(configuration)).unsubscribe(0, _NOBODY.secret, edition.newsletter)
+    unsubscribe = Links(web_base(configuration)).unsubscribe(0, NOBODY.secret, edition.newsletter)
     expected = expected_of(configuration, edition, pieces, unsubscribe)
     if errors_only:
         expected = replace(expected, clients={})  # of these there are only warnings
@@ -138,11 +138,11 @@ def message_of(configuration: Configuration, edition: Edition, pieces: Mapping[s
         configuration,
         edition,
         variant,
-        _NOBODY,
+        NOBODY,
         message_id="<check@newsletter.invalid>",
         mail_format=MailFormat.HTML,
         links=Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or ""),
-        now=_WHEN,
+        now=WHEN,
     )
 
 

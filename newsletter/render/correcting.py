@@ -115,6 +115,11 @@ def correction_pieces(
     return pieces
 
 
+def check_corrections(templates: Templates) -> None:
+    """Refuse templates of corrections that cannot be used. Raises TemplateError at ``file:line``."""
+    templates.check(DESIGN, (DESIGN,))
+
+
 def _literal(text: str) -> str:
     """A small text that prints just this."""
     return "{{ " + json.dumps(text, ensure_ascii=False) + " }}"

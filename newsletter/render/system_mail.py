@@ -158,6 +158,11 @@ def system_document(
     return SystemDocument(key.language, subject, preheader, pieces)
 
 
+def check_system_mails(templates: Templates) -> None:
+    """Refuse templates of system mails that cannot be used. Raises TemplateError at ``file:line``."""
+    templates.check(SYSTEM, (*(mail.value for mail in SystemMail), _USUAL_ITEM, *_ITEM.values()))
+
+
 @dataclass
 class _Whole(Whole):
     """A document whose sections are newsletters, one piece each."""

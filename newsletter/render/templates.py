@@ -112,11 +112,13 @@ class Templates:
         """The words of ``language``, from the ``locale/`` of these folders. Raises TemplateError at ``file:line``."""
         return words_of(self.folders, language)
 
-    def check(self, design: str) -> None:
-        """Load and check every template that ``design`` can reach, and its stylesheets. Raises TemplateError."""
+    def check(self, design: str, parts: Sequence[str] = ("edition", *PIECE_FILES)) -> None:
+        """Load and check every template that ``parts`` of ``design`` can reach, and its stylesheets.
+
+        Raises TemplateError.
+        """
         for suffix in ("html", "txt"):
-            names = [f"edition.{suffix}", *(f"{part}.{suffix}" for part in PIECE_FILES)]
-            reached = [self.file(design, name) for name in names]
+            reached = [self.file(design, f"{part}.{suffix}") for part in parts]
             seen: set[str] = set()
             where: dict[str, str] = {}
             waiting = [template.name for template in reached if template.name]

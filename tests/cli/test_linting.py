@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newsletter.model import EditionSection
+from newsletter.model import EditionSection, SystemMail
 from newsletter.render.templates import shipped_templates
 from newsletter.store import articles, editions
 from tests.builders import NOW
@@ -118,3 +118,33 @@ def test_links_are_asked_for_only_where_asked_to(folder: Folder) -> None:
     (dead,) = (one for one in found if one["rule"] == "dead-link")
     assert dead["severity"] == "warning"
     assert "127.0.0.1" in dead["what"]
+
+
+def test_the_mails_that_readers_ask_for_are_looked_at_as_those_of_a_newsletter_are(folder: Folder) -> None:
+    folder.edit('web: {url: "http://127.0.0.1:8025"}', 'web: {url: "https://mail.news.example"}')
+    ran = folder.run("lint", "system", "--json", "--strict")
+    assert (ran.code, ran.err) == (0, ""), ran
+    assert [one["name"] for one in ran.json["results"]] == [f"system@{kind}" for kind in SystemMail]
+    line = override(folder, "system/confirm.html", "{{ slot.action_url() }}", "/confirm")
+    ran = folder.run("lint", "system", "--edition", "confirm", "--json")
+    assert ran.code == 1, ran
+    (result,) = ran.json["results"]
+    wheres = {one["where"] for one in result["findings"] if one["severity"] == "error"}
+    assert wheres == {f"templates/system/confirm.html:{line}"}, result
+
+
+def test_a_kind_of_mail_there_is_not_names_the_one_that_was_meant(folder: Folder) -> None:
+    ran = folder.run("lint", "system", "--edition", "welcom")
+    assert ran.code != 0
+    assert "'welcom'" in ran.err
+    assert "welcome" in ran.err.replace("'welcom'", "")
+
+
+def test_a_fault_in_templates_that_no_newsletter_names_is_a_fault_of_the_configuration(folder: Folder) -> None:
+    for name in ("system/welcome.html", "correction/correction.html"):
+        line = override(folder, name, "{% ", "{% nothing %}{% ")
+        ran = folder.run("check")
+        assert ran.code != 0
+        assert f"templates/{name}:{line}" in ran.err + ran.out, name
+        (folder.path / "templates" / name).unlink()
+    assert folder.run("check").code == 0

@@ -94,6 +94,7 @@ def test_panes_stand_side_by_side_are_resized_freely_and_are_in_the_url(page: Pa
     page.mouse.up()
     expect(page).to_have_url(re.compile(r"pane=495\.dark"))
     assert mail(page, 1).locator("body").evaluate("() => innerWidth") == 495
+    expect(page.get_by_label("Pixels of pane 2")).to_have_value("495")
     page.get_by_label("Pixels of pane 2").fill("512")
     page.get_by_label("Pixels of pane 2").press("Enter")
     expect(page).to_have_url(re.compile(r"pane=512\.dark"))

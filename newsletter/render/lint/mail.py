@@ -23,7 +23,8 @@ class Expected:
     """What the edition says of itself; all of it may be missing, as where only a file is looked at.
 
     ``stories`` are (headline, URL); ``clients`` the names of ``clients:`` with each one's share (None: not known);
-    ``allowed`` the titles of caniemail's features that the design uses on purpose.
+    ``allowed`` the titles of caniemail's features that the design uses on purpose; ``can_be_left`` is False of a mail
+    that belongs to no list.
     """
 
     unsubscribe_url: str = ""
@@ -32,6 +33,7 @@ class Expected:
     clients: Mapping[str, float | None] = field(default_factory=dict)
     allowed: Collection[str] = ()
     size_budget: int = CLIPPED_BYTES
+    can_be_left: bool = True
 
 
 @dataclass(frozen=True)
