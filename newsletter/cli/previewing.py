@@ -155,6 +155,7 @@ def _look(profile: str, *, dark: bool) -> Look:
 def _workbench(options: Options, configuration: Configuration, store: Store, choice: Choice) -> Workbench:
     from newsletter.config import reading
     from newsletter.preview.workbench import Workbench
+    from newsletter.schedule.inbox import inbox
     from newsletter.schedule.logo import publish_logo
     from newsletter.schedule.testing import transmit_test
 
@@ -167,6 +168,7 @@ def _workbench(options: Options, configuration: Configuration, store: Store, cho
         turns=turns_to_send,
         logo=publish_logo,
         post=transmit_test,
+        inbox=inbox,
     )
 
 

@@ -149,25 +149,56 @@ def schedule(
     last: Annotated[
         str, typer.Option("--to", metavar="DATE", help="Last local date, included; default: a week in all")
     ] = "",
+    days: Annotated[int, typer.Option("--days", min=0, max=366, help="How many local dates, instead of --to")] = 0,
+    reader: Annotated[
+        str, typer.Option("--for", metavar="ADDRESS", help="What this reader will get from now on, when and why")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Say when each newsletter's occurrences are. Needs neither store nor site key."""
+    """Say when each newsletter's occurrences are; with `--for`, what of it one reader will get.
+
+    Needs neither store nor site key, but for `--for`.
+    """
     options = options_of(context)
     configuration = options.configuration()
     if newsletter:
         configuration.newsletter(newsletter)
     names = [newsletter] if newsletter else list(configuration.schedules.newsletters)
+    if reader:
+        if first or last:
+            raise UsageError("what a reader will get begins now", where="--for", remedy="Say how far with --days")
+        _print_inbox(options, configuration, reader, names, days or _DAYS, as_json=as_json)
+        return
+    if days and last:
+        raise UsageError("--to and --days both say where it ends", remedy="Leave one of them out")
     start, end = _date("--from", first), _date("--to", last)
     if start is not None and end is not None and end < start:
         raise UsageError(f"{end} is before {start}", where="--to", remedy="Write the later date after --to")
-    found = [row for name in names for row in _turns(options, configuration, name, start, end)]
+    found = [row for name in names for row in _turns(options, configuration, name, start, end, days or _DAYS)]
     found.sort(key=lambda row: (row["utc"], row["newsletter"]))
     rows = [row | {"utc": plain(row["utc"])} for row in found]
     print_rows(rows, as_json=as_json, empty="No occurrences in that time.")
 
 
+def _print_inbox(
+    options: Options, configuration: Configuration, reader: str, names: list[str], days: int, *, as_json: bool
+) -> None:
+    from newsletter.schedule.inbox import inbox
+
+    with options.store(configuration) as store:
+        found = inbox(configuration, store, reader, options.clock(), days, newsletters=names)
+    if as_json:
+        print_json([asdict(one) | {"comes": one.comes} for one in found])
+        return
+    rows = [
+        {"edition": one.edition, "due": one.local, "comes": "yes" if one.comes else "no", "why": one.sentence}
+        for one in found
+    ]
+    print_rows(rows, as_json=False, empty=f"Nothing is to come to {reader} in that time.")
+
+
 def _turns(
-    options: Options, configuration: Configuration, name: str, start: date | None, end: date | None
+    options: Options, configuration: Configuration, name: str, start: date | None, end: date | None, days: int
 ) -> Iterator[dict[str, Any]]:
     from zoneinfo import ZoneInfo
 
@@ -178,7 +209,7 @@ def _turns(
     first = start or options.clock().astimezone(place).date()
     if start is None and end is not None:
         first = min(first, end)
-    last = end or date.fromordinal(min(first.toordinal() + _DAYS - 1, date.max.toordinal()))
+    last = end or date.fromordinal(min(first.toordinal() + days - 1, date.max.toordinal()))
     for turn in turns(configuration.newsletter(name).schedule, zone, first, last):
         yield {
             "newsletter": name,

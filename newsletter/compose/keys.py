@@ -57,6 +57,22 @@ def has_stories(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
     )
 
 
+def stories_for(stored: str, newsletter: Newsletter, edition: Edition) -> tuple[int, ...]:
+    """The ids of the stories that a reader with these stored sections gets of an edition, each once; none where it
+    holds none for her."""
+    sections = sections_for(stored, newsletter)
+    hers = [
+        section
+        for section in edition.sections
+        if section.article_ids and not section.missed and section.name and (not sections or section.name in sections)
+    ]
+    leads = [section for section in edition.sections if section.article_ids and not section.missed and not section.name]
+    if not hers and not any(not sections or section.home in sections for section in leads):
+        return ()
+    missed = [section for section in edition.sections if section.missed]
+    return tuple(dict.fromkeys(one for section in (*leads, *hers, *missed) for one in section.article_ids))
+
+
 @lru_cache(maxsize=64)
 def _by_folded_name(names: tuple[str, ...]) -> Mapping[str, str]:
     return {name.casefold(): name for name in names}

@@ -154,6 +154,11 @@ class Configuration:
         """The same for what concerns no newsletter: among all that any is made in, else the site's."""
         return language_among(wanted, self._spoken)
 
+    def plan_of(self, plan: str) -> str:
+        """``plan``, or the first of the file where it names none such: that is what its readers then have."""
+        plans = self.schedules.plans
+        return plan if plan in plans else next(iter(plans), "free")
+
     def relay(self, name: str) -> tuple[str, Relay]:
         """The name and settings of the first relay that a newsletter goes through. Raises ConfigurationError."""
         return next(iter(self.relays_of(name).items()))

@@ -25,7 +25,7 @@ from newsletter.preview.numbering import numbers_of
 from newsletter.preview.ruler import measure
 from newsletter.preview.speaking import speak
 from newsletter.preview.weighing import weigh
-from newsletter.preview.workbench import Kept, Workbench
+from newsletter.preview.workbench import COMING_DAYS, Kept, Workbench
 from newsletter.render.lint import STYLE_DROPPED_BYTES, Mail
 from newsletter.render.templates import shipped_templates
 
@@ -107,6 +107,9 @@ def view(workbench: Workbench, kept: Kept, name: str) -> dict[str, Any]:
     preview = kept.preview
     values: dict[str, Any] = {"preview": preview, "choice": kept.choice}
     match name:
+        case "inbox":
+            values["coming"] = workbench.coming(kept.choice)
+            values["coming_days"] = COMING_DAYS
         case "headers":
             values["checks"] = check_headers(preview.message, preview.unsubscribe_url)
         case "structure":

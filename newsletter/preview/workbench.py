@@ -7,12 +7,12 @@ read again only when they were saved: that is most of the time between a save an
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import staging_addresses
@@ -29,9 +29,28 @@ from newsletter.store import Store, subscribers
 
 _KEPT = 24
 _SUGGESTED = 30
+COMING_DAYS = 7
+"""How far ahead the inbox view shows what will come to a reader."""
 
 Post = Callable[[Configuration, str, str, bytes], Awaitable[None]]
 """(configuration, newsletter, address, message): give one test message to the newsletter's relay."""
+
+
+class Coming(Protocol):
+    """One mail that comes to a reader, or does not; ``local`` is an ISO time with its offset."""
+
+    @property
+    def edition(self) -> str: ...
+    @property
+    def local(self) -> str: ...
+    @property
+    def comes(self) -> bool: ...
+    @property
+    def sentence(self) -> str: ...
+
+
+Inbox = Callable[[Configuration, Store, str, datetime, int], Sequence[Coming]]
+"""(configuration, store, address, now, days): what will come to a reader, by time."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,7 @@ class Workbench:
     """``reload`` reads ``schedules.yaml`` again; ``configuration`` is the last that was valid.
 
     ``default`` is what is shown where the URL says nothing. ``post`` sends a test; without it none can be sent.
+    ``inbox`` foretells what comes to a reader.
     """
 
     configuration: Configuration
@@ -57,6 +77,7 @@ class Workbench:
     turns: Turns | None = None
     logo: Logo | None = None
     post: Post | None = None
+    inbox: Inbox | None = None
     _kept: OrderedDict[str, Kept] = field(default_factory=OrderedDict, repr=False)
     _good: OrderedDict[tuple[object, ...], Kept] = field(default_factory=OrderedDict, repr=False)
     _stamp: object = field(default=None, repr=False)
@@ -106,6 +127,15 @@ class Workbench:
             limit=_SUGGESTED,
         )
         return [one.address for one in found]
+
+    def coming(self, choice: Choice) -> Sequence[Coming] | None:
+        """What will come to the reader chosen, of every newsletter; None for one put together by hand.
+
+        Raises NewsletterError.
+        """
+        if self.inbox is None or not choice.address:
+            return None
+        return self.inbox(self.configuration, self.store, choice.address, self.now(choice), COMING_DAYS)
 
     def reader_beside(self, newsletter: str, address: str, *, after: bool) -> str:
         """The next (or previous) active reader; '' for the one put together by hand, who stands before the first."""

@@ -1,4 +1,4 @@
-"""Why did she, or did she not, get an edition? Facts of the store -> one sentence (Invariant 5).
+"""Why did she, or did she not, get an edition? Facts of the store -> one paragraph (Invariant 5).
 
 facts_of     reads what was decided; for what is still open it asks the predicate that will decide
 explain      pure: the facts in words
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from newsletter.compose.keys import has_stories, sections_for, stories_for
 from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import staging_addresses
 from newsletter.errors import UsageError
@@ -19,10 +20,14 @@ from newsletter.members.addresses import address_hashes, parse_address
 from newsletter.model import (
     ConsentAction,
     DeliveryState,
+    Edition,
     EditionName,
+    MailFormat,
     OccurrenceState,
     Reason,
+    RenderedKey,
     Stream,
+    Subscriber,
     Subscription,
 )
 from newsletter.schedule.turns import turns
@@ -40,6 +45,7 @@ from newsletter.store.consent_check import verdict_before_delivery
 from newsletter.store.consents import Consent
 from newsletter.store.deliveries import DeliveryRow
 from newsletter.store.occurrences import OccurrenceRow
+from newsletter.store.subscriptions import encode_sections
 from newsletter.store.suppressions import SuppressionRow
 
 _S = OccurrenceState
@@ -108,9 +114,24 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """What her copy follows. ``sections`` are in her order, ``chosen`` says that they are her own choice;
+    ``stories`` is how many of the edition's ``of`` stories her copy has, None before it is composed."""
+
+    sections: tuple[str, ...]
+    chosen: bool
+    language: str
+    format: MailFormat
+    plan: str
+    stories: int | None = None
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one reader and one edition. ``verdict`` is what claiming would decide now; ``recipients_at``
-    when the last delivery of the edition was made, None before; ``due_at`` is the occurrence's, or its turn's."""
+    """What is known of one reader and one edition. ``verdict`` is what claiming would decide at its time, or now where
+    that is past; ``recipients_at`` when the last delivery of the edition was made, None before; ``due_at`` is the
+    occurrence's, or its turn's. ``preferences`` are those of her delivery, or hers now where there is none."""
 
     address: str
     edition: EditionName
@@ -125,11 +146,12 @@ class Facts:
     suppressed: tuple[SuppressionRow, ...] = ()
     history: tuple[Consent, ...] = ()
     recipients_at: datetime | None = None
+    preferences: Preferences | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Why, in one sentence, and the facts behind it. Times are UTC."""
+    """Why, in one paragraph, and the facts behind it. Times are UTC; ``preferences`` is None where no mail is hers."""
 
     address: str
     edition: str
@@ -143,6 +165,7 @@ class Answer:
     relay: str = ""
     reply: str = ""
     message_id: str = ""
+    preferences: Preferences | None = None
 
 
 def why(configuration: Configuration, store: Store, address: str, edition: EditionName, now: datetime) -> Answer:
@@ -164,16 +187,24 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
         hashes = address_hashes(address, configuration.site_keys)
         stands = tuple(store.read(suppressions.entries_of, hashes))
         return Facts(address, edition, zone, due_at, now, occurrence=row, suppressed=stands)
-    only = staging_addresses(configuration)
+    only, then = staging_addresses(configuration), max(now, due_at)
     found = store.read(
         deliveries.listing, newsletter=name, occurrence=str(edition.occurrence), subscriber_id=person.id, limit=1
     )
     delivery = found[0] if found else None
     if delivery is not None:
-        verdict = store.read(deliveries.verdict_now, delivery.id, now, only, configuration.targets)
+        verdict = store.read(deliveries.verdict_now, delivery.id, then, only, configuration.targets)
     else:
-        verdict = store.read(verdict_before_delivery, person.id, name, now, only, configuration.targets.of(name))
-    made = [one.fanned_out_at for one in store.read(editions.for_occurrence, row.id)] if row is not None else []
+        verdict = store.read(verdict_before_delivery, person.id, name, then, only, configuration.targets.of(name))
+    composed = store.read(editions.for_occurrence, row.id) if row is not None else []
+    made = [one.fanned_out_at for one in composed]
+    subscription = store.read(subscriptions.one, person.id, name)
+    is_composed = row is not None and row.state is not _S.PLANNED
+    pool = next((one.edition for one in composed if is_composed and one.edition.article_ids), None)
+    if configured and verdict is Reason.NONE and delivery is None and subscription is not None and pool is not None:
+        stored = encode_sections(subscription.sections)
+        if not edition.occurrence.correction and not has_stories(stored, configuration.newsletter(name), pool):
+            verdict = Reason.NO_STORIES
     entries = store.read(consents.history, person.id)
     return Facts(
         address,
@@ -185,9 +216,39 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
         delivery=delivery,
         verdict=verdict,
         known=True,
-        subscription=store.read(subscriptions.one, person.id, name),
+        subscription=subscription,
         history=tuple(entry for entry in entries if entry.newsletter in ("", name)),
         recipients_at=max((at for at in made if at is not None), default=None) if all(made) else None,
+        preferences=_preferences(configuration, name, person, subscription, delivery, pool) if configured else None,
+    )
+
+
+def _preferences(
+    configuration: Configuration,
+    name: str,
+    person: Subscriber,
+    subscription: Subscription | None,
+    delivery: DeliveryRow | None,
+    pool: Edition | None,
+) -> Preferences | None:
+    """Those of her delivery, where it has been made; else hers as they are now."""
+    newsletter = configuration.newsletter(name)
+    if delivery is not None:
+        stored, mail_format, key = delivery.sections, delivery.format, RenderedKey.parse(delivery.rendered_key)
+    elif subscription is not None:
+        stored, mail_format = encode_sections(subscription.sections), subscription.format
+        key = RenderedKey(configuration.language_for(name, person.language), configuration.plan_of(person.plan))
+    else:
+        return None
+    chosen = sections_for(stored, newsletter)
+    return Preferences(
+        chosen or newsletter.section_names,
+        bool(chosen),
+        key.language,
+        mail_format,
+        key.plan,
+        len(stories_for(stored, newsletter, pool)) if pool is not None else None,
+        len(set(pool.article_ids)) if pool is not None else 0,
     )
 
 
@@ -204,14 +265,40 @@ def _turn_of(configuration: Configuration, edition: EditionName) -> datetime:
 
 
 def explain(facts: Facts) -> Answer:
-    """The facts in one sentence. Pure."""
+    """The facts in one paragraph. Pure."""
     if facts.delivery is not None:
         return _of_delivery(facts, facts.delivery)
     outcome, reason, words, at = _without_delivery(facts)
     state = facts.occurrence.state.value if facts.occurrence is not None else ""
+    hers = outcome is Outcome.WAITING or reason is Reason.NO_STORIES
     return Answer(
-        facts.address, str(facts.edition), outcome, words, state=state, reason=reason.value, at=at, due_at=facts.due_at
+        facts.address,
+        str(facts.edition),
+        outcome,
+        f"{words} {_copy(facts)}".rstrip() if hers else words,
+        state=state,
+        reason=reason.value,
+        at=at,
+        due_at=facts.due_at,
+        preferences=facts.preferences if hers else None,
     )
+
+
+def _copy(facts: Facts) -> str:
+    """What her copy follows, as a sentence; '' where that is not known."""
+    known = facts.preferences
+    if known is None:
+        return ""
+    due = facts.due_at.astimezone(facts.zone)
+    whose = "as chosen" if known.chosen else "the newsletter's own"
+    parts = [f"Due {due:%H:%M} {facts.zone.key}", f"sections {', '.join(known.sections)}, {whose}"]
+    if known.stories is not None:
+        parts.append(f"{known.stories} of {known.of} {'story' if known.of == 1 else 'stories'}")
+    parts.append(f"language {known.language}, {_FORMATS[known.format]}, plan {known.plan}")
+    return "; ".join(parts) + "."
+
+
+_FORMATS = {MailFormat.HTML: "HTML", MailFormat.TEXT: "text only"}
 
 
 def occurrence_words(row: OccurrenceRow) -> str:
@@ -241,7 +328,7 @@ def _of_delivery(facts: Facts, row: DeliveryRow) -> Answer:
         facts.address,
         str(facts.edition),
         outcome,
-        words,
+        f"{words} {_copy(facts)}".rstrip(),
         state=row.state.value,
         reason=row.reason.value,
         at=row.sent_at or row.changed_at,
@@ -250,6 +337,7 @@ def _of_delivery(facts: Facts, row: DeliveryRow) -> Answer:
         relay=row.relay,
         reply=row.reply,
         message_id=row.message_id,
+        preferences=facts.preferences,
     )
 
 
@@ -261,7 +349,8 @@ def _delivery_sentence(facts: Facts, row: DeliveryRow) -> tuple[Outcome, str]:
         case DeliveryState.SENT if row.reason is Reason.CLOSED_IN_DOUBT:
             return Outcome.UNKNOWN, f"It is not known whether {address} got {name}: {words} {at}."
         case DeliveryState.SENT:
-            return Outcome.SENT, f"{name} was sent to {address} {at}{answered}."
+            exactly = _time(facts, row.sent_at or row.changed_at, "%H:%M:%S")
+            return Outcome.SENT, f"{name} was sent to {address} {exactly}{answered}."
         case DeliveryState.SKIPPED:
             return Outcome.SKIPPED, f"{name} was not sent to {address}: {words} (decided {at})."
         case DeliveryState.FAILED:
@@ -376,11 +465,11 @@ def _last(history: Sequence[Consent], actions: Sequence[ConsentAction], until: d
     return next((one for one in reversed(history) if one.action in actions and one.at <= until), None)
 
 
-def _time(facts: Facts, at: datetime) -> str:
+def _time(facts: Facts, at: datetime, clock: str = "%H:%M") -> str:
     """``on 2026-11-23 at 07:00 (Asia/Kolkata)``: an instant on the newsletter's clock."""
     local = at.astimezone(facts.zone)
     zone = "UTC" if facts.zone.key == "UTC" or facts.zone == UTC else facts.zone.key
-    return f"on {local:%Y-%m-%d} at {local:%H:%M} ({zone})"
+    return f"on {local:%Y-%m-%d} at {local:{clock}} ({zone})"
 
 
 def _capital(words: str) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from newsletter.model import (
     DeliveryState,
     Kind,
+    MailFormat,
     OccurrenceState,
     Reason,
 )
@@ -154,6 +155,9 @@ class DeliveryRow:
     due_at: datetime
     changed_at: datetime
     sent_at: datetime | None
+    sections: str = ""
+    format: MailFormat = MailFormat.HTML
+    rendered_key: str = ""
 
 
 def listing(
@@ -204,6 +208,9 @@ def listing(
             due_at=row.due_at,
             changed_at=row.changed_at,
             sent_at=row.sent_at,
+            sections=row.sections,
+            format=MailFormat(row.format),
+            rendered_key=row.rendered_key,
         )
         for row in rows
     ]

@@ -197,3 +197,37 @@ def test_a_source_that_nobody_looked_at_is_not_called_quiet(folder: Folder) -> N
     found = folder.run("--now", "2026-11-23T14:00:10Z", "status")
     assert "nothing new" not in found.err
     assert "has not been collected" in found.err
+
+
+def test_the_schedule_for_a_reader_says_what_comes_and_what_does_not(folder: Folder) -> None:
+    assert folder.run(*AT, "subscribers", "add", "asha@example.org", "-n", "daily").code == 0
+    found = folder.run(*AT, "schedule", "--for", "Asha@example.org", "--days", "2", "--json").json
+    assert [one["edition"] for one in found if one["comes"]] == ["daily@2026-11-24/1", "daily@2026-11-25/1"]
+    assert found[0]["local"] == "2026-11-24T07:00+05:30"
+    assert found[0]["preferences"]["language"] == "en"
+    assert "would get it" in found[0]["sentence"]
+    assert folder.run(*AT, "subscribers", "unsubscribe", "asha@example.org", "-n", "daily").code == 0
+    left = folder.run(*AT, "schedule", "--for", "asha@example.org")
+    assert left.code == 0
+    assert "unsubscribed" in " ".join(left.out.split())
+    assert len(folder.run(*AT, "schedule", "--for", "asha@example.org", "--json").json) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--for", "nobody@example.org"], "is not a subscriber"),
+        (["--for", "asha"], "asha"),
+        (["--for", "asha@example.org", "--to", "2026-12-01"], "--days"),
+        (["--days", "3", "--to", "2026-12-01"], "both say where it ends"),
+    ],
+)
+def test_what_cannot_be_shown_for_a_reader_is_one_line(folder: Folder, arguments: list[str], words: str) -> None:
+    ran = folder.run(*AT, "schedule", *arguments)
+    assert ran.code != 0
+    assert words in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_days_say_how_far_the_schedule_goes(folder: Folder) -> None:
+    assert len(folder.run(*AT, "schedule", "--days", "3", "--json").json) == 3

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from newsletter.compose.keys import has_stories, rendered_keys, sections_for
+from newsletter.compose.keys import has_stories, rendered_keys, sections_for, stories_for
 from newsletter.errors import ConfigurationError
 from newsletter.model import Edition, EditionSection, Occurrence, RenderedKey, Stream
 from tests.builders import NOW
@@ -77,3 +77,19 @@ def test_for_the_lead_of_others_or_what_was_missed_alone_nobody_is_mailed() -> N
     assert has_stories(json.dumps(["World"]), NEWSLETTER, edition)
     assert has_stories("", NEWSLETTER, edition)
     assert not has_stories("", NEWSLETTER, replace(edition, sections=(missed,)))
+
+
+def test_the_stories_of_a_reader_are_those_of_her_sections_with_what_every_mail_has() -> None:
+    sections = (
+        EditionSection("", (1,), home="World"),
+        EditionSection("National", (2, 3)),
+        EditionSection("World", (4, 3)),
+        EditionSection("", (9,), missed=True),
+    )
+    edition = Edition("daily", Stream.EACH, Occurrence(NOW.date(), 1), "", NOW, sections)
+    assert stories_for("", NEWSLETTER, edition) == (1, 2, 3, 4, 9)
+    assert stories_for(json.dumps(["National"]), NEWSLETTER, edition) == (1, 2, 3, 9)
+    assert stories_for(json.dumps(["Arts & Life"]), NEWSLETTER, edition) == ()
+    only_led = replace(edition, sections=(sections[0], sections[3]))
+    assert stories_for(json.dumps(["World"]), NEWSLETTER, only_led) == (1, 9)
+    assert stories_for(json.dumps(["National"]), NEWSLETTER, only_led) == ()

@@ -16,6 +16,7 @@ from newsletter.config.reading import Configuration, load
 from newsletter.preview import serving
 from newsletter.preview.choice import Choice
 from newsletter.preview.workbench import Workbench
+from newsletter.schedule.inbox import inbox
 from newsletter.schedule.logo import publish_logo
 from newsletter.schedule.testing import transmit_test
 from newsletter.store import Store
@@ -85,6 +86,7 @@ def bench(site: SiteFolder, *, now: datetime = NOW) -> Iterator[Bench]:
             turns=turns_to_send,
             logo=publish_logo,
             post=transmit_test,
+            inbox=inbox,
         )
         listening = serving.listen(0)
         loop, stop, ended = asyncio.new_event_loop(), asyncio.Event(), threading.Event()

@@ -141,6 +141,17 @@ def test_before_inlining_the_styles_stand_in_their_block(page: Page, running: Be
     assert '<p class="standfirst" style="' in after
 
 
+def test_the_inbox_view_says_what_will_come_to_the_reader_chosen(page: Page, running: Bench) -> None:
+    ready(page, f"{running.url}&view=inbox")
+    assert page.locator(".coming").count() == 0, "nobody in particular"
+    ready(page, f"{running.url}&view=inbox&as={READER}")
+    expect(page.get_by_role("heading", name=f"What will come to {READER} in 7 days")).to_be_visible()
+    rows = page.locator(".coming tbody tr")
+    expect(rows).not_to_have_count(0)
+    assert {one.split("@")[0] for one in rows.locator("td:nth-child(2)").all_inner_texts()} == {"daily"}
+    assert set(rows.locator("td:nth-child(3)").all_inner_texts()) == {"yes"}
+
+
 def test_the_inbox_cuts_at_real_widths(page: Page, running: Bench) -> None:
     ready(page, f"{running.url}&edition=scenario:long-headlines&view=inbox")
     for selector, width in ((".row-desk", 900), (".row-phone", 375), (".notification", 359)):

@@ -18,7 +18,9 @@ from newsletter.model import (
     ConsentChannel,
     DeliveryState,
     EditionName,
+    EditionSection,
     Kind,
+    MailFormat,
     Occurrence,
     OccurrenceState,
     Reason,
@@ -27,15 +29,17 @@ from newsletter.model import (
     SubscriptionState,
     SuppressionScope,
 )
-from newsletter.schedule.explaining import REASONS, STATES, Answer, Facts, Outcome, explain, why
-from newsletter.store import Store, occurrences, tables
+from newsletter.schedule.explaining import REASONS, STATES, Answer, Facts, Outcome, Preferences, explain, why
+from newsletter.store import Store, editions, occurrences, tables
 from newsletter.store.claiming import claim
 from newsletter.store.consents import Consent
 from newsletter.store.deliveries import DeliveryRow
 from newsletter.store.occurrences import OccurrenceRow
+from newsletter.store.subscriptions import encode_sections
 from newsletter.store.suppressions import SuppressionRow
 from tests.builders import NOW, add_occurrence, add_subscribers
 from tests.support.ledger import add_delivery
+from tests.support.newsroom import add_articles, an_article, plan_occurrence
 from tests.support.web_server import a_site
 
 DUE = NOW - timedelta(hours=1)
@@ -250,3 +254,46 @@ def test_a_skipped_occurrence_in_the_store_explains_itself(store: Store, site: C
     occurrence_id, _ = add_occurrence(store, state=OccurrenceState.COMPOSED)
     store.write(occurrences.skip, occurrence_id, reason=Reason.MISSED, now=NOW)
     assert why(site, store, READER, NAME, NOW).reason == "missed"
+
+
+def test_the_paragraph_says_what_her_copy_follows() -> None:
+    hers = Preferences(("World", "Sport"), True, "hi", MailFormat.TEXT, "member", stories=11, of=14)
+    found = answer(delivery=a_delivery(DeliveryState.SENT, sent_at=DUE + timedelta(seconds=2)), preferences=hers)
+    assert "at 10:30:02 (Asia/Kolkata): relay main" in found.sentence
+    assert found.sentence.endswith(
+        "Due 10:30 Asia/Kolkata; sections World, Sport, as chosen; 11 of 14 stories; "
+        "language hi, text only, plan member."
+    )
+    assert found.preferences == hers
+    nobody = answer(verdict=Reason.NOT_SUBSCRIBED, recipients_at=None, preferences=hers)
+    assert nobody.preferences is None, "no copy is hers"
+
+
+def test_a_pause_that_ends_before_the_time_of_an_edition_is_over_by_then(store: Store, site: Configuration) -> None:
+    add_subscribers(store, 1)
+    store.write(
+        lambda connection: connection.execute(update(tables.subscriptions).values(paused_until=NOW + timedelta(days=2)))
+    )
+    names = {day: EditionName.parse(f"daily@2026-11-{day}/1") for day in (24, 25, 26)}
+    said = {day: why(site, store, READER, name, NOW).reason for day, name in names.items()}
+    assert said == {24: "paused", 25: "paused", 26: ""}
+
+
+def test_a_choice_of_sections_that_holds_nothing_today_is_said_before_it_is_sent(
+    store: Store, site: Configuration
+) -> None:
+    add_subscribers(store, 1)
+    add_articles(store, an_article(1))
+    row = plan_occurrence(store)
+    store.write(editions.create, row, "", "", "", row.due_at, [EditionSection("World", (1,))], [], NOW)
+
+    def choose(connection: Connection, *sections: str) -> None:
+        connection.execute(update(tables.subscriptions).values(sections=encode_sections(sections)))
+
+    store.write(choose, "World")
+    comes = why(site, store, READER, NAME, NOW)
+    assert (comes.outcome, comes.preferences and comes.preferences.stories) == (Outcome.WAITING, 1)
+    store.write(choose, "National")
+    nothing = why(site, store, READER, NAME, NOW)
+    assert (nothing.outcome, nothing.reason) == (Outcome.NOT_ADDRESSED, "no_stories")
+    assert "sections National, as chosen; 0 of 1 story" in nothing.sentence

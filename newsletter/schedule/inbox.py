@@ -1,0 +1,109 @@
+"""What will come to one reader, when and why: occurrences planned and those that schedules will bring -> answers.
+
+Each is the answer that ``why`` gives for it, from the predicate that will decide, asked about its own time: a pause
+that ends before it is over by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from newsletter.config.reading import Configuration
+from newsletter.errors import UsageError
+from newsletter.members.addresses import parse_address
+from newsletter.model import EditionName, OccurrenceState, Stream, SubscriptionState
+from newsletter.schedule.explaining import Answer, Outcome, Preferences, explain, facts_of
+from newsletter.schedule.turns import turns_between
+from newsletter.store import Store, occurrences, subscribers, subscriptions
+
+_OPEN = frozenset(OccurrenceState) - {OccurrenceState.SENT, OccurrenceState.SKIPPED, OccurrenceState.CANCELLED}
+_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """One mail that comes, or does not. ``due_at`` is UTC; ``local`` the same on the newsletter's clock, with its
+    offset."""
+
+    newsletter: str
+    edition: str
+    due_at: datetime
+    local: str
+    outcome: Outcome
+    reason: str
+    sentence: str
+    preferences: Preferences | None
+
+    @property
+    def comes(self) -> bool:
+        return self.outcome is Outcome.WAITING
+
+
+def inbox(
+    configuration: Configuration,
+    store: Store,
+    address: str,
+    now: datetime,
+    days: int,
+    *,
+    newsletters: Sequence[str] = (),
+) -> list[Coming]:
+    """What is to come to ``address`` until ``days`` from now, of these newsletters or all, by time. Blocking.
+
+    Of a newsletter that she left, or has not confirmed, there is one line; of one she never had, none. Raises
+    AddressError, and UsageError for an address that is no subscriber's.
+    """
+    who = parse_address(address)
+    person = store.read(subscribers.by_address, who)
+    if person is None:
+        remedy = f"`newsletter subscribers history {who}` says what is known"
+        raise UsageError(f"{who} is not a subscriber", remedy=remedy)
+    found: list[Coming] = []
+    for name in newsletters or configuration.schedules.newsletters:
+        held = store.read(subscriptions.one, person.id, name)
+        if held is None:
+            continue
+        coming = _of_newsletter(configuration, store, who, name, now, days)
+        if held.state is not SubscriptionState.ACTIVE:
+            coming = iter([next(coming, None)])  # one line says it for all
+        found += [one for one in coming if one is not None]
+    return sorted(found, key=lambda one: (one.due_at, one.edition))
+
+
+def _of_newsletter(
+    configuration: Configuration, store: Store, address: str, name: str, now: datetime, days: int
+) -> Iterator[Coming | None]:
+    zone = ZoneInfo(configuration.zone(name))
+    for edition in _editions(configuration, store, name, now, now + timedelta(days=days)):
+        answer = explain(facts_of(configuration, store, address, edition, now))
+        if answer.outcome is not Outcome.SENT:
+            yield _coming(name, answer, zone)
+
+
+def _editions(
+    configuration: Configuration, store: Store, name: str, now: datetime, until: datetime
+) -> Iterator[EditionName]:
+    """Those under way and planned, then those that the schedule brings beyond them."""
+    rows = store.read(occurrences.listing, newsletter=name, states=_OPEN, due_before=until, limit=_MOST)
+    for row in reversed(rows):
+        yield row.name
+    for turn in turns_between(configuration.newsletter(name).schedule, configuration.zone(name), now, until):
+        if store.read(occurrences.find, name, Stream.EACH, turn.occurrence) is None:
+            yield EditionName(name, turn.occurrence)
+
+
+def _coming(name: str, answer: Answer, zone: ZoneInfo) -> Coming:
+    assert answer.due_at is not None  # of every occurrence that is to come
+    return Coming(
+        name,
+        answer.edition,
+        answer.due_at,
+        answer.due_at.astimezone(zone).isoformat(timespec="minutes"),
+        answer.outcome,
+        answer.reason,
+        answer.sentence,
+        answer.preferences,
+    )
