@@ -84,6 +84,9 @@ def configure_logging(*, debug: bool, staying: bool) -> None:
     plainly = logging.StreamHandler(sys.stderr)
     plainly.setFormatter(_WithoutAddresses("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[plainly])
+    # It warns of each tick that comes while the step before is still at work; nothing is lost by that, and what is late
+    # `status` says.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
