@@ -333,6 +333,7 @@ class Reason(StrEnum):
     PROFILE_CHANGED = "profile_changed"
     STAGING = "staging"
     NO_STORIES = "no_stories"
+    ALL_HAD = "all_had"
     CANCELLED = "cancelled"
     NOT_SUBSCRIBED = "not_subscribed"
     WARM_UP = "warm_up"
@@ -591,7 +592,9 @@ class RenderedKey:
 @dataclass(frozen=True, slots=True, order=True)
 class JoinedKey:
     """The joined facts: they only choose and order pieces. ``sections`` empty means the newsletter's own; ``targets``
-    are those of the edition's promotions that the reader is in, by their digests."""
+    are those of the edition's promotions that the reader is in, by their digests; ``had`` are the ids of stories that
+    she had in another newsletter that day and gets no more."""
 
     sections: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    had: tuple[int, ...] = ()

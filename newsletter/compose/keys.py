@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from newsletter.config.models import Newsletter
@@ -57,20 +57,24 @@ def has_stories(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
     )
 
 
-def stories_for(stored: str, newsletter: Newsletter, edition: Edition) -> tuple[int, ...]:
-    """The ids of the stories that a reader with these stored sections gets of an edition, each once; none where it
-    holds none for her."""
+def stories_for(
+    stored: str, newsletter: Newsletter, edition: Edition, had: Collection[int] = frozenset()
+) -> tuple[int, ...]:
+    """The ids of the stories that a reader with these stored sections gets of an edition, each once and without those
+    she ``had``; none where it holds none for her."""
     sections = sections_for(stored, newsletter)
+    there = [section for section in edition.sections if any(one not in had for one in section.article_ids)]
     hers = [
         section
-        for section in edition.sections
-        if section.article_ids and not section.missed and section.name and (not sections or section.name in sections)
+        for section in there
+        if not section.missed and section.name and (not sections or section.name in sections)
     ]
-    leads = [section for section in edition.sections if section.article_ids and not section.missed and not section.name]
+    leads = [section for section in there if not section.missed and not section.name]
     if not hers and not any(not sections or section.home in sections for section in leads):
         return ()
-    missed = [section for section in edition.sections if section.missed]
-    return tuple(dict.fromkeys(one for section in (*leads, *hers, *missed) for one in section.article_ids))
+    missed = [section for section in there if section.missed]
+    every = (one for section in (*leads, *hers, *missed) for one in section.article_ids if one not in had)
+    return tuple(dict.fromkeys(every))
 
 
 @lru_cache(maxsize=64)

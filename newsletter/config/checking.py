@@ -368,7 +368,18 @@ def designs_in(folders: tuple[Path, ...]) -> list[str]:
     return sorted(found - {"shared"})
 
 
+def _leaving_out_nothing(configuration: Configuration) -> Iterator[ConfigurationError]:
+    name, first = next(iter(configuration.schedules.newsletters.items()))
+    if first.unless_sent is not None:
+        yield configuration.fault(
+            "no newsletter stands before this one, so there is nothing to leave out",
+            *("newsletters", name, "unless_sent"),
+            remedy="Move it below those whose stories it should not repeat",
+        )
+
+
 def _warnings(configuration: Configuration) -> Iterator[ConfigurationError]:
+    yield from _leaving_out_nothing(configuration)
     schedules = configuration.schedules
     keys = [configuration.resolve(one.key) for dkim in schedules.dkim.values() for one in dkim.keys]
     for secret in (configuration.site_key_file, configuration.folder / ".env", *keys):

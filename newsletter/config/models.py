@@ -367,6 +367,11 @@ class Newsletter(Strict):
         description="Only for these readers: tests of plan, tag, attribute.NAME, joined (before, after) and section "
         "chosen, with and, or, not and parentheses",
     )
+    unless_sent: Literal["today"] | None = Field(
+        None,
+        description="today: without the stories that a reader had that day, on her own clock, in a newsletter that "
+        "stands before this one in the file",
+    )
     related: list[Name] = Field([], description="Newsletters to offer at the end")
     utm: bool | Utm = Field(
         False, description="Put campaign parameters on links to your own site: true, or those that differ by name"

@@ -26,6 +26,7 @@ from newsletter.render.rendering import web_base
 from newsletter.render.slots import SUBSCRIBE
 from newsletter.store import Store, editions, pieces
 from newsletter.store.claiming import Claimed
+from newsletter.store.had import decode as decode_had
 from newsletter.store.targeting import decode_digests
 
 NO_SIGNERS: Mapping[str, DkimSigner] = MappingProxyType({})
@@ -134,9 +135,12 @@ class _Document:
         self._sections_for = lru_cache(_KEPT_CHOICES)(partial(sections_for, newsletter=newsletter))
         self._heading: Heading | None = None
 
-    def variant(self, sections: str, targets: str) -> Variant:
-        """What a reader with these stored sections and targets gets. Raises TemplateError where that is nothing."""
-        key = JoinedKey(self._sections_for(sections), decode_digests(targets))
+    def variant(self, sections: str, targets: str, had: str) -> Variant:
+        """What a reader with these stored sections and targets gets, without what she had.
+
+        Raises TemplateError where that is nothing.
+        """
+        key = JoinedKey(self._sections_for(sections), decode_digests(targets), decode_had(had))
         variant = self._variants.variant(key)
         if variant is None:
             raise TemplateError("the edition holds no story for this reader", where=str(self.edition.name))
@@ -183,7 +187,7 @@ class Assembler:
         message = _filled(
             document.heading(self._clock()),
             document.edition,
-            document.variant(row.sections, row.targets),
+            document.variant(row.sections, row.targets, row.had),
             row,
             message_id=row.message_id,
             mail_format=row.format,

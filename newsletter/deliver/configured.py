@@ -12,6 +12,7 @@ from newsletter.deliver import verp
 from newsletter.deliver.assembling import Assembler, message_id
 from newsletter.deliver.dkim import DkimSigner, load_key
 from newsletter.deliver.failing import Threshold
+from newsletter.deliver.leaving_out import LeavingOut
 from newsletter.deliver.sending import Clock, Rules, Sender
 from newsletter.members.addresses import parse_address
 from newsletter.model import SYSTEM, Picture
@@ -35,6 +36,7 @@ def configured_sender(
     def message_id_of(edition_key: str, subscriber_id: int) -> str:
         return message_id(configuration, edition_key.partition("/")[0], edition_key, subscriber_id)
 
+    leaving_out = LeavingOut(configuration)
     rules = Rules(
         keep_in_doubt=frozenset(
             name for name, newsletter in schedules.newsletters.items() if newsletter.in_doubt == "keep"
@@ -50,6 +52,7 @@ def configured_sender(
         },
         domain_limits=schedules.domain_limits,
         targets=configuration.targets,
+        leave_out=leaving_out if leaving_out.before else None,
         return_path_of=partial(verp.envelope_sender, keys=configuration.site_keys),
     )
     return Sender(

@@ -19,6 +19,7 @@ from newsletter.model import JoinedKey, MailFormat, Occurrence
 from newsletter.render.joining import Variants
 from newsletter.render.rendering import web_base
 from newsletter.store import Store, copies, editions, pieces, subscribers
+from newsletter.store.had import decode as decode_had
 from newsletter.store.targeting import decode_digests
 
 
@@ -54,7 +55,7 @@ def _make(
     if not stored:
         return None
     sections = sections_for(copy.sections, configuration.newsletter(newsletter))
-    variant = Variants(stored).variant(JoinedKey(sections, decode_digests(copy.targets)))
+    variant = Variants(stored).variant(JoinedKey(sections, decode_digests(copy.targets), decode_had(copy.had)))
     if variant is None:
         return None
     message = message_for(

@@ -32,7 +32,7 @@ from newsletter.deliver.tally import Tally
 from newsletter.errors import NewsletterError, SenderLockLost, StoreError, first_of
 from newsletter.model import DeliveryState, Reason
 from newsletter.store import Store, failing
-from newsletter.store.claiming import NO_LIMITS, Claim, Claimed, claim
+from newsletter.store.claiming import NO_LIMITS, Claim, Claimed, LeaveOut, claim
 from newsletter.store.domain_limits import waiting_for_a_limit
 from newsletter.store.recording import Outcome, exchange
 from newsletter.store.senders import SenderLock
@@ -77,6 +77,8 @@ class Rules:
     """Messages a minute by domain group."""
     targets: Targets = NO_TARGETS
     """Whom newsletters and their promotions are for."""
+    leave_out: LeaveOut | None = None
+    """Marks what readers had elsewhere that day."""
     return_path_of: Callable[[str, int], str] = lambda envelope_sender, _delivery: envelope_sender
     """The envelope sender of one delivery, for relays with ``verp``."""
 
@@ -306,6 +308,7 @@ class Sender:
             only_addresses=self._rules.only_addresses,
             domain_limits=self._rules.domain_limits,
             targets=self._rules.targets,
+            leave_out=self._rules.leave_out,
         )
 
     def _close(self) -> None:

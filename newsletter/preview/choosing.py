@@ -19,6 +19,7 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.addressed import Reader
 from newsletter.deliver.assembling import message_id
 from newsletter.deliver.configured import staging_addresses
+from newsletter.deliver.leaving_out import Carried, LeavingOut
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.addresses import parse_address, parse_language
 from newsletter.model import (
@@ -41,6 +42,7 @@ from newsletter.preview.sampling import sample_edition
 from newsletter.render.joining import Variants
 from newsletter.store import Store, articles, copies, editions, occurrences, subscribers, subscriptions
 from newsletter.store.editions import EditionRow
+from newsletter.store.had import decode as decode_had
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.subscriptions import encode_sections
 from newsletter.store.targeting import decode_digests, digests_of_reader
@@ -101,10 +103,12 @@ class Facts:
     in_reply_to: str = ""
     targets: tuple[str, ...] | None = None
     """Those of promotions that she is in; None of a reader put together by hand, who sees every promotion."""
+    had: tuple[int, ...] = ()
+    """The stories that she had elsewhere that day."""
 
     def joined(self, variants: Variants) -> JoinedKey:
         """What her message is joined by."""
-        return JoinedKey(self.sections, variants.targets if self.targets is None else self.targets)
+        return JoinedKey(self.sections, variants.targets if self.targets is None else self.targets, self.had)
 
 
 def choose_edition(
@@ -205,6 +209,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
             ("This is what she was sent.",) if copy.sent_at else ("This is on its way to her.",),
             copy.in_reply_to,
             decode_digests(copy.targets),
+            decode_had(copy.had),
         )
     subscription = store.read(subscriptions.one, person.id, newsletter_name)
     plans = list(configuration.schedules.plans)
@@ -224,6 +229,13 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
     allowed = staging_addresses(configuration)
     if allowed is not None and person.address not in allowed:
         notices.append("She would not get it now: environment is staging, and she is not among staging_recipients.")
+    carried = store.read(LeavingOut(configuration).would_be_carried, person, pool.edition)
+    gone = tuple(dict.fromkeys(article for one in carried for article in one.article_ids))
+    if gone:
+        stories = "1 story is" if len(gone) == 1 else f"{len(gone)} stories are"
+        notices.append(
+            f"{stories} left out: she had {'it' if len(gone) == 1 else 'them'} that day in {_named_in(carried)}."
+        )
     return Facts(
         reader,
         RenderedKey(pool.language or configuration.language_for(newsletter_name, person.language), plan),
@@ -234,7 +246,12 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
         person.address,
         tuple(notices),
         targets=hers,
+        had=gone,
     )
+
+
+def _named_in(carried: Sequence[Carried]) -> str:
+    return ", ".join(dict.fromkeys(one.newsletter for one in carried))
 
 
 def _message_id(configuration: Configuration, edition: Edition, subscriber_id: int) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import html
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import count, groupby
 from typing import Any
@@ -71,6 +71,12 @@ class _Section:
     cards: int
     stories: tuple[Story, ...]
     home: str = ""
+    whole: bool = True
+    """Whether no story of it is left out."""
+
+    def without(self, had: Collection[int]) -> _Section:
+        left = tuple(story for story in self.stories if story.id not in had)
+        return self if len(left) == len(self.stories) else replace(self, stories=left, whole=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +149,13 @@ class Variants:
         self._sections_made: dict[tuple[str, int, bool], tuple[Chunk, ...]] = {}
 
     def variant(self, joined: JoinedKey) -> Variant | None:
-        """The message for a reader of ``joined.sections``.
+        """The message for a reader of ``joined.sections``, without the stories that she ``had``.
 
         Where the pool holds no story for her: one that says so if the newsletter has ``when_empty: send``, else None. A
         story of other sections that leads, and what was missed, are none for her alone.
         """
         targets = tuple(target for target in self.targets if target in joined.targets) if joined.targets else ()
-        known = JoinedKey(joined.sections, targets)
+        known = JoinedKey(joined.sections, targets, self._here(joined.had) if joined.had else ())
         if known in self._variants:
             self._variants.move_to_end(known)
             return self._variants[known]
@@ -175,10 +181,17 @@ class Variants:
             sections = tuple(self._sections[name] for name in dict.fromkeys(wanted) if name in self._sections)
         else:
             sections = tuple(self._sections.values())
-        leads = self._leading
+        leads, missed = self._leading, self._missed
+        if joined.had:
+            sections, missed = _without(sections, joined.had), _without(missed, joined.had)
+            leads = next(iter(_without((leads,), joined.had)), None) if leads is not None else None
         if not sections and (leads is None or (wanted and leads.home not in wanted)):
             return None
-        return _Chosen(leads, sections, self._missed, joined.targets)
+        return _Chosen(leads, sections, missed, joined.targets)
+
+    def _here(self, had: Collection[int]) -> tuple[int, ...]:
+        """Those that the pool holds, in its order: others make no difference."""
+        return tuple(story.id for section, _, _ in self._pool for story in section.stories if story.id in had)
 
     def _join(self, chosen: _Chosen | None) -> Variant | None:
         if chosen is None:
@@ -269,14 +282,14 @@ class Variants:
         leads = section.stories[0] is without
         known = (suffix, section.number, leads)
         made = self._sections_made.get(known)
-        if made is not None:
+        if made is not None and section.whole:
             return made
         left = section.stories[leads:]
         chunks = list(self._made(suffix, f"section/{section.number}")) if left else []
         for position, story in enumerate(left):
             role = Role.CARD if position < section.cards else Role.BRIEF
             chunks += self._story(suffix, story, role, numbers)
-        if self._numbered[suffix]:
+        if self._numbered[suffix] or not section.whole:
             return tuple(chunks)
         made = self._sections_made[known] = _merged(chunks)
         return made
@@ -380,6 +393,11 @@ class Variants:
     @cached_property
     def _title(self) -> str:
         return str(self._manifest["newsletter"]["title"])
+
+
+def _without(sections: Sequence[_Section], had: Collection[int]) -> tuple[_Section, ...]:
+    """The sections that hold something else as well, without what she had."""
+    return tuple(left for section in sections if (left := section.without(had)).stories)
 
 
 def _merged(chunks: Sequence[Chunk]) -> tuple[Chunk, ...]:

@@ -47,10 +47,12 @@ class PoolSection:
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The sections in order. ``lead`` says which story leads a mail: ``edition`` (the one in front of all sections),
-    ``first`` (of the reader's first section) or ``none``."""
+    ``first`` (of the reader's first section) or ``none``. ``gaps``: some readers get it without some of its stories, so
+    that any may stand in any place."""
 
     sections: tuple[PoolSection, ...]
     lead: str
+    gaps: bool = False
 
     def placed(self) -> Iterator[tuple[PoolSection, Story, tuple[Role, ...]]]:
         """Every story with every role that it may take for some reader."""
@@ -60,9 +62,14 @@ class Pool:
                     yield section, story, (Role.CARD,) if self.lead == "none" else (Role.LEAD, Role.CARD)
                 elif section.missed:
                     yield section, story, (Role.BRIEF,)
+                elif self.gaps:
+                    yield section, story, _ANYWHERE[self.lead == "none" :]
                 else:
                     # A frame without a place for a lead leaves the first story where it stands.
                     yield section, story, roles(position, section.cards, leads=self.lead == "first")
+
+
+_ANYWHERE = (Role.LEAD, Role.CARD, Role.BRIEF)
 
 
 def roles(position: int, cards: int, *, leads: bool = True) -> tuple[Role, ...]:
@@ -103,7 +110,7 @@ def pool_of(edition: Edition, stories: Mapping[int, Story], newsletter: Newslett
         lead = "none"
     else:
         lead = "edition" if any(section.leads for section in sections) else "first"
-    return Pool(tuple(sections), lead)
+    return Pool(tuple(sections), lead, gaps=newsletter.unless_sent is not None)
 
 
 def piece_name(suffix: str, part: str) -> str:

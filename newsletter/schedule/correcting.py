@@ -24,6 +24,7 @@ from newsletter.render.rendering import templates_of, web_base
 from newsletter.store import Store, copies, corrections, editions, pieces, subscribers
 from newsletter.store.corrections import Audience, Issued
 from newsletter.store.editions import EditionRow
+from newsletter.store.had import decode as decode_had
 from newsletter.store.occurrences import OccurrenceRow
 
 Pieces = Mapping[str, bytes]
@@ -110,7 +111,7 @@ def sample(configuration: Configuration, store: Store, written: Draft, address: 
         )
     key = f"{name}/{written.original.stream}/{written.occurrence}"
     sections = sections_for(copy.sections, configuration.newsletter(name))
-    variant = Variants(written.documents[copy.rendered_key]).variant(JoinedKey(sections))
+    variant = Variants(written.documents[copy.rendered_key]).variant(JoinedKey(sections, had=decode_had(copy.had)))
     assert variant is not None, "a correction says something to everyone"
     return message_for(
         configuration,

@@ -12,9 +12,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Connection
+
 from newsletter.compose.keys import has_stories, sections_for, stories_for
 from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import staging_addresses
+from newsletter.deliver.leaving_out import Carried, LeavingOut
 from newsletter.errors import UsageError
 from newsletter.members.addresses import address_hashes, parse_address
 from newsletter.model import (
@@ -44,6 +47,8 @@ from newsletter.store import (
 from newsletter.store.consent_check import verdict_before_delivery
 from newsletter.store.consents import Consent
 from newsletter.store.deliveries import DeliveryRow
+from newsletter.store.had import decode as decode_had
+from newsletter.store.had import delivery as delivery_of
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.subscriptions import encode_sections
 from newsletter.store.suppressions import SuppressionRow
@@ -85,6 +90,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.STREAM_CHANGED: "this reader gets the newsletter at another frequency",
     Reason.STAGING: "the environment is staging, and this address is not among staging_recipients",
     Reason.NO_STORIES: "the edition held nothing for the sections this reader chose",
+    Reason.ALL_HAD: "this reader had all of its stories that day in another newsletter",
     Reason.CANCELLED: "the edition was cancelled",
     Reason.NOT_SUBSCRIBED: "this reader is not subscribed to the newsletter",
     Reason.WARM_UP: "its From domain is new, and that day's number of messages had gone to readers of longer standing",
@@ -116,7 +122,8 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """What her copy follows. ``sections`` are in her order, ``chosen`` says that they are her own choice;
-    ``stories`` is how many of the edition's ``of`` stories her copy has, None before it is composed."""
+    ``stories`` is how many of the edition's ``of`` stories her copy has, None before it is composed; ``carried`` are
+    those it goes without, by the newsletter that carried them and when that was due (UTC)."""
 
     sections: tuple[str, ...]
     chosen: bool
@@ -125,6 +132,7 @@ class Preferences:
     plan: str
     stories: int | None = None
     of: int = 0
+    carried: tuple[tuple[str, datetime, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +227,20 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
         subscription=subscription,
         history=tuple(entry for entry in entries if entry.newsletter in ("", name)),
         recipients_at=max((at for at in made if at is not None), default=None) if all(made) else None,
-        preferences=_preferences(configuration, name, person, subscription, delivery, pool) if configured else None,
+        preferences=_preferences(configuration, store, name, person, subscription, delivery, pool)
+        if configured
+        else None,
     )
+
+
+def _carried(connection: Connection, leaving_out: LeavingOut, delivery_id: int) -> list[Carried]:
+    row = delivery_of(connection, delivery_id)
+    return leaving_out.carried(connection, row) if row is not None else []
 
 
 def _preferences(
     configuration: Configuration,
+    store: Store,
     name: str,
     person: Subscriber,
     subscription: Subscription | None,
@@ -233,6 +249,13 @@ def _preferences(
 ) -> Preferences | None:
     """Those of her delivery, where it has been made; else hers as they are now."""
     newsletter = configuration.newsletter(name)
+    had, leaving_out = delivery.had if delivery is not None else "", LeavingOut(configuration)
+    carried: list[Carried] = []
+    if delivery is not None and delivery.attempt:
+        carried = store.read(_carried, leaving_out, delivery.id) if had else []
+    elif pool is not None:
+        carried = store.read(leaving_out.would_be_carried, person, pool)
+    gone = decode_had(had) or {article for one in carried for article in one.article_ids}
     if delivery is not None:
         stored, mail_format, key = delivery.sections, delivery.format, RenderedKey.parse(delivery.rendered_key)
     elif subscription is not None:
@@ -247,8 +270,9 @@ def _preferences(
         key.language,
         mail_format,
         key.plan,
-        len(stories_for(stored, newsletter, pool)) if pool is not None else None,
+        len(stories_for(stored, newsletter, pool, gone)) if pool is not None else None,
         len(set(pool.article_ids)) if pool is not None else 0,
+        tuple((one.newsletter, one.due_at, len(one.article_ids)) for one in carried),
     )
 
 
@@ -294,6 +318,11 @@ def _copy(facts: Facts) -> str:
     parts = [f"Due {due:%H:%M} {facts.zone.key}", f"sections {', '.join(known.sections)}, {whose}"]
     if known.stories is not None:
         parts.append(f"{known.stories} of {known.of} {'story' if known.of == 1 else 'stories'}")
+    parts += [
+        f"{number} left out because {newsletter} carried {'it' if number == 1 else 'them'} at "
+        f"{at.astimezone(facts.zone):%H:%M}"
+        for newsletter, at, number in known.carried
+    ]
     parts.append(f"language {known.language}, {_FORMATS[known.format]}, plan {known.plan}")
     return "; ".join(parts) + "."
 

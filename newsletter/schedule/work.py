@@ -52,6 +52,7 @@ log = structlog.get_logger()
 _S = OccurrenceState
 FAN_OUT_PAGE = 1000
 FAN_OUT_SECONDS, FAN_OUT_LEAST, FAN_OUT_MOST = 0.03, 200, 20_000
+_A_LONG_DAY = timedelta(hours=26)
 PLAN_EVERY = timedelta(minutes=1)
 
 
@@ -196,6 +197,8 @@ class Work:
             return row
         if too_late(row, self.configuration.newsletter(row.newsletter), now):
             return self._skip_missed(row, now)
+        if self._waits_for_others(row):
+            return row
         edited = row.edited  # what the gates looked at is what goes out
         row = self.freeze(row, now)
         if row.state is not _S.APPROVED:
@@ -203,6 +206,22 @@ class Work:
         if self.store.write(occurrences.transition, row.id, _S.SENDING, from_={_S.APPROVED}, edited=edited, now=now):
             log.info("sending begins", edition=str(row.name))
         return self._again(row)
+
+    def _waits_for_others(self, row: OccurrenceRow) -> bool:
+        """Whether it leaves out what others carried that day, and deliveries of such another, due by then, are still
+        being made: only then is it known what they carry."""
+        names = list(self.configuration.schedules.newsletters)
+        if row.by_hand or self.configuration.newsletter(row.newsletter).unless_sent is None:
+            return False
+        since, until = row.due_at - _A_LONG_DAY, row.due_at + timedelta.resolution
+        for name in names[: names.index(row.newsletter)]:
+            for other in self.store.read(
+                occurrences.listing, newsletter=name, states=(_S.APPROVED, _S.SENDING), due_from=since, due_before=until
+            ):
+                made = [one.fanned_out_at for one in self.store.read(editions.for_occurrence, other.id)]
+                if other.state is _S.APPROVED or None in made:
+                    return True
+        return False
 
     def freeze(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
         """What changed since composing: stories retracted or blocked and those whose hour has not come are taken out,

@@ -61,6 +61,9 @@ from newsletter.store.tables import (
 from newsletter.store.targeting import digests_of_delivery, outside
 from newsletter.target import NO_TARGETS, Targets
 
+LeaveOut = Callable[[Connection, int, Sequence[int], datetime], object]
+"""(connection, sender, ids of rows, now): mark what their readers had elsewhere, of the rows that are now held."""
+
 NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 _LOOK_BEHIND = 5000
 _POSTPONED = Reason.DOMAIN_LIMIT.value
@@ -93,6 +96,7 @@ class Claimed(NamedTuple):
     withdrawals_seen: int
     in_reply_to: str = ""
     targets: str = ""
+    had: str = ""
 
     def __repr__(self) -> str:
         return f"Claimed(id={self.id}, subscriber_id={self.subscriber_id}, edition_id={self.edition_id})"
@@ -121,6 +125,7 @@ def claim(
     only_addresses: Collection[str] | None = None,
     domain_limits: Mapping[str, int] = NO_LIMITS,
     targets: Targets = NO_TARGETS,
+    leave_out: LeaveOut | None = None,
 ) -> Claim:
     """Move up to ``limit`` due rows of these newsletters to ``sending`` for this sender and return them.
 
@@ -129,7 +134,8 @@ def claim(
     plan that is not in ``plans`` reads as the first of them, and a language, of those ``languages`` names for each
     newsletter, is taken up only where the edition was rendered in it. ``domain_limits`` are messages a minute by domain
     group; rows beyond them are postponed (``domain_limits``). Who is no longer in a newsletter's target is skipped, and
-    which of its promotions' targets she is in is written down (``targets``).
+    which of its promotions' targets she is in is written down (``targets``). ``leave_out`` writes down what she had
+    elsewhere, and skips those who have had all of it.
     """
     statements = _claiming(
         connection.dialect,
@@ -156,6 +162,8 @@ def claim(
         # statement's snapshot (READ COMMITTED) holds every withdrawal that was committed before us.
         statements.lock.run(connection, who=sorted({row[1] for row in due}))
     statements.move.run(connection, now=now, us=sender, **given)
+    if leave_out is not None:
+        leave_out(connection, sender, [row_id for row_id, _ in group], now)
     order = {row_id: place for place, (row_id, _) in enumerate(group)}
     rows = sorted(
         (_claimed(row, seen) for row in statements.moved.run(connection, us=sender, **given)),
@@ -366,6 +374,7 @@ def _moved_rows(group: FromClause, sender: ColumnElement[int]) -> Select[Any]:
             func.coalesce(select(func.max(revocations.c.id)).scalar_subquery(), 0),
             deliveries.c.in_reply_to,
             deliveries.c.targets,
+            deliveries.c.had,
         )
         .select_from(group)
         .join(deliveries, deliveries.c.id == group.c.row)
@@ -398,6 +407,7 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         seen,
         in_reply_to,
         targets,
+        had,
     ) = row
     return Claimed(
         row_id,
@@ -421,6 +431,7 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         seen if seen_before is None else seen_before,
         in_reply_to,
         targets,
+        had,
     )
 
 

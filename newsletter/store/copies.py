@@ -13,7 +13,7 @@ from newsletter.store.tables import deliveries, editions
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The facts of one delivery that decided its bytes. ``sections`` and ``targets`` are the columns' texts;
+    """The facts of one delivery that decided its bytes. ``sections``, ``targets`` and ``had`` are the columns' texts;
     ``sent_at`` is UTC, None while no server's answer has been recorded."""
 
     edition_id: int
@@ -21,6 +21,7 @@ class Copy:
     rendered_key: RenderedKey
     sections: str
     targets: str
+    had: str
     format: MailFormat
     message_id: str
     in_reply_to: str
@@ -49,6 +50,7 @@ def find(connection: Connection, subscriber_id: int, newsletter: str, occurrence
         rendered_key=RenderedKey.parse(row.rendered_key),
         sections=row.sections,
         targets=row.targets,
+        had=row.had,
         format=MailFormat(row.format),
         message_id=row.message_id,
         in_reply_to=row.in_reply_to,

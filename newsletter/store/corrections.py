@@ -173,7 +173,17 @@ def fan_out_page(
             "in_reply_to": deliveries.c.message_id,
             "changed_at": literal(now, deliveries.c.changed_at.type),
         }
-        for kept in ("subscriber_id", "domain_group", "zone", "hour", "plan", "format", "rendered_key", "sections"):
+        for kept in (
+            "subscriber_id",
+            "domain_group",
+            "zone",
+            "hour",
+            "plan",
+            "format",
+            "rendered_key",
+            "sections",
+            "had",
+        ):
             values[kept] = deliveries.c[kept]
         source = (
             select(*(value.label(name) for name, value in values.items()))

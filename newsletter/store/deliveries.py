@@ -158,6 +158,7 @@ class DeliveryRow:
     sections: str = ""
     format: MailFormat = MailFormat.HTML
     rendered_key: str = ""
+    had: str = ""
 
 
 def listing(
@@ -211,6 +212,7 @@ def listing(
             sections=row.sections,
             format=MailFormat(row.format),
             rendered_key=row.rendered_key,
+            had=row.had,
         )
         for row in rows
     ]

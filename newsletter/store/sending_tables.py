@@ -150,6 +150,8 @@ deliveries = Table(
     words("sections"),
     # The digests of the targets of its newsletter's promotions that its reader was in when it was claimed.
     words("targets"),
+    # The ids of the edition's stories that its reader had elsewhere that day, as a JSON array; it goes without them.
+    words("had"),
     Column("message_id", String(200), nullable=False, server_default=""),
     # The Message-ID that this one follows up: of a correction, the reader's own copy of what it corrects.
     Column("in_reply_to", String(200), nullable=False, server_default=""),

@@ -261,7 +261,7 @@ def forget_replies(connection: Connection, since: datetime, subscriber_id: int |
     emptied = connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(over))
-        .values(reply="", zone="", domain_group="", sections="", targets="")
+        .values(reply="", zone="", domain_group="", sections="", targets="", had="")
     )
     return emptied.rowcount
 

@@ -90,6 +90,8 @@ def test_the_stories_of_a_reader_are_those_of_her_sections_with_what_every_mail_
     assert stories_for("", NEWSLETTER, edition) == (1, 2, 3, 4, 9)
     assert stories_for(json.dumps(["National"]), NEWSLETTER, edition) == (1, 2, 3, 9)
     assert stories_for(json.dumps(["Arts & Life"]), NEWSLETTER, edition) == ()
+    assert stories_for(json.dumps(["National"]), NEWSLETTER, edition, had={1, 2}) == (3, 9)
+    assert stories_for(json.dumps(["National"]), NEWSLETTER, edition, had={1, 2, 3}) == (), "what was missed is none"
     only_led = replace(edition, sections=(sections[0], sections[3]))
     assert stories_for(json.dumps(["World"]), NEWSLETTER, only_led) == (1, 9)
     assert stories_for(json.dumps(["National"]), NEWSLETTER, only_led) == ()

@@ -106,6 +106,11 @@ def test_secrets_that_others_can_read_are_a_warning(tmp_path: Path) -> None:
 
 
 WARNINGS = {
+    "nothing to leave out": (
+        replaced("    articles:", "    unless_sent: today\n    articles:"),
+        "unless_sent",
+        "no newsletter stands before",
+    ),
     "same title and from": (
         GOOD
         + '  twin: {title: The Daily Example, from: The Daily Example <daily@news.example>, schedule: {at: "08:00"}}\n',

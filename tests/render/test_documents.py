@@ -43,6 +43,30 @@ def test_joined_pieces_equal_what_a_smaller_whole_gives(chosen: tuple[str, ...],
     assert joined.message["Subject"] == whole.message["Subject"]
 
 
+@pytest.mark.parametrize("had", [(1,), (1, 2, 3), (1, 2, 3, 4), (5, 9), (2, 6, 7, 8), (4, 9)])
+@pytest.mark.parametrize("design", ["daily", "briefing", "weekly", "alert"])
+def test_a_mail_without_what_she_had_equals_a_whole_without_it(had: tuple[int, ...], design: str) -> None:
+    newsletter = a_newsletter(tuple(POOL), design=design, unless_sent="today")
+    left = {name: [one for one in ids if one not in had] for name, ids in POOL.items()}
+    joined_of_all = Variants(pieces(POOL, newsletter=newsletter))
+    for chosen in ((), ("World", "National"), ("Sport", "National")):
+        joined = joined_of_all.variant(JoinedKey(chosen, had=had))
+        there = {name: left[name] for name in chosen or POOL if left[name]}
+        smaller = a_newsletter(tuple(there), design=design)
+        whole = mail(variant(pieces(there, newsletter=smaller)))
+        assert joined is not None
+        assert structure(mail(joined).html) == structure(whole.html)
+        assert mail(joined).text == whole.text
+        assert mail(joined).message["Subject"] == whole.message["Subject"]
+
+
+def test_who_had_all_of_her_sections_gets_no_message() -> None:
+    joined = Variants(pieces(POOL, newsletter=a_newsletter(tuple(POOL), unless_sent="today")))
+    assert joined.variant(JoinedKey(("Sport",), had=(9,))) is None
+    assert joined.variant(JoinedKey(("Sport",), had=(77,))) is joined.variant(JoinedKey(("Sport",)))
+    assert joined.variant(JoinedKey(("World",), had=(5, 77))) is joined.variant(JoinedKey(("World",), had=(5,)))
+
+
 def test_no_marker_token_or_empty_section_is_left_in_a_mail() -> None:
     received = mail(variant(pieces({"National": [1], "World": []})))
     assert "<!--x" not in received.html

@@ -1,0 +1,120 @@
+"""``unless_sent: today``: what a reader had that day in a newsletter that stands before, she does not get again.
+
+    rows just claimed -> her other deliveries of that date -> the stories of both -> written down with the row
+
+Which date it is, her own clock says; of a reader without a zone, the newsletter's. It is decided once, as her mail sets
+out for the first time, so that a mail that is sent again, and her copy in the browser, are the same mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, lru_cache, partial
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from newsletter.compose.keys import stories_for
+from newsletter.config.configuration import Configuration
+from newsletter.model import Edition, Subscriber
+from newsletter.store import editions, had
+from newsletter.store.had import Hers
+
+_Load = Callable[[int], Edition]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Stories of an edition that another delivery of hers carried that day; ``due_at`` is when that was due, UTC."""
+
+    newsletter: str
+    due_at: datetime
+    article_ids: tuple[int, ...]
+
+
+class LeavingOut:
+    """What is left out of whose mail. One for a sender's life."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        published = configuration.schedules.newsletters
+        names = list(published)
+        self.before: Mapping[str, tuple[str, ...]] = {
+            name: tuple(names[: names.index(name)]) for name, one in published.items() if one.unless_sent is not None
+        }
+        """The newsletters whose stories each leaves out; of those alone that leave out any."""
+
+    def __call__(self, connection: Connection, sender: int, ids: Sequence[int], now: datetime) -> None:
+        """Mark the rows that ``sender`` has just claimed: what it is called for by ``store.claiming``."""
+        rows = had.to_claim(connection, sender, ids, [name for name, before in self.before.items() if before])
+        marked: dict[int, tuple[int, ...]] = {}
+        nothing_left: list[int] = []
+        load = _loading(connection)
+        for row, carried in self._carried(connection, rows, load):
+            gone = {article for one in carried for article in one.article_ids}
+            if not gone:
+                continue
+            edition, newsletter = load(row.edition_id), self._configuration.newsletter(row.newsletter)
+            marked[row.id] = tuple(one for one in dict.fromkeys(edition.article_ids) if one in gone)
+            if newsletter.when_empty == "skip" and not stories_for(row.sections, newsletter, edition, gone):
+                nothing_left.append(row.id)
+        had.mark(connection, marked, nothing_left, now)
+
+    def carried(self, connection: Connection, row: Hers) -> list[Carried]:
+        """By which mails of hers of that day the stories of one delivery were carried."""
+        return next((carried for _, carried in self._carried(connection, [row], _loading(connection))), [])
+
+    def would_be_carried(self, connection: Connection, person: Subscriber, edition: Edition) -> list[Carried]:
+        """The same of an edition of which she has no delivery yet, as it stands now."""
+        before = self.before.get(edition.newsletter, ())
+        hers = had.others(connection, {person.id}, before, edition.due_at) if before else []
+        zone = self._zone(person.timezone, edition.newsletter)
+        return self._shared(edition.article_ids, edition.due_at, zone, hers, _loading(connection))
+
+    def _carried(
+        self, connection: Connection, rows: Sequence[Hers], load: _Load
+    ) -> Iterable[tuple[Hers, list[Carried]]]:
+        for name, edition_due in {(row.newsletter, row.due_at) for row in rows}:
+            mine = [row for row in rows if (row.newsletter, row.due_at) == (name, edition_due)]
+            found = had.others(connection, {row.subscriber_id for row in mine}, self.before.get(name, ()), edition_due)
+            theirs: dict[int, list[Hers]] = {}
+            for one in found:
+                theirs.setdefault(one.subscriber_id, []).append(one)
+            for row in mine:
+                hers, stories = theirs.get(row.subscriber_id, []), load(row.edition_id).article_ids
+                yield row, self._shared(stories, row.due_at, self._zone(row.timezone, name), hers, load)
+
+    def _shared(
+        self, stories: Collection[int], due_at: datetime, zone: ZoneInfo, hers: Sequence[Hers], load: _Load
+    ) -> list[Carried]:
+        """What of ``stories`` stands in those of her mails that are due on the same date."""
+        today, these = due_at.astimezone(zone).date(), frozenset(stories)
+        return [
+            Carried(one.newsletter, one.due_at, both)
+            for one in hers
+            if one.due_at.astimezone(zone).date() == today
+            and (both := tuple(it for it in self._stories(one, load(one.edition_id)) if it in these))
+        ]
+
+    def _zone(self, hers: str, newsletter: str) -> ZoneInfo:
+        """Hers; of a reader without one, or with one that nobody knows, the newsletter's."""
+        return _place(hers) or ZoneInfo(self._configuration.zone(newsletter))
+
+    def _stories(self, row: Hers, edition: Edition) -> tuple[int, ...]:
+        newsletter = self._configuration.newsletter(row.newsletter)
+        return stories_for(row.sections, newsletter, edition, had=frozenset(had.decode(row.had)))
+
+
+def _loading(connection: Connection) -> _Load:
+    """Editions by id, each read once."""
+    return cache(partial(editions.load, connection))
+
+
+@lru_cache(maxsize=512)
+def _place(zone: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return None
