@@ -15,7 +15,7 @@ from newsletter.store import Store, occurrences, tables
 from newsletter.store.subscriptions import encode_sections
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
-from tests.support.waiting import wait_for
+from tests.support.waiting import free_port, wait_for
 
 READERS = 90  # on one connection: the last are claimed long after the first body
 PLANS = "plans: {free: [free], member: [free, members]}\n"
@@ -103,7 +103,7 @@ def test_what_readers_change_in_the_middle_of_a_send_counts_from_where_the_rules
 def test_who_subscribes_after_it_was_composed_gets_it(tmp_path: Path, store_url: str) -> None:
     with SmtpServer() as server:
         seven = datetime.now(UTC).replace(hour=1, minute=30, second=0, microsecond=0) + timedelta(days=1)
-        site = SiteFolder(tmp_path, store_url, server.port, gates="{web: false}")
+        site = SiteFolder(tmp_path, store_url, server.port, web_port=free_port())
         site.fill(readers=1, seen_at=seven - timedelta(hours=1))
         composing = site.start_at(seven - timedelta(minutes=31), 60, "run")
         state = OccurrenceState.APPROVED

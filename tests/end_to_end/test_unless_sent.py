@@ -14,7 +14,7 @@ from newsletter.schedule.explaining import Outcome, why
 from newsletter.store import Store, occurrences, subscribers
 from tests.support.site_folder import SiteFolder, not_soon
 from tests.support.smtp_server import SmtpServer
-from tests.support.waiting import wait_for
+from tests.support.waiting import free_port, wait_for
 
 ANN, BEN, CAL = (f"{name}@readers.example" for name in ("ann", "ben", "cal"))
 EVENING = """
@@ -29,10 +29,12 @@ EVENING = """
     gates: {{web: false}}"""
 
 
-def a_site(folder: Path, store_url: str, server: SmtpServer, at: str = "") -> SiteFolder:
+def a_site(folder: Path, store_url: str, server: SmtpServer, at: str = "", morning: str = "") -> SiteFolder:
     """Ann reads both newsletters, Ben the evening's alone, Cal both; the morning's has had three stories."""
     at = at or not_soon()
-    site = SiteFolder(folder, store_url, server.port, more=EVENING.format(at=at), schedule=at)
+    site = SiteFolder(
+        folder, store_url, server.port, web_port=free_port(), more=morning + EVENING.format(at=at), schedule=at
+    )
     for who, newsletters in ((ANN, "daily evening"), (BEN, "evening"), (CAL, "daily evening")):
         named = [word for name in newsletters.split() for word in ("-n", name)]
         assert site.command("subscribers", "add", who, *named).returncode == 0
@@ -101,10 +103,13 @@ def test_who_had_all_of_it_gets_none_and_why_says_so(tmp_path: Path, store_url: 
         assert "had all of its stories that day in another newsletter" in said.sentence
 
 
-def test_two_that_are_due_at_one_instant_go_one_after_the_other(tmp_path: Path, store_url: str) -> None:
+def test_of_two_that_are_due_at_one_instant_one_waits_for_all_deliveries_of_the_other(
+    tmp_path: Path, store_url: str
+) -> None:
     seven = datetime.now(UTC).replace(hour=1, minute=30, second=0, microsecond=0) + timedelta(days=1)
     with SmtpServer() as server:
-        site = a_site(tmp_path, store_url, server, at='{at: "07:00"}')
+        seeded = "seeds: [reader00001@readers.example]\n    seed_wait: 3s"
+        site = a_site(tmp_path, store_url, server, at='{at: "07:00"}', morning=seeded)
         site.fill(readers=40, stories=3, seen_at=seven - timedelta(hours=1))
         running = site.start_at(seven - timedelta(seconds=3), 1, "run")
         wait_for(lambda: len(server.accepted) >= 43, "both", 90)
