@@ -23,7 +23,8 @@ from newsletter.web.pages import Pages
 from newsletter.web.readers import truncated
 
 # An answer comes at the next multiple of this since its request came.
-_BEAT_SECONDS = 0.1
+BEAT_SECONDS = 0.1
+"""Answers that must not tell who reads come at multiples of this since the request."""
 _RATES = "request-rates"
 
 
@@ -92,14 +93,14 @@ def may_hold_the_form(pages: Pages, origin: str) -> bool:
 
 @asynccontextmanager
 async def on_the_beat() -> AsyncIterator[None]:
-    """What is done inside ends at a multiple of ``_BEAT_SECONDS`` since it began, whatever it was."""
+    """What is done inside ends at a multiple of ``BEAT_SECONDS`` since it began, whatever it was."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     try:
         yield
     finally:
         spent = loop.time() - began
-        await asyncio.sleep(math.ceil(spent / _BEAT_SECONDS) * _BEAT_SECONDS - spent)
+        await asyncio.sleep(math.ceil(spent / BEAT_SECONDS) * BEAT_SECONDS - spent)
 
 
 def _key(pages: Pages, whose: str) -> str:
