@@ -23,20 +23,12 @@ BLOCKS_HEIGHT = 2400  # down to the first promotion and what follows it
 
 # File name, page, width, appearance. A page is shown whole.
 PAGE_SHOTS: tuple[tuple[str, str, int, Scheme], ...] = (
-    ("subscribe-page", "subscribe", 1280, "light"),
-    ("subscribe-page-dark", "subscribe", 1280, "dark"),
-    ("subscribe-page-phone", "subscribe", 375, "light"),
-    ("subscribe-page-phone-dark", "subscribe", 375, "dark"),
-    ("confirm-page-phone", "confirm", 375, "light"),
-    ("sign-in-page-phone-dark", "sign-in", 375, "dark"),
-    ("unsubscribe-page", "unsubscribe", 1280, "light"),
-    ("unsubscribe-page-phone", "unsubscribe", 375, "light"),
-    ("preferences-page", "preferences", 1280, "light"),
-    ("preferences-page-dark", "preferences", 1280, "dark"),
-    ("preferences-page-phone", "preferences", 375, "light"),
-    ("preferences-page-phone-dark", "preferences", 375, "dark"),
-    ("erase-page", "erase", 1280, "light"),
-    ("erase-page-phone-dark", "erase", 375, "dark"),
+    *(
+        (f"{page}-page{'-phone' * (width == 375)}{'-dark' * (scheme == 'dark')}", page, width, scheme)
+        for page in ("subscribe", "confirm", "sign-in", "unsubscribe", "preferences", "erase")
+        for width in (1280, 375)
+        for scheme in ("light", "dark")
+    ),
     ("preview-page", "preview", 1280, "light"),
     ("preview-panes-page", "preview-panes", 1920, "light"),
     ("preview-scenario-page", "preview-scenario", 1280, "light"),
