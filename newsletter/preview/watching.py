@@ -5,6 +5,7 @@ of pages.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Collection, Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from watchfiles import Change, awatch
 _QUIET_MILLISECONDS = 60
 _STEP_MILLISECONDS = 5
 _KEEP_ALIVE_SECONDS = 15.0
+_SURELY_WATCHED_SECONDS = 1.0
 _UNFINISHED = ("~", ".swp", ".swx", ".tmp", ".part", ".crdownload")
 
 
@@ -84,6 +86,8 @@ class Changes:
 
         async for changes in self._awatch(parent, wanted, recursive=False):
             begun = self._begin(group)
+            if begun:  # what is saved in it before it is watched, nobody else tells
+                group.create_task(self._count_again())
             if begun or self._files & {Path(name) for _, name in changes}:
                 await self._count()
 
@@ -111,6 +115,11 @@ class Changes:
     async def _count(self) -> None:
         self._seen += 1
         await self._tell()
+
+    async def _count_again(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stop.wait(), _SURELY_WATCHED_SECONDS)
+        await self._count()
 
     async def _tell(self) -> None:
         async with self._changed:
