@@ -124,21 +124,15 @@ def _of_system_mails(
 ) -> Iterator[_Result]:
     """A result for each kind, or for the one that ``edition`` names."""
     from newsletter.compose.keys import rendered_keys
-    from newsletter.config.faults import suggestion
     from newsletter.deliver.linting_on_request import lint_system_mail
-    from newsletter.deliver.system_mails import latest_editions
+    from newsletter.deliver.system_mails import kind_named, latest_editions
     from newsletter.schedule.logo import publish_logo
 
     wanted = edition.rpartition("@")[2]
-    if wanted != "next" and wanted not in list(SystemMail):
-        raise UsageError(
-            f"there is no mail '{wanted}' that somebody could ask for",
-            where="--edition",
-            remedy=suggestion(wanted, list(SystemMail)),
-        )
+    kinds = list(SystemMail) if wanted == "next" else [kind_named(wanted, "--edition")]
     latest, logo = latest_editions(configuration, store), publish_logo(configuration)
     keys = rendered_keys(configuration.languages(SYSTEM), configuration.schedules.plans)
-    for kind in SystemMail if wanted == "next" else [SystemMail(wanted)]:
+    for kind in kinds:
         linted = [lint_system_mail(configuration, store, kind, key, latest, logo=logo) for key in keys]
         yield _result(configuration, f"{SYSTEM}@{kind}", linted, links=links, spam=spam)
 

@@ -36,7 +36,7 @@ def snippet(
     schedules = configuration.schedules
     if schedules.web is None:
         raise ConfigurationError("web is not configured", where=configuration.where(), remedy="Add web: {url: …}")
-    names = list(newsletters or [name for name, one in schedules.newsletters.items() if one.listed])
+    names = list(newsletters or configuration.offered)
     for name in names:
         if not configuration.newsletter(name).listed:
             raise UsageError(f"'{name}' is not listed", where="NEWSLETTER", remedy="Set listed: true, or name another")

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from newsletter.config.models import Newsletter
 from newsletter.errors import ConfigurationError
-from newsletter.model import Edition, RenderedKey
+from newsletter.model import Edition, EditionSection, RenderedKey
 
 MOST_RENDERED_KEYS = 16
 
@@ -50,11 +50,7 @@ def has_stories(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
     if newsletter.when_empty == "send":
         return True
     sections = sections_for(stored, newsletter)
-    return any(
-        section.article_ids and (not sections or (section.name or section.home) in sections)
-        for section in edition.sections
-        if not section.missed
-    )
+    return any(section.article_ids and _is_hers(section, sections) for section in edition.sections)
 
 
 def stories_for(
@@ -64,17 +60,15 @@ def stories_for(
     she ``had``; none where it holds none for her."""
     sections = sections_for(stored, newsletter)
     there = [section for section in edition.sections if any(one not in had for one in section.article_ids)]
-    hers = [
-        section
-        for section in there
-        if not section.missed and section.name and (not sections or section.name in sections)
-    ]
-    leads = [section for section in there if not section.missed and not section.name]
-    if not hers and not any(not sections or section.home in sections for section in leads):
+    if not any(_is_hers(section, sections) for section in there):
         return ()
-    missed = [section for section in there if section.missed]
-    every = (one for section in (*leads, *hers, *missed) for one in section.article_ids if one not in had)
-    return tuple(dict.fromkeys(every))
+    hers = [section for section in there if not section.name or _is_hers(section, sections)]
+    return tuple(dict.fromkeys(one for section in hers for one in section.article_ids if one not in had))
+
+
+def _is_hers(section: EditionSection, sections: Collection[str]) -> bool:
+    """Whether it is for a section of these that she chose, or of all; what leads is for the one that it comes from."""
+    return not section.missed and (not sections or (section.name or section.home) in sections)
 
 
 @lru_cache(maxsize=64)

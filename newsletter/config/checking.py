@@ -370,7 +370,7 @@ def designs_in(folders: tuple[Path, ...]) -> list[str]:
 
 def _leaving_out_nothing(configuration: Configuration) -> Iterator[ConfigurationError]:
     name, first = next(iter(configuration.schedules.newsletters.items()))
-    if first.unless_sent is not None:
+    if first.unless_sent is not None:  # of the others, something is left out
         yield configuration.fault(
             "no newsletter stands before this one, so there is nothing to leave out",
             *("newsletters", name, "unless_sent"),

@@ -154,6 +154,16 @@ class Configuration:
         """The same for what concerns no newsletter: among all that any is made in, else the site's."""
         return language_among(wanted, self._spoken)
 
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The newsletters that anybody is offered, in the order of the file."""
+        return tuple(name for name, one in self.schedules.newsletters.items() if one.listed)
+
+    def not_repeated_by(self, name: str) -> tuple[str, ...]:
+        """The newsletters whose stories of the day ``name`` leaves out: those before it, if it has ``unless_sent``."""
+        names = list(self.schedules.newsletters)
+        return tuple(names[: names.index(name)]) if self.newsletter(name).unless_sent is not None else ()
+
     def plan_of(self, plan: str) -> str:
         """``plan``, or the first of the file where it names none such: that is what its readers then have."""
         plans = self.schedules.plans

@@ -8,7 +8,7 @@ out for the first time, so that a mail that is sent again, and her copy in the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache, partial
@@ -39,16 +39,12 @@ class LeavingOut:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        published = configuration.schedules.newsletters
-        names = list(published)
-        self.before: Mapping[str, tuple[str, ...]] = {
-            name: tuple(names[: names.index(name)]) for name, one in published.items() if one.unless_sent is not None
-        }
-        """The newsletters whose stories each leaves out; of those alone that leave out any."""
+        self.newsletters = [name for name in configuration.schedules.newsletters if configuration.not_repeated_by(name)]
+        """Those that leave out anything."""
 
     def __call__(self, connection: Connection, sender: int, ids: Sequence[int], now: datetime) -> None:
         """Mark the rows that ``sender`` has just claimed: what it is called for by ``store.claiming``."""
-        rows = had.to_claim(connection, sender, ids, [name for name, before in self.before.items() if before])
+        rows = had.to_claim(connection, sender, ids, self.newsletters)
         marked: dict[int, tuple[int, ...]] = {}
         nothing_left: list[int] = []
         load = _loading(connection)
@@ -62,13 +58,15 @@ class LeavingOut:
                 nothing_left.append(row.id)
         had.mark(connection, marked, nothing_left, now)
 
-    def carried(self, connection: Connection, row: Hers) -> list[Carried]:
+    def carried(self, connection: Connection, delivery_id: int) -> list[Carried]:
         """By which mails of hers of that day the stories of one delivery were carried."""
-        return next((carried for _, carried in self._carried(connection, [row], _loading(connection))), [])
+        row = had.delivery(connection, delivery_id)
+        rows = [row] if row is not None else []
+        return next((carried for _, carried in self._carried(connection, rows, _loading(connection))), [])
 
     def would_be_carried(self, connection: Connection, person: Subscriber, edition: Edition) -> list[Carried]:
         """The same of an edition of which she has no delivery yet, as it stands now."""
-        before = self.before.get(edition.newsletter, ())
+        before = self._configuration.not_repeated_by(edition.newsletter)
         hers = had.others(connection, {person.id}, before, edition.due_at) if before else []
         zone = self._zone(person.timezone, edition.newsletter)
         return self._shared(edition.article_ids, edition.due_at, zone, hers, _loading(connection))
@@ -78,7 +76,8 @@ class LeavingOut:
     ) -> Iterable[tuple[Hers, list[Carried]]]:
         for name, edition_due in {(row.newsletter, row.due_at) for row in rows}:
             mine = [row for row in rows if (row.newsletter, row.due_at) == (name, edition_due)]
-            found = had.others(connection, {row.subscriber_id for row in mine}, self.before.get(name, ()), edition_due)
+            before = self._configuration.not_repeated_by(name)
+            found = had.others(connection, {row.subscriber_id for row in mine}, before, edition_due)
             theirs: dict[int, list[Hers]] = {}
             for one in found:
                 theirs.setdefault(one.subscriber_id, []).append(one)

@@ -102,8 +102,23 @@ def _lint(
     *,
     errors_only: bool = False,
 ) -> Linted:
+    def origins(mail: Mail) -> Origins:
+        return _origins(configuration, edition, key, mail, articles, logo)
+
+    return linted(key, message, expected, origins, errors_only=errors_only)
+
+
+def linted(
+    key: RenderedKey,
+    message: bytes,
+    expected: Expected,
+    origins_of: Callable[[Mail], Origins],
+    *,
+    errors_only: bool = False,
+) -> Linted:
+    """What is found in a whole message; ``origins_of`` is asked once, and only where something is found."""
     mail = Mail(*parts_of(message), expected)
-    origins = cache(lambda: _origins(configuration, edition, key, mail, articles, logo))
+    origins = cache(lambda: origins_of(mail))
 
     def place(findings: list[Finding]) -> list[Finding]:
         return list(dict.fromkeys(origins().placed(findings))) if findings else []

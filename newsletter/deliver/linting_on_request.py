@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from newsletter.config.configuration import Configuration
 from newsletter.deliver.copies import parts_of
-from newsletter.deliver.linting import NOBODY, WHEN, Linted
+from newsletter.deliver.linting import NOBODY, WHEN, Linted, linted
 from newsletter.deliver.system_mails import Latest, document_of, system_message
 from newsletter.errors import TemplateError
 from newsletter.members.links import Links
 from newsletter.model import SYSTEM, MailFormat, Picture, RenderedKey, SystemMail
-from newsletter.render.lint import Expected, Finding, Mail, lint_mail
+from newsletter.render.lint import Expected, Mail
 from newsletter.render.lint.clients import allowed
 from newsletter.render.lint.origins import Origins
 from newsletter.render.rendering import templates_of, web_base
@@ -34,7 +32,6 @@ def lint_system_mail(
     Raises TemplateError for templates that do not work, or an ``allowed_features.txt`` that cannot be read.
     """
     newsletter = configuration.newsletter(SYSTEM)
-    offered = [name for name, one in configuration.schedules.newsletters.items() if one.listed]
 
     def message(templates: Templates) -> bytes:
         return system_message(
@@ -42,7 +39,7 @@ def lint_system_mail(
             document_of(configuration, store, kind, key, latest, templates, logo=logo),
             kind,
             "0",
-            [] if kind is SystemMail.SIGN_IN else offered,
+            [] if kind is SystemMail.SIGN_IN else configuration.offered,
             NOBODY,
             message_id="<check@newsletter.invalid>",
             mail_format=MailFormat.HTML,
@@ -57,11 +54,8 @@ def lint_system_mail(
         size_budget=newsletter.size_budget,
         can_be_left=False,
     )
-    whole = message(templates_of(configuration))
-    mail = Mail(*parts_of(whole), expected)
 
-    @cache
-    def origins() -> Origins:
+    def origins(mail: Mail) -> Origins:
         templates = Templates(configuration.template_folders, traced=True)
         try:
             traced = Mail(*parts_of(message(templates)))
@@ -75,7 +69,4 @@ def lint_system_mail(
             lambda file: f"{templates.source(SYSTEM, file.replace('edition', kind.value))[1]}:1",
         )
 
-    def place(findings: list[Finding]) -> list[Finding]:
-        return list(dict.fromkeys(origins().placed(findings))) if findings else []
-
-    return Linted(key, whole, mail, tuple(place(lint_mail(mail))), place)
+    return linted(key, message(templates_of(configuration)), expected, origins)

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from newsletter.config.configuration import Configuration
+from newsletter.config.faults import suggestion
 from newsletter.deliver.addressed import Addressed
+from newsletter.errors import UsageError
 from newsletter.members.links import Links
 from newsletter.members.signing_in import SIGN_IN_WITHIN
 from newsletter.model import (
@@ -45,6 +47,18 @@ _GONE_OUT = (OccurrenceState.SENT, OccurrenceState.SENDING)
 
 Latest = dict[str, tuple[date, tuple[int, ...]]]
 """The latest edition of each newsletter that has one: its local date and its articles in order."""
+
+
+def kind_named(name: str, where: str) -> SystemMail:
+    """The kind of mail called ``name``. Raises UsageError, at ``where``, with the one probably meant."""
+    try:
+        return SystemMail(name)
+    except ValueError:
+        raise UsageError(
+            f"there is no mail '{name}' that somebody could ask for",
+            where=where,
+            remedy=suggestion(name, [one.value for one in SystemMail]),
+        ) from None
 
 
 class SystemMails:

@@ -178,7 +178,7 @@ def _by_key(configuration: Configuration, pool: Pool, key: KeyFacts, now: dateti
                 remedy=suggestion(name, newsletter.section_names),
             )
     language = parse_language(key.language) or pool.language or configuration.language(newsletter_name)
-    rendered = RenderedKey(language, key.plan or next(iter(plans), "free"))
+    rendered = RenderedKey(language, configuration.plan_of(key.plan))
     sections = sections_for(encode_sections(key.sections), newsletter)
     return Facts(
         Reader(0, NOBODY, "", "", bytes(32)),
@@ -212,9 +212,6 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
             decode_had(copy.had),
         )
     subscription = store.read(subscriptions.one, person.id, newsletter_name)
-    plans = list(configuration.schedules.plans)
-    # The same rule as store.claiming: a plan that is not configured reads as the first.
-    plan = person.plan if person.plan in plans else next(iter(plans), "free")
     notices = []
     if subscription is None or subscription.state is not SubscriptionState.ACTIVE:
         state = "not subscribed" if subscription is None else subscription.state.value
@@ -238,7 +235,10 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
         )
     return Facts(
         reader,
-        RenderedKey(pool.language or configuration.language_for(newsletter_name, person.language), plan),
+        RenderedKey(
+            pool.language or configuration.language_for(newsletter_name, person.language),
+            configuration.plan_of(person.plan),
+        ),
         sections_for(encode_sections(subscription.sections) if subscription else "", newsletter),
         subscription.format if subscription else MailFormat.HTML,
         _message_id(configuration, pool.edition, person.id),

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from newsletter.config.configuration import Configuration
-from newsletter.config.faults import suggestion
 from newsletter.deliver.addressed import Reader
 from newsletter.deliver.copies import parts_of
-from newsletter.deliver.system_mails import document_of, latest_editions, system_message
+from newsletter.deliver.system_mails import document_of, kind_named, latest_editions, system_message
 from newsletter.errors import UsageError
 from newsletter.members.addresses import parse_address, parse_language
 from newsletter.members.links import Links
@@ -53,7 +52,7 @@ def make_system_preview(
 
     Raises UsageError, AddressError, TemplateError at ``file:line`` and StoreError.
     """
-    kind = _kind(mail)
+    kind = SystemMail.CONFIRM if mail == NEXT else kind_named(mail, "edition")
     hers, key, mail_format, names, words = (
         _by_hand(configuration, reader) if isinstance(reader, KeyFacts) else _subscriber(configuration, store, reader)
     )
@@ -110,25 +109,16 @@ def make_system_preview(
     )
 
 
-def _kind(mail: str) -> SystemMail:
-    if mail == NEXT:
-        return SystemMail.CONFIRM
-    try:
-        return SystemMail(mail)
-    except ValueError:
-        raise UsageError(
-            f"there is no mail '{mail}' that somebody could ask for",
-            where="edition",
-            remedy=suggestion(mail, [one.value for one in SystemMail]),
-        ) from None
-
-
 def _by_hand(configuration: Configuration, key: KeyFacts) -> _Shown:
-    schedules = configuration.schedules
     language = configuration.language_for(SYSTEM, parse_language(key.language))
-    rendered = RenderedKey(language, key.plan or next(iter(schedules.plans), "free"))
-    listed = tuple(name for name, one in schedules.newsletters.items() if one.listed)
-    return Reader(0, NOBODY, "", "", bytes(32)), rendered, key.format, listed, f"somebody who reads {language}"
+    rendered = RenderedKey(language, configuration.plan_of(key.plan))
+    return (
+        Reader(0, NOBODY, "", "", bytes(32)),
+        rendered,
+        key.format,
+        configuration.offered,
+        f"somebody who reads {language}",
+    )
 
 
 def _subscriber(configuration: Configuration, store: Store, address: str) -> _Shown:
@@ -141,5 +131,5 @@ def _subscriber(configuration: Configuration, store: Store, address: str) -> _Sh
         one.newsletter for one in held if one.state is SubscriptionState.ACTIVE and one.newsletter in published
     )
     reader = Reader(person.id, person.address, person.first_name, person.last_name, person.secret)
-    key = RenderedKey(configuration.language_for(SYSTEM, person.language), person.plan)
+    key = RenderedKey(configuration.language_for(SYSTEM, person.language), configuration.plan_of(person.plan))
     return reader, key, MailFormat.HTML, names or tuple(published), person.address

@@ -12,27 +12,21 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
-
-from newsletter.compose.keys import has_stories, sections_for, stories_for
+from newsletter.compose.keys import has_stories
 from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import staging_addresses
-from newsletter.deliver.leaving_out import Carried, LeavingOut
 from newsletter.errors import UsageError
 from newsletter.members.addresses import address_hashes, parse_address
 from newsletter.model import (
     ConsentAction,
     DeliveryState,
-    Edition,
     EditionName,
-    MailFormat,
     OccurrenceState,
     Reason,
-    RenderedKey,
     Stream,
-    Subscriber,
     Subscription,
 )
+from newsletter.schedule.preferences import Preferences, preferences_of
 from newsletter.schedule.turns import turns
 from newsletter.store import (
     Store,
@@ -47,8 +41,6 @@ from newsletter.store import (
 from newsletter.store.consent_check import verdict_before_delivery
 from newsletter.store.consents import Consent
 from newsletter.store.deliveries import DeliveryRow
-from newsletter.store.had import decode as decode_had
-from newsletter.store.had import delivery as delivery_of
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.subscriptions import encode_sections
 from newsletter.store.suppressions import SuppressionRow
@@ -117,22 +109,6 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     NOT_ADDRESSED = "not_addressed"
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """What her copy follows. ``sections`` are in her order, ``chosen`` says that they are her own choice;
-    ``stories`` is how many of the edition's ``of`` stories her copy has, None before it is composed; ``carried`` are
-    those it goes without, by the newsletter that carried them and when that was due (UTC)."""
-
-    sections: tuple[str, ...]
-    chosen: bool
-    language: str
-    format: MailFormat
-    plan: str
-    stories: int | None = None
-    of: int = 0
-    carried: tuple[tuple[str, datetime, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,52 +203,9 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
         subscription=subscription,
         history=tuple(entry for entry in entries if entry.newsletter in ("", name)),
         recipients_at=max((at for at in made if at is not None), default=None) if all(made) else None,
-        preferences=_preferences(configuration, store, name, person, subscription, delivery, pool)
+        preferences=preferences_of(configuration, store, name, person, subscription, delivery, pool)
         if configured
         else None,
-    )
-
-
-def _carried(connection: Connection, leaving_out: LeavingOut, delivery_id: int) -> list[Carried]:
-    row = delivery_of(connection, delivery_id)
-    return leaving_out.carried(connection, row) if row is not None else []
-
-
-def _preferences(
-    configuration: Configuration,
-    store: Store,
-    name: str,
-    person: Subscriber,
-    subscription: Subscription | None,
-    delivery: DeliveryRow | None,
-    pool: Edition | None,
-) -> Preferences | None:
-    """Those of her delivery, where it has been made; else hers as they are now."""
-    newsletter = configuration.newsletter(name)
-    had, leaving_out = delivery.had if delivery is not None else "", LeavingOut(configuration)
-    carried: list[Carried] = []
-    if delivery is not None and delivery.attempt:
-        carried = store.read(_carried, leaving_out, delivery.id) if had else []
-    elif pool is not None:
-        carried = store.read(leaving_out.would_be_carried, person, pool)
-    gone = decode_had(had) or {article for one in carried for article in one.article_ids}
-    if delivery is not None:
-        stored, mail_format, key = delivery.sections, delivery.format, RenderedKey.parse(delivery.rendered_key)
-    elif subscription is not None:
-        stored, mail_format = encode_sections(subscription.sections), subscription.format
-        key = RenderedKey(configuration.language_for(name, person.language), configuration.plan_of(person.plan))
-    else:
-        return None
-    chosen = sections_for(stored, newsletter)
-    return Preferences(
-        chosen or newsletter.section_names,
-        bool(chosen),
-        key.language,
-        mail_format,
-        key.plan,
-        len(stories_for(stored, newsletter, pool, gone)) if pool is not None else None,
-        len(set(pool.article_ids)) if pool is not None else 0,
-        tuple((one.newsletter, one.due_at, len(one.article_ids)) for one in carried),
     )
 
 
@@ -310,24 +243,7 @@ def explain(facts: Facts) -> Answer:
 
 def _copy(facts: Facts) -> str:
     """What her copy follows, as a sentence; '' where that is not known."""
-    known = facts.preferences
-    if known is None:
-        return ""
-    due = facts.due_at.astimezone(facts.zone)
-    whose = "as chosen" if known.chosen else "the newsletter's own"
-    parts = [f"Due {due:%H:%M} {facts.zone.key}", f"sections {', '.join(known.sections)}, {whose}"]
-    if known.stories is not None:
-        parts.append(f"{known.stories} of {known.of} {'story' if known.of == 1 else 'stories'}")
-    parts += [
-        f"{number} left out because {newsletter} carried {'it' if number == 1 else 'them'} at "
-        f"{at.astimezone(facts.zone):%H:%M}"
-        for newsletter, at, number in known.carried
-    ]
-    parts.append(f"language {known.language}, {_FORMATS[known.format]}, plan {known.plan}")
-    return "; ".join(parts) + "."
-
-
-_FORMATS = {MailFormat.HTML: "HTML", MailFormat.TEXT: "text only"}
+    return facts.preferences.sentence(facts.due_at, facts.zone) if facts.preferences is not None else ""
 
 
 def occurrence_words(row: OccurrenceRow) -> str:

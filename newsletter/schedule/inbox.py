@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from newsletter.config.reading import Configuration
 from newsletter.errors import UsageError
 from newsletter.members.addresses import parse_address
 from newsletter.model import EditionName, OccurrenceState, Stream, SubscriptionState
-from newsletter.schedule.explaining import Answer, Outcome, Preferences, explain, facts_of
+from newsletter.schedule.explaining import Answer, Outcome, explain, facts_of
+from newsletter.schedule.preferences import Preferences
 from newsletter.schedule.turns import turns_between
 from newsletter.store import Store, occurrences, subscribers, subscriptions
 
@@ -67,15 +69,14 @@ def inbox(
         if held is None:
             continue
         coming = _of_newsletter(configuration, store, who, name, now, days)
-        if held.state is not SubscriptionState.ACTIVE:
-            coming = iter([next(coming, None)])  # one line says it for all
-        found += [one for one in coming if one is not None]
+        # Of one that she does not get, one line says it for all.
+        found += coming if held.state is SubscriptionState.ACTIVE else islice(coming, 1)
     return sorted(found, key=lambda one: (one.due_at, one.edition))
 
 
 def _of_newsletter(
     configuration: Configuration, store: Store, address: str, name: str, now: datetime, days: int
-) -> Iterator[Coming | None]:
+) -> Iterator[Coming]:
     zone = ZoneInfo(configuration.zone(name))
     for edition in _editions(configuration, store, name, now, now + timedelta(days=days)):
         answer = explain(facts_of(configuration, store, address, edition, now))

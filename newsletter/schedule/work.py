@@ -44,6 +44,7 @@ from newsletter.store import (
 )
 from newsletter.store import approving as approvals
 from newsletter.store.editions import EditionRow
+from newsletter.store.had import LONGEST_DAY
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.warming_up import WarmUp
 
@@ -52,7 +53,6 @@ log = structlog.get_logger()
 _S = OccurrenceState
 FAN_OUT_PAGE = 1000
 FAN_OUT_SECONDS, FAN_OUT_LEAST, FAN_OUT_MOST = 0.03, 200, 20_000
-_A_LONG_DAY = timedelta(hours=26)
 PLAN_EVERY = timedelta(minutes=1)
 
 
@@ -210,11 +210,10 @@ class Work:
     def _waits_for_others(self, row: OccurrenceRow) -> bool:
         """Whether it leaves out what others carried that day, and deliveries of such another, due by then, are still
         being made: only then is it known what they carry."""
-        names = list(self.configuration.schedules.newsletters)
-        if row.by_hand or self.configuration.newsletter(row.newsletter).unless_sent is None:
+        if row.by_hand:
             return False
-        since, until = row.due_at - _A_LONG_DAY, row.due_at + timedelta.resolution
-        for name in names[: names.index(row.newsletter)]:
+        since, until = row.due_at - LONGEST_DAY, row.due_at + timedelta.resolution
+        for name in self.configuration.not_repeated_by(row.newsletter):
             for other in self.store.read(
                 occurrences.listing, newsletter=name, states=(_S.APPROVED, _S.SENDING), due_from=since, due_before=until
             ):

@@ -17,8 +17,8 @@ from newsletter.model import DeliveryState, Kind, Reason
 from newsletter.store.tables import deliveries, editions, subscribers
 
 _OTHERS = (DeliveryState.QUEUED.value, DeliveryState.SENDING.value, DeliveryState.SENT.value)
-# A date is 24 hours long, but for the end of summer time and the changes of a zone.
-_LONGEST_DAY = timedelta(hours=26)
+LONGEST_DAY = timedelta(hours=26)
+"""A date is 24 hours long, but for the end of summer time and the changes of a zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def others(
         deliveries.c.newsletter.in_(sorted(newsletters)),
         deliveries.c.kind == Kind.EDITION.value,
         deliveries.c.state.in_(_OTHERS),
-        and_(editions.c.due_at <= due_at, editions.c.due_at > due_at - _LONGEST_DAY),
+        and_(editions.c.due_at <= due_at, editions.c.due_at > due_at - LONGEST_DAY),
     )
 
 

@@ -22,19 +22,13 @@ from newsletter.members.signing_up import Answer, Asked, is_role_address, reques
 from newsletter.web.pages import Pages
 from newsletter.web.readers import truncated
 
-# An answer comes at the next multiple of this since its request came.
 BEAT_SECONDS = 0.1
-"""Answers that must not tell who reads come at multiples of this since the request."""
+"""An answer that must not tell who reads comes at the next multiple of this since its request came."""
 _RATES = "request-rates"
 
 
 class RoleAddress(AddressError):
     """The address is of an office, and this site asks for a person's own."""
-
-
-def listed(pages: Pages) -> tuple[str, ...]:
-    """The newsletters that anybody may ask for, in the order of the file."""
-    return tuple(name for name, one in pages.schedules.newsletters.items() if one.listed)
 
 
 def parse_asker(pages: Pages, text: str) -> str:

@@ -78,7 +78,7 @@ def routes(pages: Pages) -> APIRouter:
             raise Problem(422, f"{where}: {first['msg']}" if where else first["msg"], headers=shared) from error
         except AddressError as error:
             raise Problem(422, f"address: {error.what}", headers=shared) from error
-        names = asking.listed(pages)
+        names = pages.configuration.offered
         unknown = next((one for one in wanted.newsletters if one not in names), None)
         if unknown is not None:
             raise Problem(422, "newsletters: one of them is not offered here", headers=shared)
@@ -119,7 +119,7 @@ def describe(app: FastAPI, pages: Pages) -> None:
         document: dict[str, Any] = made()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         body = SubscribeRequest.model_json_schema()
-        body["properties"]["newsletters"]["items"] = {"type": "string", "enum": list(asking.listed(pages))}
+        body["properties"]["newsletters"]["items"] = {"type": "string", "enum": list(pages.configuration.offered)}
         schemas[SubscribeRequest.__name__] = body
         schemas.setdefault(ProblemDetails.__name__, ProblemDetails.model_json_schema())
         return document

@@ -56,7 +56,7 @@ def routes(pages: Pages, take_picture: TakePicture | None) -> APIRouter:
             words,
             "subscribe.html",
             status=status,
-            offers=await offers.of(words, asking.listed(pages), ticked),
+            offers=await offers.of(words, pages.configuration.offered, ticked),
             address=address,
             errors=errors or {},
             once_more=once_more,
@@ -73,13 +73,13 @@ def routes(pages: Pages, take_picture: TakePicture | None) -> APIRouter:
     async def offer(request: Request) -> Response:
         chosen = request.query_params.getlist("newsletter")
         language = _language(pages, request.query_params.get("language"))
-        names = asking.listed(pages)
+        names = pages.configuration.offered
         ticked = [name for name in names if name in chosen] or (list(names) if len(names) == 1 else [])
         return await show(pages.words_in(language), ticked=ticked, language=language)
 
     @router.api_route(PICTURES + "{newsletter}", methods=["GET", "HEAD"])
     async def picture(newsletter: str) -> Response:
-        if newsletter not in asking.listed(pages):
+        if newsletter not in pages.configuration.offered:
             return pages.not_found()
         return await offers.picture(newsletter)
 
@@ -88,7 +88,7 @@ def routes(pages: Pages, take_picture: TakePicture | None) -> APIRouter:
         form = await fields(request)
         language = _language(pages, form.one("language"))
         words = pages.words_in(language)
-        names = asking.listed(pages)
+        names = pages.configuration.offered
         ticked = [name for name in names if name in form.all("newsletter")]
         typed = (form.one("address") or "").strip()[:_LONGEST_ADDRESS]
         stamped = form.one("stamp") or ""

@@ -29,7 +29,8 @@ from newsletter.model import (
     SubscriptionState,
     SuppressionScope,
 )
-from newsletter.schedule.explaining import REASONS, STATES, Answer, Facts, Outcome, Preferences, explain, why
+from newsletter.schedule.explaining import REASONS, STATES, Answer, Facts, Outcome, explain, why
+from newsletter.schedule.preferences import Preferences
 from newsletter.store import Store, editions, occurrences, tables
 from newsletter.store.claiming import claim
 from newsletter.store.consents import Consent
