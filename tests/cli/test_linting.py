@@ -133,6 +133,18 @@ def test_the_mails_that_readers_ask_for_are_looked_at_as_those_of_a_newsletter_a
     assert wheres == {f"templates/system/confirm.html:{line}"}, result
 
 
+def test_what_a_whole_part_lacks_names_the_file_of_its_kind(folder: Folder) -> None:
+    folder.edit('web: {url: "http://127.0.0.1:8025"}', 'web: {url: "https://mail.news.example"}')
+    override(folder, "system/footer.txt", "{{ site.postal_address | wrap }}", "")
+    ran = folder.run("lint", "system", "--edition", "welcome", "--json")
+    assert ran.code == 1, ran
+    (result,) = ran.json["results"]
+    errors = [one for one in result["findings"] if one["severity"] == "error"]
+    assert [(one["rule"], one["where"].rpartition("templates/")[2]) for one in errors] == [
+        ("postal-address", "system/welcome.txt:1")
+    ]
+
+
 def test_a_kind_of_mail_there_is_not_names_the_one_that_was_meant(folder: Folder) -> None:
     ran = folder.run("lint", "system", "--edition", "welcom")
     assert ran.code != 0

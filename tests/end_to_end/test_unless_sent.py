@@ -53,6 +53,10 @@ def stories_to(server: SmtpServer, who: str) -> list[set[int]]:
     return found
 
 
+def subjects_to(server: SmtpServer, who: str) -> list[str]:
+    return [str(one.message["Subject"]) for one in server.accepted if one.recipient == who]
+
+
 def occurrence_of(store: Store, newsletter: str) -> Occurrence:
     return next(row for row in store.read(occurrences.listing, newsletter=newsletter) if row.by_hand).occurrence
 
@@ -64,7 +68,7 @@ def test_what_the_morning_carried_the_evening_leaves_out_for_those_who_had_it(tm
         assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
         configuration = load(tmp_path / "schedules.yaml", {})
         with site.open() as store:
-            site.add_stories(store, (4, 5), datetime.now(UTC))
+            site.add_stories(store, (4, 5), datetime.now(UTC) - timedelta(hours=1))
             shown = make_preview(configuration, store, "evening", reader=ANN, now=datetime.now(UTC))
             assert "3 stories are left out: she had them that day in daily." in shown.notices
             assert {one.headline for one in shown.stories if one.shown} == {
@@ -86,6 +90,13 @@ def test_what_the_morning_carried_the_evening_leaves_out_for_those_who_had_it(tm
             page = asyncio.run(browser_copy(configuration, store, ann.id, "evening", occurrence))
             assert page is not None
             assert ("Story number 4" in page, "Story number 1 " in page) == (True, False), "as it was sent"
+        correcting = site.command("editions", "correct", f"evening@{occurrence}", "--note", "We were wrong.", "--yes")
+        assert correcting.returncode == 0, correcting.stderr
+        wait_for(lambda: len(subjects_to(server, ANN)) == 3, "her correction")
+        _, hers, corrected = subjects_to(server, ANN)
+        assert "number 4" in hers or "number 5" in hers, "the first of what is left leads"
+        assert corrected == f"Correction: {hers}"
+        assert hers != subjects_to(server, BEN)[0]
 
 
 def test_who_had_all_of_it_gets_none_and_why_says_so(tmp_path: Path, store_url: str) -> None:
