@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from newsletter.config.configuration import Configuration
 from newsletter.deliver.copies import parts_of
 from newsletter.deliver.linting import NOBODY, WHEN, Linted, linted
@@ -31,9 +33,8 @@ def lint_system_mail(
 
     Raises TemplateError for templates that do not work, or an ``allowed_features.txt`` that cannot be read.
     """
-    newsletter = configuration.newsletter(SYSTEM)
 
-    def message(templates: Templates) -> bytes:
+    def make(templates: Templates) -> bytes:
         return system_message(
             configuration,
             document_of(configuration, store, kind, key, latest, templates, logo=logo),
@@ -47,6 +48,19 @@ def lint_system_mail(
             now=WHEN,
         )
 
+    return lint_system_message(configuration, kind, key, make, make(templates_of(configuration)))
+
+
+def lint_system_message(
+    configuration: Configuration,
+    kind: SystemMail,
+    key: RenderedKey,
+    make: Callable[[Templates], bytes],
+    message: bytes,
+) -> Linted:
+    """Lint one ``message``, which ``make`` makes again from traced templates where something is found. As long, and
+    raises, as ``lint_system_mail``."""
+    newsletter = configuration.newsletter(SYSTEM)
     expected = Expected(
         postal_address=configuration.schedules.site.postal_address,
         clients=newsletter.client_shares,
@@ -58,7 +72,7 @@ def lint_system_mail(
     def origins(mail: Mail) -> Origins:
         templates = Templates(configuration.template_folders, traced=True)
         try:
-            traced = Mail(*parts_of(message(templates)))
+            traced = Mail(*parts_of(make(templates)))
         except TemplateError:
             traced = Mail("", "")
         return Origins(
@@ -69,4 +83,4 @@ def lint_system_mail(
             lambda file: f"{templates.source(SYSTEM, file.replace('edition', kind.value))[1]}:1",
         )
 
-    return linted(key, message(templates_of(configuration)), expected, origins)
+    return linted(key, message, expected, origins)

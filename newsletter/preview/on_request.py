@@ -13,6 +13,7 @@ from datetime import datetime
 from newsletter.config.configuration import Configuration
 from newsletter.deliver.addressed import Reader
 from newsletter.deliver.copies import parts_of
+from newsletter.deliver.linting_on_request import lint_system_message
 from newsletter.deliver.system_mails import document_of, kind_named, latest_editions, system_message
 from newsletter.errors import UsageError
 from newsletter.members.addresses import parse_address, parse_language
@@ -29,7 +30,9 @@ from newsletter.model import (
 )
 from newsletter.preview.choosing import NEXT, NOBODY, KeyFacts
 from newsletter.preview.making import Preview, headers_of
+from newsletter.render.lint import Finding
 from newsletter.render.rendering import templates_of, web_base
+from newsletter.render.system_mail import SystemDocument
 from newsletter.render.templates import Templates
 from newsletter.store import Store, subscribers, subscriptions
 
@@ -58,31 +61,39 @@ def make_system_preview(
     )
     if to:
         hers = Reader(0, to, hers.first_name, hers.last_name, bytes(32))
-    document = document_of(
-        configuration,
-        store,
-        kind,
-        key,
-        latest_editions(configuration, store),
-        templates or templates_of(configuration),
-        logo=logo(configuration) if logo is not None else None,
-    )
+    latest = latest_editions(configuration, store)
+    picture = logo(configuration) if logo is not None else None
     named = () if kind is SystemMail.SIGN_IN else names
-    message = system_message(
-        configuration,
-        document,
-        kind,
-        _NO_LINK,
-        named,
-        hers,
-        message_id=f"<{hashlib.sha256(f'{kind} {hers.address}'.encode()).hexdigest()[:32]}.preview@example.invalid>",
-        mail_format=mail_format,
-        links=Links(web_base(configuration)),
-        now=now,
-    )
+    mark = hashlib.sha256(f"{kind} {hers.address}".encode()).hexdigest()[:32]
+
+    def document(templates: Templates) -> SystemDocument:
+        return document_of(configuration, store, kind, key, latest, templates, logo=picture)
+
+    def make(made_of: SystemDocument) -> bytes:
+        return system_message(
+            configuration,
+            made_of,
+            kind,
+            _NO_LINK,
+            named,
+            hers,
+            message_id=f"<{mark}.preview@example.invalid>",
+            mail_format=mail_format,
+            links=Links(web_base(configuration)),
+            now=now,
+        )
+
+    shown = document(templates or templates_of(configuration))
+    message = make(shown)
+
+    def findings() -> tuple[Finding, ...]:
+        if mail_format is MailFormat.TEXT:
+            return ()  # nearly every rule there is reads the HTML
+        return lint_system_message(configuration, kind, key, lambda traced: make(document(traced)), message).findings
+
     html, text = parts_of(message)
     headers = dict(headers_of(message))
-    preheader = "".join(part for part in document.variant(named).preheader if isinstance(part, str))
+    preheader = "".join(part for part in shown.variant(named).preheader if isinstance(part, str))
     return Preview(
         edition=EditionName(SYSTEM, Occurrence(now.astimezone(configuration.schedules.site.zone).date(), 1)),
         state=kind.value,
@@ -104,8 +115,8 @@ def make_system_preview(
         format=mail_format,
         unsubscribe_url="",
         links=(),
-        _lint=lambda: (),
-        _uninlined=lambda: html,
+        _lint=findings,
+        _uninlined=lambda: parts_of(make(document(Templates(configuration.template_folders, inlines=False))))[0],
     )
 
 

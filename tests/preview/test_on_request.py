@@ -13,6 +13,7 @@ from newsletter.model import SYSTEM, SystemMail
 from newsletter.preview.choice import VIEWS
 from newsletter.preview.choosing import KeyFacts
 from newsletter.preview.on_request import make_system_preview
+from newsletter.render.templates import shipped_templates
 from newsletter.store import Store, subscribers
 from tests.builders import NOW
 from tests.preview.bench import READER, Bench, a_site, configuration_of
@@ -64,3 +65,23 @@ def test_the_page_lists_the_kinds_and_shows_each_part_of_the_mail(running: Bench
         answer = running.ask(f"/?newsletter={SYSTEM}&edition=sign-in&view={one}")
         assert (answer.status, "Your link to sign in" in answer.body) == (200, True), one
         assert 'class="wrong"' not in answer.body, one
+
+
+def test_what_lint_finds_is_shown_with_its_place_and_the_styles_before_inlining(tmp_path: Path) -> None:
+    site = a_site(tmp_path)
+    shipped = (shipped_templates() / "system" / "confirm.html").read_text(encoding="utf-8")
+    broken = shipped.replace("{{ slot.action_url() }}", "/confirm")
+    assert broken != shipped
+    own = tmp_path / "templates" / "system" / "confirm.html"
+    own.parent.mkdir(parents=True)
+    own.write_text(broken, encoding="utf-8")
+    configuration = configuration_of(site)
+    with Store.open(site.store_url) as store:
+        confirm = make_system_preview(configuration, store, "confirm", reader=READER, now=NOW)
+        welcome = make_system_preview(configuration, store, "welcome", reader=READER, now=NOW)
+        assert any(one.rule == "relative-link" and "system/confirm.html:" in one.where for one in confirm.findings), (
+            confirm.findings
+        )
+        assert not [one for one in welcome.findings if one.rule == "relative-link"]
+    assert 'class="button" align="center">' in confirm.uninlined
+    assert confirm.uninlined != confirm.html
