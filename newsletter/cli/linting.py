@@ -162,12 +162,12 @@ def _linted(options: Options, configuration: Configuration, store: Store, name: 
 
     pool = choose_edition(configuration, store, name, edition, options.clock(), turns_to_send)
     templates, logo = templates_of(configuration), publish_logo(configuration)
-    stored = store.read(pieces.keys, pool.stored.id, pool.stored.revision) if pool.stored is not None else []
+    stored = store.read(pieces.keys, *pool.stored.pieces_at) if pool.stored is not None else []
     linted = []
     made: Mapping[RenderedKey, Mapping[str, bytes]]
     edition_now = pool.edition
     if pool.stored is not None and stored:
-        made = {key: store.read(pieces.load, pool.stored.id, pool.stored.revision, key) for key in stored}
+        made = {key: store.read(pieces.load, *pool.stored.pieces_at, key) for key in stored}
     else:
         keys = rendered_keys(configuration.languages(name), configuration.schedules.plans)
         fitted = render_fitted(configuration, pool.edition, pool.articles, keys, templates, logo=logo)

@@ -63,13 +63,16 @@ def add(
     mail_format: Annotated[
         str, typer.Option("--format", help="html (with a text part), or text alone")
     ] = MailFormat.HTML.value,
+    hour: Annotated[
+        str, typer.Option("--hour", help="At this hour, HH:MM, of those that the newsletter offers; default: its own")
+    ] = "",
     wording: Annotated[str, typer.Option("--wording", help="Which version of what words this reader agreed to")] = "",
     as_json: Json = False,
 ) -> None:
     """Subscribe ADDRESS, whose consent you have. Who unsubscribed or is suppressed stays so."""
     options = options_of(context)
     configuration = options.configuration()
-    wanted = _wanted(configuration, newsletters, sections, mail_format)
+    wanted = _wanted(configuration, newsletters, sections, mail_format, hour)
     enrolment = replace(
         _enrolment(configuration, address, wanted, first_name, last_name, language, timezone, plan),
         tags=_tags(configuration, tags),
@@ -138,8 +141,9 @@ def _report_added(result: Enrolled, *, as_json: bool) -> None:
 
 
 def _wanted(
-    configuration: Configuration, newsletters: list[str], sections: str, mail_format: str
+    configuration: Configuration, newsletters: list[str], sections: str, mail_format: str, hour: str
 ) -> tuple[Wanted, ...]:
+    from newsletter.members.exchange import offered_hour
     from newsletter.members.subscribing import Wanted
 
     chosen = MailFormat(known("format", mail_format, [one.value for one in MailFormat]))
@@ -148,7 +152,8 @@ def _wanted(
         offered = configuration.newsletter(name).section_names
         named = [part for part in (part.strip() for part in sections.split(",")) if part]
         picked = tuple(dict.fromkeys(known(f"section of {name}", part, offered) for part in named))
-        found.append(Wanted(name, () if picked == offered else picked, chosen))
+        at = offered_hour(hour, name, configuration.newsletter(name).schedule)
+        found.append(Wanted(name, () if picked == offered else picked, chosen, at))
     return tuple(found)
 
 
@@ -241,6 +246,7 @@ def show(context: typer.Context, address: str, as_json: Json = False) -> None:
                 "newsletter": one.newsletter,
                 "state": one.state,
                 "stream": one.stream,
+                "hour": one.hour,
                 "sections": one.sections,
                 "format": one.format,
                 "paused_until": one.paused_until,

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from newsletter.cohort import EVERYBODY, Cohort
 from newsletter.compose.collapsing import Likeness, Used
 from newsletter.compose.edits import apply_edits, redecided
 from newsletter.compose.selecting import Selection, nothing_taken, select_stories, too_few
@@ -38,7 +39,6 @@ _FIRST_LOOK_BACK = timedelta(days=7)
 _MOST_PASSED_OVER = 2000
 _ATTEMPTS = 5
 _CHUNK = 500  # reasons a transaction, so that the writer is held well under 100 ms
-_OPEN = (OccurrenceState.PLANNED, OccurrenceState.COMPOSED, OccurrenceState.APPROVED, OccurrenceState.SENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,7 @@ def compose(
     newsletter_name: str,
     newsletter: Newsletter,
     *,
-    cohort: str = "",
-    zone: str = "",
-    hour: str = "",
+    cohort: Cohort = EVERYBODY,
     due_at: datetime | None = None,
     now: datetime,
 ) -> Composed:
@@ -99,8 +97,8 @@ def compose(
 
     What editors changed of the occurrence, as it stands now, is laid over it. Calling it again, or from two processes
     at once, makes nothing twice. A skipped occurrence reserves nothing: its
-    articles are candidates for the next. A cohort ('' is all readers) that has too few goes without an edition and
-    leaves the occurrence to the others. ``due_at`` is the cohort's own time; default: the occurrence's.
+    articles are candidates for the next. A cohort that has too few goes without an edition, with its reason in place of
+    one, and leaves the occurrence to the others. ``due_at`` is the cohort's own time; default: the occurrence's.
     Raises StoreError.
     """
     for _ in range(_ATTEMPTS):
@@ -110,18 +108,16 @@ def compose(
             newsletter_name,
             newsletter,
             stream=occurrence.stream,
-            cohort=cohort,
+            cohort=str(cohort),
             edits=occurrence.edits,
             now=now,
         )
         untaken = (one for one in proposal.selection.decisions if one.reason not in USED_UP)
         others = [*untaken, *proposal.passed_over]
         for start in range(0, len(others), _CHUNK):
-            store.write(_write_reasons, occurrence, cohort, others[start : start + _CHUNK])
+            store.write(_write_reasons, occurrence, str(cohort), others[start : start + _CHUNK])
         try:
-            return store.write(
-                _write, occurrence, newsletter, proposal, cohort, zone, hour, due_at or occurrence.due_at, now
-            )
+            return store.write(_write, occurrence, newsletter, proposal, cohort, due_at or occurrence.due_at, now)
         except _Overtaken:
             continue
     raise StoreError(
@@ -227,7 +223,11 @@ def _write_reasons(
     connection: Connection, occurrence: OccurrenceRow, cohort: str, decisions: Sequence[Decision]
 ) -> None:
     current = occurrences.get(connection, occurrence.id, lock=True)
-    done = current is None or current.state not in _OPEN or editions.find(connection, occurrence.id, cohort) is not None
+    done = (
+        current is None
+        or current.state not in editions.OPEN
+        or editions.find(connection, occurrence.id, cohort) is not None
+    )
     if not done:
         editions.record_selections(connection, occurrence.id, cohort, decisions)
 
@@ -237,28 +237,26 @@ def _write(
     occurrence: OccurrenceRow,
     newsletter: Newsletter,
     proposal: Proposal,
-    cohort: str,
-    zone: str,
-    hour: str,
+    cohort: Cohort,
     due_at: datetime,
     now: datetime,
 ) -> Composed:
     current = occurrences.get(connection, occurrence.id, lock=True)
     if current is None:
         raise StoreError("this occurrence is no longer in the store", where=str(occurrence.name))
-    existing = editions.find(connection, occurrence.id, cohort)
-    if existing is not None or current.state not in _OPEN:
+    existing = editions.find(connection, occurrence.id, str(cohort))
+    if existing is not None or current.state not in editions.OPEN:
         return Composed(current, existing, made=False)
     if current.edited != occurrence.edited:
         raise _Overtaken
     if proposal.skip is not Reason.NONE:
-        return _skip(connection, current, newsletter, proposal, cohort, now)
+        return _skip(connection, current, newsletter, proposal, cohort, due_at, now)
     edition = editions.create(
         connection,
         current,
-        cohort,
-        zone,
-        hour,
+        str(cohort),
+        cohort.zone,
+        cohort.hour,
         due_at,
         proposal.sections,
         proposal.taken,
@@ -275,11 +273,13 @@ def _skip(
     occurrence: OccurrenceRow,
     newsletter: Newsletter,
     proposal: Proposal,
-    cohort: str,
+    cohort: Cohort,
+    due_at: datetime,
     now: datetime,
 ) -> Composed:
-    editions.record_selections(connection, occurrence.id, cohort, nothing_taken(proposal.taken))
-    if cohort:  # the others may have stories: this one goes without, and skips nobody else
+    editions.record_selections(connection, occurrence.id, str(cohort), nothing_taken(proposal.taken))
+    if cohort != EVERYBODY:  # the others may have stories: this one goes without, and skips nobody else
+        editions.without(connection, occurrence, cohort, due_at, proposal.skip, now)
         return Composed(occurrence, None, made=True)
     number, least = proposal.selection.number, max(1, newsletter.articles.min)
     stories = "1 story" if number == 1 else f"{number} stories"

@@ -6,9 +6,11 @@ Made by ``config.reading.load``; nothing in it changes afterwards.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
+from newsletter.cohort import EVERYBODY, Cohort, known_zone
 from newsletter.config import faults, variables
 from newsletter.config.document import Document
 from newsletter.config.languages import language_among
@@ -17,6 +19,8 @@ from newsletter.config.site_key import FILE_NAME, SiteKeys
 from newsletter.errors import ConfigurationError, UsageError
 from newsletter.model import SYSTEM
 from newsletter.target import Target, Targeting, Targets
+
+_TURNS = timedelta(days=3)  # from the first to the last instant of one date and hour on earth, and a day to spare
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,29 @@ class Configuration:
         """The newsletters whose stories of the day ``name`` leaves out: those before it, if it has ``unless_sent``."""
         names = list(self.schedules.newsletters)
         return tuple(names[: names.index(name)]) if self.newsletter(name).unless_sent is not None else ()
+
+    def cohort_of(self, name: str, zone: str, hour: str) -> Cohort:
+        """The readers with whom one gets ``name`` who wrote down this zone and this hour ('' for nothing).
+
+        What is not written, or is no zone, or an hour that the newsletter does not offer, is the newsletter's own.
+        """
+        schedule = self.newsletter(name).schedule
+        if not schedule.by_reader:
+            return EVERYBODY
+        place = zone if zone and known_zone(zone) is not None else self.zone(name)
+        return Cohort(place, hour if hour in schedule.offered_hours else schedule.times[0])
+
+    def own_cohort(self, name: str) -> Cohort:
+        """Those who wrote down nothing: the newsletter's own zone and hour; everybody, where all have one time."""
+        return self.cohort_of(name, "", "")
+
+    def moves_count(self, name: str) -> timedelta | None:
+        """How long a reader's change of hour or zone bears on what she gets; None where readers choose neither.
+
+        No edition holds a story for longer after it was first seen, so what she had before lies within that time.
+        """
+        newsletter = self.newsletter(name)
+        return newsletter.articles.max_age + _TURNS if newsletter.schedule.by_reader else None
 
     def plan_of(self, plan: str) -> str:
         """``plan``, or the first of the file where it names none such: that is what its readers then have."""

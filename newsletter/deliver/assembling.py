@@ -182,7 +182,7 @@ class Assembler:
         if row.kind is Kind.SYSTEM:
             message = await self._system.message(row, self._clock())
             return Post(self._system.envelope_sender, await self._signed(SYSTEM, message))
-        wanted = (row.edition_id, row.revision, row.rendered_key)
+        wanted = (row.pieces_of, row.pieces_revision, row.rendered_key)
         document = self._documents.get(wanted) or await self._load(*wanted)
         message = _filled(
             document.heading(self._clock()),

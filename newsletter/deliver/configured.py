@@ -52,7 +52,7 @@ def configured_sender(
         },
         domain_limits=schedules.domain_limits,
         targets=configuration.targets,
-        leave_out=leaving_out if leaving_out.newsletters else None,
+        leave_out=leaving_out if leaving_out.needed else None,
         return_path_of=partial(verp.envelope_sender, keys=configuration.site_keys),
     )
     return Sender(

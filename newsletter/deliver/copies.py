@@ -51,7 +51,7 @@ def _make(
     copy = store.read(copies.find, subscriber_id, newsletter, occurrence)
     if person is None or person.erased_at is not None or copy is None:
         return None
-    stored = store.read(pieces.load, copy.edition_id, copy.revision, copy.rendered_key)
+    stored = store.read(pieces.load, *copy.pieces_at, copy.rendered_key)
     if not stored:
         return None
     sections = sections_for(copy.sections, configuration.newsletter(newsletter))

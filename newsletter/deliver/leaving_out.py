@@ -1,6 +1,7 @@
-"""``unless_sent: today``: what a reader had that day in a newsletter that stands before, she does not get again.
+"""What a reader had elsewhere she does not get again: with ``unless_sent: today``, what a newsletter that stands before
+carried that day; and, once she has moved to another hour or zone, what the editions there held.
 
-    rows just claimed -> her other deliveries of that date -> the stories of both -> written down with the row
+    rows just claimed -> her other deliveries -> the stories of both -> written down with the row
 
 Which date it is, her own clock says; of a reader without a zone, the newsletter's. It is decided once, as her mail sets
 out for the first time, so that a mail that is sent again, and her copy in the browser, are the same mail.
@@ -11,15 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from newsletter.cohort import known_zone
 from newsletter.compose.keys import stories_for
 from newsletter.config.configuration import Configuration
 from newsletter.model import Edition, Subscriber
-from newsletter.store import editions, had
+from newsletter.store import editions, had, moves
 from newsletter.store.had import Hers
 
 _Load = Callable[[int], Edition]
@@ -40,7 +42,8 @@ class LeavingOut:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self.newsletters = [name for name in configuration.schedules.newsletters if configuration.not_repeated_by(name)]
-        """Those that leave out anything."""
+        """Those that leave out what others carried."""
+        self.needed = bool(self.newsletters) or any(map(configuration.moves_count, configuration.schedules.newsletters))
 
     def __call__(self, connection: Connection, sender: int, ids: Sequence[int], now: datetime) -> None:
         """Mark the rows that ``sender`` has just claimed: what it is called for by ``store.claiming``."""
@@ -68,8 +71,14 @@ class LeavingOut:
         """The same of an edition of which she has no delivery yet, as it stands now."""
         before = self._configuration.not_repeated_by(edition.newsletter)
         hers = had.others(connection, {person.id}, before, edition.due_at) if before else []
-        zone = self._zone(person.timezone, edition.newsletter)
-        return self._shared(edition.article_ids, edition.due_at, zone, hers, _loading(connection))
+        zone, load = self._zone(person.timezone, edition.newsletter), _loading(connection)
+        found = self._shared(edition.article_ids, edition.due_at, zone, hers, load)
+        counts = self._configuration.moves_count(edition.newsletter)
+        if counts is None or not moves.of_readers(connection, edition.newsletter, [person.id], edition.due_at - counts):
+            return found
+        since = edition.due_at - counts
+        theirs = had.before_she_moved(connection, [person.id], edition.newsletter, edition.due_at, since)
+        return found + self._in_both(edition.article_ids, theirs, load)
 
     def _carried(
         self, connection: Connection, rows: Sequence[Hers], load: _Load
@@ -81,25 +90,42 @@ class LeavingOut:
             theirs: dict[int, list[Hers]] = {}
             for one in found:
                 theirs.setdefault(one.subscriber_id, []).append(one)
+            moved = self._before_they_moved(connection, [row for row in mine if row.moved], name, edition_due)
             for row in mine:
                 hers, stories = theirs.get(row.subscriber_id, []), load(row.edition_id).article_ids
-                yield row, self._shared(stories, row.due_at, self._zone(row.timezone, name), hers, load)
+                shared = self._shared(stories, row.due_at, self._zone(row.timezone, name), hers, load)
+                elsewhere = [one for one in moved.get(row.subscriber_id, []) if one.id != row.id]
+                yield row, shared + self._in_both(stories, elsewhere, load)
+
+    def _before_they_moved(
+        self, connection: Connection, rows: Sequence[Hers], newsletter: str, due_at: datetime
+    ) -> dict[int, list[Hers]]:
+        counts = self._configuration.moves_count(newsletter)
+        found: dict[int, list[Hers]] = {}
+        if rows and counts is not None:
+            readers = {row.subscriber_id for row in rows}
+            for one in had.before_she_moved(connection, readers, newsletter, due_at, due_at - counts):
+                found.setdefault(one.subscriber_id, []).append(one)
+        return found
 
     def _shared(
         self, stories: Collection[int], due_at: datetime, zone: ZoneInfo, hers: Sequence[Hers], load: _Load
     ) -> list[Carried]:
         """What of ``stories`` stands in those of her mails that are due on the same date."""
-        today, these = due_at.astimezone(zone).date(), frozenset(stories)
+        today = due_at.astimezone(zone).date()
+        return self._in_both(stories, [one for one in hers if one.due_at.astimezone(zone).date() == today], load)
+
+    def _in_both(self, stories: Collection[int], hers: Sequence[Hers], load: _Load) -> list[Carried]:
+        these = frozenset(stories)
         return [
             Carried(one.newsletter, one.due_at, both)
             for one in hers
-            if one.due_at.astimezone(zone).date() == today
-            and (both := tuple(it for it in self._stories(one, load(one.edition_id)) if it in these))
+            if (both := tuple(it for it in self._stories(one, load(one.edition_id)) if it in these))
         ]
 
     def _zone(self, hers: str, newsletter: str) -> ZoneInfo:
         """Hers; of a reader without one, or with one that nobody knows, the newsletter's."""
-        return _place(hers) or ZoneInfo(self._configuration.zone(newsletter))
+        return known_zone(hers) or ZoneInfo(self._configuration.zone(newsletter))
 
     def _stories(self, row: Hers, edition: Edition) -> tuple[int, ...]:
         newsletter = self._configuration.newsletter(row.newsletter)
@@ -109,11 +135,3 @@ class LeavingOut:
 def _loading(connection: Connection) -> _Load:
     """Editions by id, each read once."""
     return cache(partial(editions.load, connection))
-
-
-@lru_cache(maxsize=512)
-def _place(zone: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        return None

@@ -123,7 +123,8 @@ def latest_editions(configuration: Configuration, store: Store) -> Latest:
     found: Latest = {}
     for name in configuration.schedules.newsletters:
         for row in store.read(occurrences.listing, newsletter=name, states=_GONE_OUT, turns_only=True, limit=1):
-            for edition in store.read(editions.for_occurrence, row.id)[:1]:
+            own = configuration.own_cohort(name)
+            if (edition := store.read(editions.nearest, row.id, own)) is not None:
                 found[name] = (row.occurrence.local_date, edition.edition.article_ids)
     return found
 

@@ -87,11 +87,13 @@ class PreferenceChange:
     sections: tuple[str, ...] | None = None
     format: MailFormat | None = None
     pause: Pause | None = None
+    hour: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What ``change_preferences`` did, by newsletter. ``refused`` could not be switched on; ``language`` is new."""
+    """What ``change_preferences`` did, by newsletter. ``refused`` could not be switched on; ``language`` and
+    ``timezone`` are new."""
 
     switched_on: tuple[str, ...] = ()
     switched_off: tuple[str, ...] = ()
@@ -99,6 +101,7 @@ class Saved:
     paused: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     language: bool = False
+    timezone: bool = False
 
 
 def unsubscribe(connection: Connection, subscriber_id: int, newsletter: str, evidence: Evidence) -> bool:
@@ -221,9 +224,10 @@ def change_preferences(
     wanted: Sequence[PreferenceChange],
     evidence: Evidence,
     language: str | None = None,
+    timezone: str | None = None,
 ) -> Saved:
-    """Switch newsletters on and off and change how she gets them, and in which language; one not named in ``wanted``
-    is not touched."""
+    """Switch newsletters on and off and change how she gets them, in which language and on whose clock; one not named
+    in ``wanted`` is not touched."""
     subscribers.lock(connection, subscriber_id)
     entries: list[Consent] = []
     withdrawals: list[Withdrawal] = []
@@ -249,7 +253,7 @@ def change_preferences(
         after, parts = _changed(stands, change)
         if not parts:
             continue
-        subscriptions.change(connection, after)
+        subscriptions.change(connection, after, evidence.at)
         changed.append(newsletter)
         entries.append(evidence.of(subscriber_id, ConsentAction.CHANGED, newsletter, ", ".join(parts)))
         if "pause" in parts and after.paused_until is not None:
@@ -258,9 +262,12 @@ def change_preferences(
     spoken = language is not None and subscribers.speak(connection, subscriber_id, language)
     if spoken:
         entries.append(evidence.of(subscriber_id, ConsentAction.CHANGED, detail="language"))
+    lives = timezone is not None and subscribers.live_in(connection, subscriber_id, timezone, evidence.at)
+    if lives:
+        entries.append(evidence.of(subscriber_id, ConsentAction.CHANGED, detail="timezone"))
     consents.record(connection, entries)
     suppressions.revoke(connection, withdrawals, evidence.at)
-    return Saved(tuple(on), tuple(off), tuple(changed), tuple(paused), tuple(refused), spoken)
+    return Saved(tuple(on), tuple(off), tuple(changed), tuple(paused), tuple(refused), spoken, lives)
 
 
 def erase(connection: Connection, subscriber_id: int, new_secret: bytes, evidence: Evidence) -> bool:
@@ -327,14 +334,16 @@ def _changed(stands: Subscription, change: PreferenceChange) -> tuple[Subscripti
     sections = stands.sections if change.sections is None else change.sections
     mail_format = stands.format if change.format is None else change.format
     paused_until = stands.paused_until if change.pause is None else change.pause.until
+    hour = stands.hour if change.hour is None else change.hour
     parts = [
         part
         for part, differs in (
             ("sections", sections != stands.sections),
             ("format", mail_format is not stands.format),
+            ("hour", hour != stands.hour),
             ("pause", paused_until != stands.paused_until),
         )
         if differs
     ]
-    after = replace(stands, sections=sections, format=mail_format, paused_until=paused_until)
+    after = replace(stands, sections=sections, hour=hour, format=mail_format, paused_until=paused_until)
     return after, parts

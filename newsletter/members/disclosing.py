@@ -37,6 +37,7 @@ def everything_about(connection: Connection, person: Subscriber) -> dict[str, An
                 "newsletter": one.newsletter,
                 "state": one.state,
                 "stream": one.stream,
+                "hour": one.hour,
                 "sections": one.sections,
                 "format": one.format,
                 "paused_until": one.paused_until,

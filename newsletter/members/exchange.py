@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 from urllib.parse import unquote
 
-from newsletter.config.models import Schedules
+from newsletter.config.models import Schedule, Schedules
 from newsletter.config.site_key import SiteKeys
 from newsletter.errors import AddressError, NewsletterError, UsageError
 from newsletter.members.addresses import (
@@ -46,6 +46,7 @@ COLUMNS = (
     "sections",
     "format",
     "tags",
+    "hour",
 )
 # Followed by one column for each attribute that schedules.yaml names.
 ATTRIBUTE = "attribute."
@@ -278,11 +279,13 @@ def _wanted(cells: Mapping[str, str], schedules: Schedules, defaults: Sequence[s
         _known_newsletter(name, known)
     sections = _by_newsletter(cells.get("sections", ""), names, "sections")
     formats = _by_newsletter(cells.get("format", ""), names, "format")
+    hours = _by_newsletter(cells.get("hour", ""), names, "hour")
     return tuple(
         Wanted(
             name,
             _sections(sections.get(name, ""), schedules.newsletters[name].section_names),
             _format(formats.get(name, "")),
+            offered_hour(hours.get(name, ""), name, schedules.newsletters[name].schedule),
         )
         for name in names
     )
@@ -319,6 +322,19 @@ def _format(value: str) -> MailFormat:
         return MailFormat(value.casefold()) if value else MailFormat.HTML
     except ValueError:
         raise UsageError(f"format is html or text, not '{shown(value)}'") from None
+
+
+def offered_hour(value: str, newsletter: str, schedule: Schedule) -> str:
+    """``value`` as it is stored: '' for the newsletter's own hour. Raises UsageError where it is not offered."""
+    if not value or value in schedule.times:
+        return ""
+    if value not in schedule.offered_hours:
+        offered = ", ".join(schedule.offered_hours)
+        raise UsageError(
+            f"{newsletter} does not come at '{shown(value)}'",
+            remedy=f"Its hours are {offered}" if offered else "It has one time for all; leave the hour out",
+        )
+    return value
 
 
 def _known_newsletter(name: str, known: Iterable[str]) -> None:
@@ -371,6 +387,7 @@ def _row(subscriber: Subscriber, active: Sequence[Subscription]) -> tuple[str, .
         ),
         ";".join(f"{one.newsletter}={one.format}" for one in active) if len(formats) > 1 else "".join(formats),
         ";".join(subscriber.tags),
+        ";".join(f"{one.newsletter}={one.hour}" for one in active if one.hour),
     )
 
 

@@ -37,11 +37,12 @@ new_secret: Callable[[], bytes] = partial(token_bytes, SECRET_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One newsletter for somebody, and how. ``sections`` empty: the newsletter's own."""
+    """One newsletter for somebody, and how. ``sections`` empty, ``hour`` '': the newsletter's own."""
 
     newsletter: str
     sections: tuple[str, ...] = ()
     format: MailFormat = MailFormat.HTML
+    hour: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,14 @@ def subscribe(
             else:
                 active = SubscriptionState.ACTIVE
                 made.append(
-                    Subscription(person.id, want.newsletter, active, sections=want.sections, format=want.format)
+                    Subscription(
+                        person.id,
+                        want.newsletter,
+                        active,
+                        sections=want.sections,
+                        hour=want.hour,
+                        format=want.format,
+                    )
                 )
                 subscribed.append(want.newsletter)
             existing.setdefault((person.id, want.newsletter), SubscriptionState.ACTIVE)
@@ -152,8 +160,8 @@ def subscribe(
             )
         )
         announced.add(one.address)
+    subscribers.update_profiles(connection, [_profile(person) for person in corrected.values()], evidence.at)
     subscriptions.add_many(connection, made, evidence.at)
-    subscribers.update_profiles(connection, [_profile(person) for person in corrected.values()])
     consents.record(connection, entries)
     withdrawals = [Withdrawal(subscriber_id, "", reason) for subscriber_id, reason in changed.items()]
     suppressions.revoke(connection, withdrawals, evidence.at)

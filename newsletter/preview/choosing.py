@@ -122,17 +122,18 @@ def choose_edition(
     if choice.startswith(scenarios.PREFIX):
         return _sample(configuration, newsletter_name, choice.removeprefix(scenarios.PREFIX), now)
     if choice != NEXT:
-        return _composed(configuration, store, _named(store, newsletter_name, choice))
+        return _composed(store, configuration, *_named(configuration, store, newsletter_name, choice))
     occurrence, due_at, row = _next_turn(configuration, store, newsletter_name, now, turns)
-    if row is not None and store.read(editions.find, row.id) is not None:
-        return _composed(configuration, store, row)
+    own = configuration.own_cohort(newsletter_name)
+    if row is not None and (stored := store.read(editions.nearest, row.id, own)) is not None:
+        return _composed(store, configuration, row, stored)
     newsletter = configuration.newsletter(newsletter_name)
     edits = row.edits if row is not None else Edits()
-    proposal = compose_preview(store, newsletter_name, newsletter, edits=edits, now=now)
+    proposal = compose_preview(store, newsletter_name, newsletter, cohort=str(own), edits=edits, now=now)
     if not proposal.selection.article_ids:
         raise _nothing(newsletter_name, proposal)
     return Pool(
-        Edition(newsletter_name, Stream.EACH, occurrence, "", due_at, proposal.sections, edits=edits),
+        Edition(newsletter_name, Stream.EACH, occurrence, str(own), due_at, proposal.sections, edits=edits),
         _S.PLANNED.value if row is None else row.state.value,
         proposal.articles,
         (*explain_proposal(proposal, newsletter.section_names), *_passed_over(store, proposal)),
@@ -276,19 +277,24 @@ def _next_turn(
     return Occurrence(now.astimezone(ZoneInfo(configuration.zone(newsletter_name))).date(), 1), now, None
 
 
-def _named(store: Store, newsletter_name: str, choice: str) -> OccurrenceRow:
+def _named(
+    configuration: Configuration, store: Store, newsletter_name: str, choice: str
+) -> tuple[OccurrenceRow, EditionRow]:
     name = EditionName.parse(choice) if "@" in choice else EditionName(newsletter_name, Occurrence.parse(choice))
     if name.newsletter != newsletter_name:
         raise UsageError(f"{name} is no edition of {newsletter_name}", remedy=f"Preview {name.newsletter} instead")
     row = store.read(occurrences.find, newsletter_name, Stream.EACH, name.occurrence)
-    if row is None or store.read(editions.find, row.id, name.cohort) is None:
+    stored = None
+    if row is not None and name.cohort:
+        stored = store.read(editions.find, row.id, name.cohort)
+    elif row is not None:
+        stored = store.read(editions.nearest, row.id, configuration.own_cohort(newsletter_name))
+    if row is None or stored is None:
         raise UsageError(f"{name} has not been composed", remedy=f"See `newsletter editions list`, or write {NEXT}")
-    return row
+    return row, stored
 
 
-def _composed(configuration: Configuration, store: Store, row: OccurrenceRow) -> Pool:
-    stored = store.read(editions.find, row.id)
-    assert stored is not None, "the caller has looked"
+def _composed(store: Store, configuration: Configuration, row: OccurrenceRow, stored: EditionRow) -> Pool:
     if not stored.edition.article_ids and not row.occurrence.correction:
         raise NothingToSend(f"{row.name} holds no story", remedy="Choose another edition")
     names = configuration.newsletter(row.newsletter).section_names

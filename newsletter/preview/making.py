@@ -194,10 +194,10 @@ def _pieces(
     """The pieces that a send would join, those that are stored, else rendered now; and the pool as it then is, without
     what gave way to the size budget."""
     if pool.stored is not None:
-        stored = store.read(pieces.load, pool.stored.id, pool.stored.revision, facts.rendered_key)
+        stored = store.read(pieces.load, *pool.stored.pieces_at, facts.rendered_key)
         if stored:
             return stored, pool, (_RENDERED,) if pool.is_open else ()
-        others = store.read(pieces.keys, pool.stored.id, pool.stored.revision)
+        others = store.read(pieces.keys, *pool.stored.pieces_at)
         if others:
             raise UsageError(
                 f"{pool.edition.name} was not rendered for {facts.rendered_key}",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from newsletter.cohort import Cohort
 from newsletter.compose.composing import Proposal, compose_preview
 from newsletter.compose.explaining import in_words
 from newsletter.config.reading import Configuration
@@ -90,7 +91,8 @@ def plan_send(
     readers = store.read(subscriptions.audience_count, newsletter_name, now, targeting)
     proposal = None
     if row.state is _S.PLANNED:
-        proposal = compose_preview(store, newsletter_name, newsletter, edits=row.edits, now=now)
+        own = str(configuration.own_cohort(newsletter_name))
+        proposal = compose_preview(store, newsletter_name, newsletter, cohort=own, edits=row.edits, now=now)
         if proposal.skip is not Reason.NONE:
             number, least = proposal.selection.number, max(1, newsletter.articles.min)
             raise NothingToSend(
@@ -177,8 +179,9 @@ def start(
         row = _again(store, row)
         if not taken and row.state in (_S.PLANNED, _S.COMPOSED, _S.APPROVED):
             raise _edited(row)
-    if row.state is _S.PLANNED:
-        row = work.compose(_by_hand(row), now)
+    only = _cohorts_of(work, row, addresses)
+    if row.state is _S.PLANNED or (only and row.state in editions.OPEN):
+        row = work.compose(row if only else _by_hand(row), now, only)
     if row.state is _S.COMPOSED:
         try:
             if plan.unapproved and not addresses:
@@ -194,13 +197,13 @@ def start(
         raise NothingToSend(f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}")
     _require_ready(row, addresses)
     freshen(row)
-    row = work.freeze(row, now)
+    row = work.freeze(row, now, only)
     if row.state is _S.HELD:
         raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
     if row.state is _S.SKIPPED:
         raise NothingToSend(f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}")
     if addresses:
-        _queue_named(work, row, addresses, now)
+        _queue_named(work, row, addresses, only, now)
         return _again(store, row)
     row = work.begin(_by_hand(row), now)
     if row.state is _S.HELD:
@@ -233,13 +236,30 @@ def _edited(row: OccurrenceRow) -> OccurrenceHeld:
     )
 
 
-def _queue_named(work: Work, row: OccurrenceRow, addresses: Sequence[str], now: datetime) -> None:
+def _cohorts_of(work: Work, row: OccurrenceRow, addresses: Sequence[str]) -> dict[Cohort, list[int]] | None:
+    """The named readers by the cohort that they get it with; None where nobody is named, or all are one cohort."""
+    if not addresses or not work.configuration.newsletter(row.newsletter).schedule.by_reader:
+        return None
+    found: dict[Cohort, list[int]] = {}
+    for address in addresses:
+        reader = _subscriber_id(work.store, row.newsletter, address)
+        cohort = work.cohorts.cohort_of_reader(row, reader)
+        if cohort is None:
+            raise UsageError(f"{address} gets {row.newsletter} another time than in {row.name}")
+        found.setdefault(cohort, []).append(reader)
+    return found
+
+
+def _queue_named(
+    work: Work, row: OccurrenceRow, addresses: Sequence[str], only: dict[Cohort, list[int]] | None, now: datetime
+) -> None:
     store = work.store
     named = [_subscriber_id(store, row.newsletter, address) for address in addresses]
     store.write(occurrences.mark_partial, row.id, True, now)
     made = 0
     for edition in store.read(editions.for_occurrence, row.id):
-        made += store.write(work.queue_some, row, edition, named, now)
+        theirs = named if only is None else only.get(Cohort(edition.zone, edition.hour), [])
+        made += store.write(work.queue_some, row, edition, theirs, now) if theirs else 0
     if not made and not store.read(deliveries.open_work, row.id, named)[0]:
         raise AlreadySent(f"{row.name} has been sent to {', '.join(addresses)}")
 

@@ -17,8 +17,8 @@ Documents = Mapping[RenderedKey, Mapping[str, bytes]]
 
 def stored_documents(store: Store, edition: EditionRow) -> Documents:
     """What is rendered of an edition as it is now. Raises StoreError."""
-    keys = store.read(pieces.keys, edition.id, edition.revision)
-    return {key: store.read(pieces.load, edition.id, edition.revision, key) for key in keys}
+    keys = store.read(pieces.keys, *edition.pieces_at)
+    return {key: store.read(pieces.load, *edition.pieces_at, key) for key in keys}
 
 
 def lint_errors(configuration: Configuration, store: Store, edition: Edition, documents: Documents) -> list[Finding]:

@@ -138,7 +138,7 @@ def _documents(
     name = original.newsletter
     went_out: dict[RenderedKey, EditionRow] = {}
     for edition in store.read(editions.for_occurrence, original.id):
-        for key in store.read(pieces.keys, edition.id, edition.revision):
+        for key in store.read(pieces.keys, *edition.pieces_at):
             went_out.setdefault(key, edition)
     if not went_out:
         raise UsageError(f"what {original.name} said is not kept any more", remedy="Write to its readers by hand")
@@ -149,7 +149,7 @@ def _documents(
         nearest = _nearest(key, went_out)
         edition = went_out[nearest]
         made[key] = correction_pieces(
-            store.read(pieces.load, edition.id, edition.revision, nearest),
+            store.read(pieces.load, *edition.pieces_at, nearest),
             occurrence,
             configuration.newsletter(name),
             name,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from newsletter.cohort import EVERYBODY, Cohort
 from newsletter.compose.keys import has_stories
 from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import staging_addresses
@@ -24,8 +25,10 @@ from newsletter.model import (
     OccurrenceState,
     Reason,
     Stream,
+    Subscriber,
     Subscription,
 )
+from newsletter.schedule.cohorts import Cohorts, due_on
 from newsletter.schedule.preferences import Preferences, preferences_of
 from newsletter.schedule.turns import turns
 from newsletter.store import (
@@ -115,7 +118,8 @@ class Outcome(StrEnum):
 class Facts:
     """What is known of one reader and one edition. ``verdict`` is what claiming would decide at its time, or now where
     that is past; ``recipients_at`` when the last delivery of the edition was made, None before; ``due_at`` is the
-    occurrence's, or its turn's. ``preferences`` are those of her delivery, or hers now where there is none."""
+    occurrence's, its turn's, or that of her ``cohort``, whose zone then is ``zone``; ``without`` is why that has no
+    edition. ``preferences`` are those of her delivery, or hers now where there is none."""
 
     address: str
     edition: EditionName
@@ -131,6 +135,8 @@ class Facts:
     history: tuple[Consent, ...] = ()
     recipients_at: datetime | None = None
     preferences: Preferences | None = None
+    cohort: Cohort = EVERYBODY
+    without: Reason = Reason.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +171,15 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
     if row is None:
         configuration.newsletter(name)
     zone = ZoneInfo(configuration.zone(name) if configured else configuration.schedules.site.timezone)
-    due_at = row.due_at if row is not None else _turn_of(configuration, edition)
     person = store.read(subscribers.by_address, address)
+    cohort = _cohort_of(configuration, store, row, edition, person) if configured else EVERYBODY
+    due_at = _due_at(configuration, row, edition, cohort)
+    if cohort != EVERYBODY:
+        zone = ZoneInfo(cohort.zone)
     if person is None:
         hashes = address_hashes(address, configuration.site_keys)
         stands = tuple(store.read(suppressions.entries_of, hashes))
-        return Facts(address, edition, zone, due_at, now, occurrence=row, suppressed=stands)
+        return Facts(address, edition, zone, due_at, now, occurrence=row, suppressed=stands, cohort=cohort)
     only, then = staging_addresses(configuration), max(now, due_at)
     found = store.read(
         deliveries.listing, newsletter=name, occurrence=str(edition.occurrence), subscriber_id=person.id, limit=1
@@ -181,7 +190,13 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
     else:
         verdict = store.read(verdict_before_delivery, person.id, name, then, only, configuration.targets.of(name))
     composed = store.read(editions.for_occurrence, row.id) if row is not None else []
+    if cohort != EVERYBODY and not edition.occurrence.correction:
+        composed = [one for one in composed if one.cohort == str(cohort)]
     made = [one.fanned_out_at for one in composed]
+    without = composed[0].reason if composed else Reason.NONE
+    past = row is not None and row.state in (_S.SENDING, _S.SENT) and due_at <= now
+    if cohort != EVERYBODY and not composed and past:  # nobody was at this hour then, or nothing was running
+        made, without = [due_at], Reason.MISSED
     subscription = store.read(subscriptions.one, person.id, name)
     is_composed = row is not None and row.state is not _S.PLANNED
     pool = next((one.edition for one in composed if is_composed and one.edition.article_ids), None)
@@ -203,10 +218,49 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
         subscription=subscription,
         history=tuple(entry for entry in entries if entry.newsletter in ("", name)),
         recipients_at=max((at for at in made if at is not None), default=None) if all(made) else None,
+        cohort=cohort,
+        without=without,
         preferences=preferences_of(configuration, store, name, person, subscription, delivery, pool)
         if configured
         else None,
     )
+
+
+def _cohort_of(
+    configuration: Configuration,
+    store: Store,
+    row: OccurrenceRow | None,
+    edition: EditionName,
+    person: Subscriber | None,
+) -> Cohort:
+    """The cohort whose edition is, was or would be hers; the newsletter's own where nothing of hers says which."""
+    name = edition.newsletter
+    own = configuration.own_cohort(name)
+    if own == EVERYBODY or person is None:
+        return own
+    if row is not None:
+        found = store.read(
+            deliveries.listing, newsletter=name, occurrence=str(edition.occurrence), subscriber_id=person.id, limit=1
+        )
+        if found and found[0].cohort:
+            return Cohort.parse(found[0].cohort)
+        hers = Cohorts(configuration, store).cohort_of_reader(row, person.id)
+        if hers is not None:
+            return hers
+    held = store.read(subscriptions.one, person.id, name)
+    return configuration.cohort_of(name, person.timezone, held.hour if held is not None else "")
+
+
+def _due_at(configuration: Configuration, row: OccurrenceRow | None, edition: EditionName, cohort: Cohort) -> datetime:
+    if row is not None and (cohort == EVERYBODY or row.by_hand):
+        return row.due_at
+    if cohort == EVERYBODY:
+        return _turn_of(configuration, edition)
+    schedule = configuration.newsletter(edition.newsletter).schedule
+    due = due_on(schedule, cohort, edition.occurrence.local_date)
+    if due is not None:
+        return due
+    return row.due_at if row is not None else _turn_of(configuration, edition)
 
 
 def _turn_of(configuration: Configuration, edition: EditionName) -> datetime:
@@ -347,6 +401,11 @@ def _without_delivery(facts: Facts) -> _Reasoned:
             return Outcome.WAITING, Reason.BY_HAND, words, row.changed_at
         waits = row.reason is Reason.AWAITING_APPROVAL
         return _to_come(facts, f"is {row.state.value}" + (f" and {row.detail}" if waits else ""))
+    if facts.without is not Reason.NONE and facts.recipients_at is not None and _was_there(facts):
+        words = f"Nobody got {name} at {facts.cohort.hour} ({facts.cohort.zone}): {REASONS[facts.without]}."
+        return Outcome.SKIPPED, facts.without, words, facts.recipients_at
+    if facts.cohort != EVERYBODY and facts.due_at > facts.now and row.state in (_S.SENDING, _S.SENT):
+        return _to_come(facts, "goes out at each reader's own hour")
     if row.state is _S.HELD and facts.recipients_at is None:
         return _to_come(facts, f"is {occurrence_words(row)}")
     if facts.recipients_at is not None and facts.edition.occurrence.correction and facts.known:
@@ -401,6 +460,13 @@ def _left_out(facts: Facts) -> _Reasoned:
         return Outcome.NOT_ADDRESSED, Reason.STREAM_CHANGED, words, None
     words = f"The ledger holds no delivery of {name} to {address}, and nothing says why: it may be older than its rows."
     return Outcome.UNKNOWN, Reason.NONE, words, None
+
+
+def _was_there(facts: Facts) -> bool:
+    """Whether she was a reader when her hour came."""
+    joined = _last(facts.history, _JOINING, facts.due_at)
+    left = _last(facts.history, (ConsentAction.UNSUBSCRIBED,), facts.due_at)
+    return joined is not None and (left is None or left.at < joined.at)
 
 
 _JOINING = (ConsentAction.SUBSCRIBED, ConsentAction.CONFIRMED, ConsentAction.IMPORTED)

@@ -64,7 +64,8 @@ class Freshening:
         """Bring the articles of an occurrence's editions up to date. Raises StoreError."""
         wanted: set[int] = set()
         for edition in await self._store.read_async(editions.for_occurrence, row.id):
-            wanted.update(edition.edition.article_ids)
+            if edition.fanned_out_at is None:
+                wanted.update(edition.article_ids)
         pages = await self._store.read_async(article_pages.of_articles, wanted)
         by_source: defaultdict[str, list[ArticlePage]] = defaultdict(list)
         for page in pages.values():

@@ -23,7 +23,8 @@ from newsletter.render.templates import names_in
 from newsletter.schedule.checking import Documents, lint_errors, stored_documents
 from newsletter.schedule.gates import LAST_EDITIONS, Facts, failed_gates
 from newsletter.schedule.reachability import Reachability
-from newsletter.store import Store, articles, editions, fan_out, gates
+from newsletter.store import Store, articles, fan_out, gates
+from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
 
 _OF_THIS_EDITION = frozenset({"lead", "articles", "edition"})
@@ -63,12 +64,18 @@ class Gatekeeping:
         self._configuration, self._store = configuration, store
         self.reachability = reachability or Reachability(configuration)
 
-    def look(self, row: OccurrenceRow, now: datetime, *, lint: Collection[int] | None = None) -> Looked:
-        """Look at an occurrence whose every edition is rendered; ``lint`` only the editions with these ids (None: all).
+    def look(
+        self,
+        row: OccurrenceRow,
+        now: datetime,
+        made: Sequence[EditionRow],
+        *,
+        lint: Collection[int] | None = None,
+    ) -> Looked:
+        """Look at editions of an occurrence, which are rendered; ``lint`` only those with these ids (None: all).
 
         Raises TemplateError and StoreError.
         """
-        made = self._store.read(editions.for_occurrence, row.id)
         rendered = [
             _Rendered(one.edition, stored_documents(self._store, one), lint is None or one.id in lint) for one in made
         ]

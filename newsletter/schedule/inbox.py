@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from newsletter.cohort import EVERYBODY, Cohort
 from newsletter.config.reading import Configuration
 from newsletter.errors import UsageError
 from newsletter.members.addresses import parse_address
@@ -68,30 +69,35 @@ def inbox(
         held = store.read(subscriptions.one, person.id, name)
         if held is None:
             continue
-        coming = _of_newsletter(configuration, store, who, name, now, days)
+        cohort = configuration.cohort_of(name, person.timezone, held.hour)
+        coming = _of_newsletter(configuration, store, who, name, cohort, now, days)
         # Of one that she does not get, one line says it for all.
         found += coming if held.state is SubscriptionState.ACTIVE else islice(coming, 1)
     return sorted(found, key=lambda one: (one.due_at, one.edition))
 
 
 def _of_newsletter(
-    configuration: Configuration, store: Store, address: str, name: str, now: datetime, days: int
+    configuration: Configuration, store: Store, address: str, name: str, cohort: Cohort, now: datetime, days: int
 ) -> Iterator[Coming]:
-    zone = ZoneInfo(configuration.zone(name))
-    for edition in _editions(configuration, store, name, now, now + timedelta(days=days)):
-        answer = explain(facts_of(configuration, store, address, edition, now))
-        if answer.outcome is not Outcome.SENT:
-            yield _coming(name, answer, zone)
+    for edition in _editions(configuration, store, name, cohort, now, now + timedelta(days=days)):
+        facts = facts_of(configuration, store, address, edition, now)
+        answer = explain(facts)
+        past = facts.cohort != EVERYBODY and facts.due_at <= now and answer.outcome is not Outcome.WAITING
+        if answer.outcome is not Outcome.SENT and not past:
+            yield _coming(name, answer, facts.zone)
 
 
 def _editions(
-    configuration: Configuration, store: Store, name: str, now: datetime, until: datetime
+    configuration: Configuration, store: Store, name: str, cohort: Cohort, now: datetime, until: datetime
 ) -> Iterator[EditionName]:
     """Those under way and planned, then those that the schedule brings beyond them."""
+    schedule, zone = configuration.newsletter(name).schedule, configuration.zone(name)
+    if cohort != EVERYBODY:
+        schedule, zone = schedule.at_hour(cohort.hour), cohort.zone
     rows = store.read(occurrences.listing, newsletter=name, states=_OPEN, due_before=until, limit=_MOST)
     for row in reversed(rows):
         yield row.name
-    for turn in turns_between(configuration.newsletter(name).schedule, configuration.zone(name), now, until):
+    for turn in turns_between(schedule, zone, now, until):
         if store.read(occurrences.find, name, Stream.EACH, turn.occurrence) is None:
             yield EditionName(name, turn.occurrence)
 

@@ -6,34 +6,59 @@ The row is the truth: what is planned here is composed and sent once, by whichev
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
 from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
 from newsletter.model import Occurrence, Reason, Stream
-from newsletter.schedule.turns import Turn, next_turn, turns_between
+from newsletter.schedule.turns import Turn, next_turn, turns, turns_between
 from newsletter.store import Store, occurrences
 from newsletter.store.occurrences import OccurrenceRow
 
 AHEAD = timedelta(days=2)
 _MOST_MISSED = 200
+_SCHEDULED = 1440  # so many turns at most a schedule can have on one date
+_DATES = timedelta(days=2)
 
 
-def plan_ahead(store: Store, configuration: Configuration, now: datetime) -> None:
+FirstDue = Callable[[str, date], datetime | None]
+"""When the first cohort of a newsletter that comes on each reader's own clock has its occurrence of a date, UTC."""
+
+
+def plan_ahead(
+    store: Store, configuration: Configuration, now: datetime, first_due: FirstDue = lambda _name, _day: None
+) -> None:
     """Plan every newsletter's occurrences until ``AHEAD`` from now, and those missed since the last one known.
 
     Blocking. A missed occurrence stays planned while ``catch_up`` lasts; an older one is skipped as ``missed`` (of
     a long outage, the newest 200 of a newsletter have a row).
     """
     for name, newsletter in configuration.schedules.newsletters.items():
-        store.write(_plan, name, newsletter, configuration.zone(name), now)
+        if newsletter.schedule.by_reader:
+            store.write(_plan_by_reader, name, newsletter, configuration.zone(name), now, partial(first_due, name))
+        else:
+            store.write(_plan, name, newsletter, configuration.zone(name), now)
 
 
 def too_late(row: OccurrenceRow, newsletter: Newsletter, now: datetime) -> bool:
-    """Whether a scheduled occurrence that has not begun to send is past its ``catch_up``."""
-    return not row.by_hand and now > row.due_at + newsletter.catch_up
+    """Whether a scheduled occurrence that has not begun to send is past its ``catch_up``: where it comes on each
+    reader's own clock, the last place on earth is."""
+    if row.by_hand:
+        return False
+    last = row.due_at
+    if newsletter.schedule.by_reader and row.occurrence.ordinal <= _SCHEDULED:
+        last = max(last, _end_on_earth(row.occurrence.local_date))
+    return now > last + newsletter.catch_up
+
+
+def _end_on_earth(day: date) -> datetime:
+    """When a date is over everywhere: noon of the next day, UTC (UTC-12)."""
+    return datetime.combine(day, time(12), UTC) + timedelta(days=1)
 
 
 def plan_turn(connection: Connection, name: str, newsletter: Newsletter, turn: Turn, now: datetime) -> OccurrenceRow:
@@ -53,6 +78,39 @@ def _plan(connection: Connection, name: str, newsletter: Newsletter, zone: str, 
     for turn in missed:
         row = plan_turn(connection, name, newsletter, turn, now)
         if too_late(row, newsletter, now):
+            occurrences.skip(
+                connection, row.id, reason=Reason.MISSED, detail="no scheduler was running at its time", now=now
+            )
+    for turn in coming:
+        plan_turn(connection, name, newsletter, turn, now)
+    occurrences.forget_unscheduled(connection, name, Stream.EACH, [turn.occurrence for turn in coming], now)
+
+
+def _plan_by_reader(
+    connection: Connection,
+    name: str,
+    newsletter: Newsletter,
+    zone: str,
+    now: datetime,
+    first_due: Callable[[date], datetime | None],
+) -> None:
+    """An occurrence for each date that has begun somewhere, or soon will, and is not over everywhere."""
+    until = now + AHEAD + newsletter.compose_lead
+    today = now.astimezone(UTC).date()
+    latest = occurrences.latest(connection, name, Stream.EACH)
+    since = today - _DATES if latest is None else min(latest.occurrence.local_date, today - _DATES)
+    coming: list[Turn] = []
+    missed: deque[Turn] = deque(maxlen=_MOST_MISSED)
+    for turn in turns(newsletter.schedule, zone, since, until.date() + _DATES):
+        day = turn.occurrence.local_date
+        first = first_due(day)
+        if first is None or first > until:
+            continue
+        over = now > _end_on_earth(day) + newsletter.catch_up
+        (missed if over else coming).append(replace(turn, utc=first))
+    for turn in missed:
+        if latest is not None and turn.occurrence > latest.occurrence:
+            row = plan_turn(connection, name, newsletter, turn, now)
             occurrences.skip(
                 connection, row.id, reason=Reason.MISSED, detail="no scheduler was running at its time", now=now
             )
@@ -85,6 +143,6 @@ def an_extra(connection: Connection, name: str, local: datetime, now: datetime) 
         if row.occurrence.local_date == local.date()
     ]
     # Far above what a schedule can have on one date, so that it never takes the schedule's own ordinal.
-    ordinal = max([1440, *on_the_day]) + 1
+    ordinal = max([_SCHEDULED, *on_the_day]) + 1
     occurrence = Occurrence(local.date(), ordinal)
     return occurrences.plan(connection, name, Stream.EACH, occurrence, now, now, now, by_hand=True)

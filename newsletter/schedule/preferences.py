@@ -22,7 +22,8 @@ _FORMATS = {MailFormat.HTML: "HTML", MailFormat.TEXT: "text only"}
 class Preferences:
     """What her copy follows. ``sections`` are in her order, ``chosen`` says that they are her own choice;
     ``stories`` is how many of the edition's ``of`` stories her copy has, None before it is composed; ``carried`` are
-    those it goes without, by the newsletter that carried them and when that was due (UTC)."""
+    those it goes without, by the newsletter that carried them and when that was due (UTC). ``moved``: not long ago she
+    had it at another hour."""
 
     sections: tuple[str, ...]
     chosen: bool
@@ -32,6 +33,7 @@ class Preferences:
     stories: int | None = None
     of: int = 0
     carried: tuple[tuple[str, datetime, int], ...] = ()
+    moved: bool = False
 
     def sentence(self, due_at: datetime, zone: ZoneInfo) -> str:
         """All of it in words, with the time of the edition on the newsletter's clock."""
@@ -39,11 +41,13 @@ class Preferences:
         parts = [f"Due {due_at.astimezone(zone):%H:%M} {zone.key}", f"sections {', '.join(self.sections)}, {whose}"]
         if self.stories is not None:
             parts.append(f"{self.stories} of {self.of} {'story' if self.of == 1 else 'stories'}")
-        parts += [
-            f"{number} left out because {newsletter} carried {'it' if number == 1 else 'them'} at "
-            f"{at.astimezone(zone):%H:%M}"
-            for newsletter, at, number in self.carried
-        ]
+        today = due_at.astimezone(zone).date()
+        for newsletter, at, number in self.carried:
+            local = at.astimezone(zone)
+            when = f"{local:%H:%M}" if local.date() == today else f"{local:%H:%M} on {local:%Y-%m-%d}"
+            parts.append(f"{number} left out because {newsletter} carried {'it' if number == 1 else 'them'} at {when}")
+        if self.moved:
+            parts.append("what editions of this hour held before she came to it, it does not hold again")
         parts.append(f"language {self.language}, {_FORMATS[self.format]}, plan {self.plan}")
         return "; ".join(parts) + "."
 
@@ -83,4 +87,5 @@ def preferences_of(
         len(stories_for(stored, newsletter, pool, gone)) if pool is not None else None,
         len(set(pool.article_ids)) if pool is not None else 0,
         tuple((one.newsletter, one.due_at, len(one.article_ids)) for one in carried),
+        moved=delivery is not None and delivery.moved,
     )

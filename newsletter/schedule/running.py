@@ -125,7 +125,12 @@ class _Running:
     async def _freshen(self, freshening: Freshening) -> None:
         """Ask for the stories of what is about to go out again; a failure costs the freshness, not the edition."""
         now = self._clock()
-        for row in await self._store.read_async(occurrences.due_to_send, now):
+        begun = [
+            row
+            for row in await self._store.read_async(occurrences.sending)
+            if row.newsletter in self._work.cohorts.newsletters and await asyncio.to_thread(self._work.begins, row, now)
+        ]
+        for row in [*await self._store.read_async(occurrences.due_to_send, now), *begun]:
             if too_late(row, self._configuration.newsletter(row.newsletter), now):
                 continue
             try:

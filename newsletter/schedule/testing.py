@@ -105,11 +105,12 @@ def next_edition(
     """The edition of the next occurrence as it stands, with its articles: as it was composed, or would be now, with
     what editors changed of it. Raises NothingToSend."""
     row = store.read(occurrences.next_open, newsletter_name)
-    composed = store.read(editions.find, row.id) if row is not None else None
+    own = configuration.own_cohort(newsletter_name)
+    composed = store.read(editions.nearest, row.id, own) if row is not None else None
     if composed is not None:
         return composed.edition, store.read(articles.get_many, composed.article_ids)
     edits = row.edits if row is not None else Edits()
-    proposal = compose_preview(store, newsletter_name, newsletter, edits=edits, now=now)
+    proposal = compose_preview(store, newsletter_name, newsletter, cohort=str(own), edits=edits, now=now)
     turn = next_turn(newsletter.schedule, configuration.zone(newsletter_name), now)
     if row is not None:
         occurrence, due_at = row.occurrence, row.due_at
@@ -117,5 +118,5 @@ def next_edition(
         occurrence, due_at = turn.occurrence, turn.utc
     if not proposal.selection.article_ids or (row is None and turn is None):
         raise NothingToSend(f"{newsletter_name} has no new story", remedy="Collect first (`newsletter collect`)")
-    edition = Edition(newsletter_name, Stream.EACH, occurrence, "", due_at, proposal.sections, edits=edits)
+    edition = Edition(newsletter_name, Stream.EACH, occurrence, str(own), due_at, proposal.sections, edits=edits)
     return edition, proposal.articles

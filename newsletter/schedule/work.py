@@ -12,13 +12,16 @@ that fails holds its occurrence, with the error, and costs no other. Blocking: r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import structlog
 from sqlalchemy import Connection
 
+from newsletter.cohort import Cohort
 from newsletter.compose.composing import compose
 from newsletter.compose.keys import has_stories, rendered_keys
 from newsletter.config.reading import Configuration
@@ -26,7 +29,9 @@ from newsletter.errors import EditedMeanwhile, NewsletterError, StoreError, Unre
 from newsletter.model import Article, OccurrenceState, Picture, Reason, RenderedKey
 from newsletter.render.rendering import render_fitted, templates_of
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
-from newsletter.schedule.gatekeeping import Gatekeeping
+from newsletter.schedule.cohorts import MOVES_COUNT, Cohorts, Due
+from newsletter.schedule.composing_cohorts import CohortComposing
+from newsletter.schedule.gatekeeping import Gatekeeping, Looked
 from newsletter.schedule.planning import plan_ahead, too_late
 from newsletter.schedule.seeding import Seeds
 from newsletter.store import (
@@ -54,6 +59,7 @@ _S = OccurrenceState
 FAN_OUT_PAGE = 1000
 FAN_OUT_SECONDS, FAN_OUT_LEAST, FAN_OUT_MOST = 0.03, 200, 20_000
 PLAN_EVERY = timedelta(minutes=1)
+_MOST_LOOKED_AT = 1000
 
 
 class Work:
@@ -63,6 +69,11 @@ class Work:
         self.configuration, self.store, self.logo = configuration, store, logo
         self.gatekeeping = Gatekeeping(configuration, store)
         self.seeds = Seeds(configuration, store)
+        self.cohorts = Cohorts(configuration, store)
+        self._composing = CohortComposing(configuration, store, self.cohorts)
+        self._rendered: OrderedDict[tuple[int, str], EditionRow] = OrderedDict()
+        self._looked_at: set[tuple[int, int]] = set()
+        self._frozen: set[int] = set()
         self._planned_at: datetime | None = None
 
     def advance(self, now: datetime, stopping: Callable[[], bool] = lambda: False) -> bool:
@@ -71,6 +82,8 @@ class Work:
         self.gatekeeping.reachability.forget()
         for row in self.store.read(occurrences.due_to_compose, now):
             self._guarded(self.compose, row, now)
+        for row in self._with_cohorts(now):
+            self._guarded(self._compose_further, row, now)
         for row in self.store.read(occurrences.listing, states=[_S.COMPOSED]):
             self._guarded(self.prepare, row, now)
         for row in self.store.read(occurrences.due_to_send, now):
@@ -82,18 +95,54 @@ class Work:
         return queued
 
     def _plan(self, now: datetime) -> None:
-        """Plan ahead and expire the stale, once a minute: a tick that finds nothing to do writes nothing."""
-        if self._planned_at is not None and abs(now - self._planned_at) < PLAN_EVERY:
+        """Plan ahead and expire the stale, once a minute, or when readers' hours are other ones: a tick that finds
+        nothing to do writes nothing."""
+        changed = self.cohorts.look_again(now)
+        if not changed and self._planned_at is not None and abs(now - self._planned_at) < PLAN_EVERY:
             return
-        plan_ahead(self.store, self.configuration, now)
+        plan_ahead(self.store, self.configuration, now, self._first_due)
         self.store.write(deliveries.expire, now)
         self._planned_at = now
 
-    def compose(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
-        """planned -> composed, or skipped with its reason."""
+    def _first_due(self, newsletter: str, day: date) -> datetime | None:
+        return next((one.due_at for one in self.cohorts.on(newsletter, day)), None)
+
+    def _with_cohorts(self, now: datetime) -> list[OccurrenceRow]:
+        """Occurrences that go out at readers' own hours and may have some before them."""
+        return [
+            row
+            for name in self.cohorts.newsletters
+            for row in self.store.read(
+                occurrences.listing,
+                newsletter=name,
+                states=(_S.COMPOSED, _S.APPROVED, _S.SENDING, _S.SENT),
+                due_from=now - MOVES_COUNT,
+                turns_only=True,
+            )
+        ]
+
+    def _compose_further(self, row: OccurrenceRow, now: datetime) -> None:
+        """Compose for the cohorts whose time has come after the first; what is on its way already is looked at once
+        more for their sake, and held where a gate speaks against it."""
+        made = self._composing.compose_due(row, now)
+        row = self._again(row)
+        if not made or row.state not in (_S.APPROVED, _S.SENDING):
+            return
+        rendered = [self.render(edition) for edition in made]
+        if new := [one for one in rendered if one.pieces_at not in self._looked_at]:
+            self._look(row, now, new, lint=[one.id for one in new])
+
+    def compose(self, row: OccurrenceRow, now: datetime, only: Collection[Cohort] | None = None) -> OccurrenceRow:
+        """planned -> composed, or skipped with its reason. Where it goes out at readers' own hours, for the cohorts
+        whose time for that has come, or for those in ``only``."""
         newsletter = self.configuration.newsletter(row.newsletter)
         if too_late(row, newsletter, now):
             return self._skip_missed(row, now)
+        if newsletter.schedule.by_reader:
+            self.cohorts.look_again(now)
+            with suppress(EditedMeanwhile):  # to be composed of what it is now, at the next look
+                self._composing.compose_due(row, now, only)
+            return self._again(row)
         try:
             composed = compose(self.store, row, row.newsletter, newsletter, now=now)
         except EditedMeanwhile:
@@ -135,13 +184,23 @@ class Work:
 
         The row comes back as it was read, so that an edit made meanwhile is noticed. Raises TemplateError.
         """
-        for edition in self.store.read(editions.for_occurrence, row.id):
-            self.render(edition)
-        looked = self.gatekeeping.look(row, now)
+        made = [one for one in self.store.read(editions.for_occurrence, row.id) if one.reason is Reason.NONE]
+        rendered = [self.render(edition) for edition in made]
+        looked = self._look(row, now, rendered)
+        return self._again(row) if looked.failed else row
+
+    def _look(
+        self, row: OccurrenceRow, now: datetime, these: Sequence[EditionRow], lint: Collection[int] | None = None
+    ) -> Looked:
+        """Have the gates look at these editions, at what several share once, and hold the occurrence where one of them
+        speaks against it."""
+        different = {one.pieces_at: one for one in these}
+        looked = self.gatekeeping.look(row, now, list(different.values()), lint=lint)
         if looked.failed:
-            self.store.write(gates.hold, row, looked.failed, now)
-            return self._again(row)
-        return row
+            self.store.write(gates.hold, row, looked.failed, now, between_cohorts=row.state is _S.SENDING)
+        elif len(self.cohorts.newsletters):
+            self._looked_at = {*list(self._looked_at)[-_MOST_LOOKED_AT:], *different}
+        return looked
 
     def approve(self, row: OccurrenceRow, *, actor: str, detail: str = "", now: datetime) -> OccurrenceRow:
         """What an editor says yes to: composed, or held for want of that, -> approved; rendered and checked first.
@@ -164,6 +223,10 @@ class Work:
         there = set(keys).difference(self._unrendered(edition))
         if len(there) == len(keys):
             return edition
+        if (twin := self._twin(edition, keys)) is not None:
+            return self._shared(edition, twin)
+        if edition.pieces_of is not None:  # of what it shared, there is not all any more
+            return self.render(self._shared(edition, None))
         made = render_fitted(
             self.configuration,
             edition.edition,
@@ -171,9 +234,7 @@ class Work:
             keys,
             templates_of(self.configuration),
             logo=self.logo,
-            there={
-                key: self.store.read(pieces.load, edition.id, edition.revision, key) for key in keys if key in there
-            },
+            there={key: self.store.read(pieces.load, *edition.pieces_at, key) for key in keys if key in there},
         )
         if made.trimmed:
             changed = self.store.write(edition_changes.trim, edition, made.edition.sections, made.trimmed, made.words)
@@ -184,11 +245,29 @@ class Work:
         for key in keys:
             if key not in there:
                 self.store.write(pieces.save, edition.id, edition.revision, key, made.pieces[key])
+        if edition.cohort:
+            self._rendered[_content(edition)] = edition
+            while len(self._rendered) > _MOST_LOOKED_AT:
+                self._rendered.popitem(last=False)
         return edition
+
+    def _twin(self, edition: EditionRow, keys: Collection[RenderedKey]) -> EditionRow | None:
+        """Another cohort's edition that this process rendered of the same stories as they still are."""
+        twin = self._rendered.get(_content(edition)) if edition.cohort else None
+        if twin is None or twin.id == edition.id:
+            return None
+        there = self.store.read(pieces.keys, *twin.pieces_at)
+        revised = self.store.read(edition_changes.revised_since, edition.article_ids, twin.composed_at)
+        return None if revised or not set(keys) <= set(there) else twin
+
+    def _shared(self, edition: EditionRow, twin: EditionRow | None) -> EditionRow:
+        self.store.write(editions.share_pieces, edition, twin)
+        changed = self.store.read(editions.get, edition.id) or edition
+        return changed if changed.revision == edition.revision else self.render(changed)
 
     def _unrendered(self, edition: EditionRow) -> list[RenderedKey]:
         keys = rendered_keys(self.configuration.languages(edition.newsletter), self.configuration.schedules.plans)
-        there = set(self.store.read(pieces.keys, edition.id, edition.revision))
+        there = set(self.store.read(pieces.keys, *edition.pieces_at))
         return [key for key in keys if key not in there]
 
     def begin(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
@@ -197,7 +276,7 @@ class Work:
             return row
         if too_late(row, self.configuration.newsletter(row.newsletter), now):
             return self._skip_missed(row, now)
-        if self._waits_for_others(row):
+        if not row.by_hand and self._waits_for_others(row.newsletter, row.due_at):
             return row
         edited = row.edited  # what the gates looked at is what goes out
         row = self.freeze(row, now)
@@ -207,29 +286,29 @@ class Work:
             log.info("sending begins", edition=str(row.name))
         return self._again(row)
 
-    def _waits_for_others(self, row: OccurrenceRow) -> bool:
+    def _waits_for_others(self, newsletter: str, due_at: datetime) -> bool:
         """Whether it leaves out what others carried that day, and deliveries of such another, due by then, are still
         being made: only then is it known what they carry."""
-        if row.by_hand:
-            return False
-        since, until = row.due_at - LONGEST_DAY, row.due_at + timedelta.resolution
-        for name in self.configuration.not_repeated_by(row.newsletter):
+        since, until = due_at - LONGEST_DAY - MOVES_COUNT, due_at + timedelta.resolution
+        for name in self.configuration.not_repeated_by(newsletter):
             for other in self.store.read(
                 occurrences.listing, newsletter=name, states=(_S.APPROVED, _S.SENDING), due_from=since, due_before=until
             ):
-                made = [one.fanned_out_at for one in self.store.read(editions.for_occurrence, other.id)]
-                if other.state is _S.APPROVED or None in made:
+                begun = self.store.read(editions.begun, other.id, due_at)
+                if any(one.due_at > due_at - LONGEST_DAY for one in begun):
                     return True
         return False
 
-    def freeze(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
+    def freeze(self, row: OccurrenceRow, now: datetime, only: Collection[Cohort] | None = None) -> OccurrenceRow:
         """What changed since composing: stories retracted or blocked and those whose hour has not come are taken out,
         corrected ones rendered again. An occurrence of which nothing is left is skipped, one against which a gate
         speaks is held.
         """
         left, taken_out, rendered = 0, 0, set[int]()
-        sends_nothing = self.configuration.newsletter(row.newsletter).when_empty == "send"
-        for edition in self.store.read(editions.for_occurrence, row.id):
+        newsletter = self.configuration.newsletter(row.newsletter)
+        sends_nothing = newsletter.when_empty == "send"
+        these = self._about_to_go(row, now, only)
+        for edition in these:
             known = self.store.read(articles.get_many, edition.edition.article_ids)
             dropped = dict.fromkeys(self.store.read(blocking.blocked, row.newsletter, known), Reason.BLOCKED)
             dropped |= {article.id: reason for article in known.values() if (reason := _why_not_now(article, now))}
@@ -244,27 +323,48 @@ class Work:
             changed = self.store.write(edition_changes.revise, edition.id, dropped, now)
             log.info("edition changed", edition=str(row.name), dropped=len(dropped), revised=len(revised))
             if not changed.placed and not sends_nothing:
+                if newsletter.schedule.by_reader:
+                    self.store.write(editions.give_up, changed, Reason.EMPTY, now)
                 continue
             changed = self.render(changed)
             rendered.add(changed.id)
-        if taken_out and not left and not sends_nothing:
+        if taken_out and not left and not sends_nothing and not newsletter.schedule.by_reader:
             self.store.write(
                 occurrences.skip, row.id, reason=Reason.EMPTY, detail="its stories were withdrawn", now=now
             )
             return self._again(row)
-        looked = self.gatekeeping.look(row, now, lint=rendered)
-        if looked.failed:
-            self.store.write(gates.hold, row, looked.failed, now)
-        else:
+        there = [one for edition in these if (one := self.store.read(editions.get, edition.id)) and not one.reason]
+        self._frozen.update(one.id for one in there)
+        if row.state is _S.SENDING:  # the first cohort is on its way; what others share with it has been looked at
+            there = [one for one in there if one.pieces_at not in self._looked_at]
+        if not there and row.state is _S.SENDING:
+            return self._again(row)
+        looked = self._look(row, now, there, lint=rendered)
+        if not looked.failed and row.state is not _S.SENDING:
             self.store.write(gates.passed, row, looked.readers, looked.subjects)
         return self._again(row)
+
+    def _about_to_go(
+        self, row: OccurrenceRow, now: datetime, only: Collection[Cohort] | None = None
+    ) -> list[EditionRow]:
+        """The editions that go out next: all, or of the cohorts whose hour it is those of which nobody has one yet."""
+        if not self.configuration.newsletter(row.newsletter).schedule.by_reader:
+            return self.store.read(editions.for_occurrence, row.id)
+        if only is not None:
+            found = [self.store.read(editions.find, row.id, str(one)) for one in only]
+            return [one for one in found if one is not None and one.reason is Reason.NONE]
+        begun = self.store.read(editions.begun, row.id, now)
+        return [one for one in begun if one.fanned_out_after == 0]
 
     def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
         """Make the deliveries of a sending occurrence, page by page; how many subscribers were seen now."""
         seen, limit = 0, FAN_OUT_PAGE
         if not self.seeds.rest_may_follow(row, now, partial(self._queue_seeds, row, now)):
             return 0
-        for edition in self.store.read(editions.for_occurrence, row.id):
+        for edition in self._ready(row, now):
+            staying = self._staying(row, edition)
+            if staying and not edition.fanned_out_after:
+                seen += self.store.write(self.queue_some, row, edition, staying, now)
             while edition.fanned_out_at is None and not stopping():
                 began = time.perf_counter()
                 page = self.store.write(self._page(row, edition, now), limit=limit)
@@ -273,6 +373,36 @@ class Work:
                     break
                 limit = next_page(limit, time.perf_counter() - began)
         return seen
+
+    def _ready(self, row: OccurrenceRow, now: datetime) -> list[EditionRow]:
+        """The editions of which deliveries may be made now, their stories as they are now."""
+        newsletter = self.configuration.newsletter(row.newsletter)
+        if not newsletter.schedule.by_reader or row.occurrence.correction:
+            return self.store.read(editions.for_occurrence, row.id)
+        begun = self.store.read(editions.begun, row.id, now)
+        for edition in begun:
+            late = not row.by_hand and now > edition.due_at + newsletter.catch_up
+            if late and edition.fanned_out_after == 0 and not self.store.read(deliveries.of_edition, edition.id):
+                self.store.write(editions.give_up, edition, Reason.MISSED, now)
+        if any(one.id not in self._frozen for one in begun if one.fanned_out_after == 0):
+            if self.freeze(row, now).state is not _S.SENDING:
+                return []
+            begun = self.store.read(editions.begun, row.id, now)
+        return [one for one in begun if row.by_hand or not self._waits_for_others(row.newsletter, one.due_at)]
+
+    def begins(self, row: OccurrenceRow, now: datetime) -> bool:
+        """Whether another cohort of an occurrence in ``sending`` is about to have it, its stories as they are now."""
+        return any(one.id not in self._frozen for one in self._about_to_go(row, now))
+
+    def _staying(self, row: OccurrenceRow, edition: EditionRow) -> list[int]:
+        """The readers of this cohort who have moved on, and get this occurrence with it for the last time."""
+        due = self._due_of(row, edition)
+        return self.cohorts.staying(row, due) if due is not None else []
+
+    def _due_of(self, row: OccurrenceRow, edition: EditionRow) -> Due | None:
+        if not edition.cohort:
+            return None
+        return next((one for one in self.cohorts.of(row) if str(one.cohort) == edition.cohort), None)
 
     def _queue_seeds(self, row: OccurrenceRow, now: datetime, connection: Connection, seeds: list[int]) -> int:
         return sum(
@@ -285,6 +415,7 @@ class Work:
     ) -> int:
         """Make the deliveries of an edition for these subscribers, due now; the number of new ones."""
         newsletter = self.configuration.newsletter(row.newsletter)
+        counts = self.configuration.moves_count(row.newsletter)
         return fan_out.add_recipients(
             connection,
             edition.id,
@@ -294,6 +425,7 @@ class Work:
             now=now,
             has_stories=lambda sections: has_stories(sections, newsletter, edition.edition),
             targeting=self.configuration.targets.of(row.newsletter),
+            moved_since=None if counts is None else edition.due_at - counts,
         )
 
     def _page(self, row: OccurrenceRow, edition: EditionRow, now: datetime) -> Callable[..., int]:
@@ -302,7 +434,8 @@ class Work:
         expires_at = now + newsletter.tried_for
         if row.occurrence.correction:
             return partial(corrections.fan_out_page, correction=row, expires_at=expires_at, now=now)
-        pool = edition.edition
+        pool, due = edition.edition, self._due_of(row, edition)
+        counts = self.configuration.moves_count(row.newsletter)
         return partial(
             fan_out.fan_out_page,
             edition_id=edition.id,
@@ -312,6 +445,8 @@ class Work:
             has_stories=lambda sections: has_stories(sections, newsletter, pool),
             warm_up=self._warm_up(newsletter.from_mailbox.address, row.due_at),
             targeting=self.configuration.targets.of(row.newsletter),
+            places=due.places if due is not None else (),
+            moved_since=None if counts is None else edition.due_at - counts,
         )
 
     def _warm_up(self, sender: str, due_at: datetime) -> WarmUp | None:
@@ -326,7 +461,10 @@ class Work:
 
     def complete(self, row: OccurrenceRow, now: datetime) -> bool:
         """sending -> sent once everyone has a delivery and none still moves. True when it is sent."""
-        if any(edition.fanned_out_at is None for edition in self.store.read(editions.for_occurrence, row.id)):
+        if self.store.read(editions.unfinished, row.id):
+            return False
+        by_reader = self.configuration.newsletter(row.newsletter).schedule.by_reader
+        if by_reader and not row.occurrence.correction and self._composing.still_to_come(row, now):
             return False
         if self.store.read(deliveries.open_work, row.id)[0]:
             return False
@@ -374,6 +512,11 @@ class Work:
 
     def _again(self, row: OccurrenceRow) -> OccurrenceRow:
         return self.store.read(occurrences.get, row.id) or row
+
+
+def _content(edition: EditionRow) -> tuple[int, str]:
+    """What a rendering is of: two cohorts of an occurrence with the same stories in the same places share it."""
+    return edition.occurrence_id, repr((edition.sections, edition.layer))
 
 
 def next_page(limit: int, seconds: float) -> int:

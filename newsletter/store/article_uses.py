@@ -47,6 +47,14 @@ def reserve(connection: Connection, edition_id: int, article_ids: Collection[int
     return frozenset(connection.execute(held).scalars())
 
 
+def of_cohort(cohort: str) -> ColumnElement[bool]:
+    """The uses that these readers have had a part in: those of their cohort, and of the time before there were any.
+
+    Where the newsletter has one time for all, so have they in those of every cohort that there once was.
+    """
+    return article_uses.c.cohort.in_((cohort, "", EVERY)) if cohort else true()
+
+
 def _handed_over(connection: Connection, newsletter: str, article_ids: Collection[int]) -> frozenset[int]:
     """Those that every stream and cohort of a newsletter has had: they may have been marked since they were chosen."""
     statement = select(article_uses.c.article_id).where(
@@ -152,7 +160,7 @@ def of_readers(
             .where(
                 article_uses.c.newsletter == newsletter,
                 article_uses.c.stream.in_((stream.value, EVERY)),
-                article_uses.c.cohort.in_((cohort, EVERY)),
+                of_cohort(cohort),
                 article_uses.c.article_id.in_(ids[start : start + _CHUNK]),
             )
         )
@@ -190,7 +198,7 @@ def passed_over(
             and_(
                 article_uses.c.newsletter == newsletter,
                 article_uses.c.stream.in_((stream.value, EVERY)),
-                article_uses.c.cohort.in_((cohort, EVERY)),
+                of_cohort(cohort),
                 article_uses.c.article_id == articles.c.id,
             ),
         )

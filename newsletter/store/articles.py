@@ -37,7 +37,7 @@ from newsletter.store.article_revisions import (
     revisions,
     settled,
 )
-from newsletter.store.article_uses import EVERY, LONGEST_EMBARGO
+from newsletter.store.article_uses import EVERY, LONGEST_EMBARGO, of_cohort
 from newsletter.store.prepared import insert_row
 from newsletter.store.tables import article_uses, articles
 
@@ -164,7 +164,7 @@ def unused_articles(
     used = exists().where(
         article_uses.c.newsletter == newsletter,
         article_uses.c.stream.in_((stream, EVERY)),
-        article_uses.c.cohort.in_((cohort, EVERY)),
+        of_cohort(cohort),
         article_uses.c.article_id == articles.c.id,
     )
     statement = (

@@ -72,13 +72,15 @@ _POSTPONED = Reason.DOMAIN_LIMIT.value
 class Claimed(NamedTuple):
     """A delivery in ``sending`` that this process holds, with all that assembling its message needs.
 
+    ``pieces_of`` and ``pieces_revision`` say whose pieces it is joined of: its edition's, or another cohort's.
     ``withdrawals_seen`` is the newest withdrawal of consent that the claim knew of (see ``withdrawn``).
     """
 
     id: int
     subscriber_id: int
     edition_id: int
-    revision: int
+    pieces_of: int
+    pieces_revision: int
     newsletter: str
     stream: Stream
     occurrence: str
@@ -289,8 +291,8 @@ def _rendered_key(
         if len(offered) > 1:
             hers = reader_language(offered) + "/" + plan
             there = exists().where(
-                pieces.c.edition_id == deliveries.c.edition_id,
-                pieces.c.revision == editions.c.revision,
+                pieces.c.edition_id == func.coalesce(editions.c.pieces_of, editions.c.id),
+                pieces.c.revision == func.coalesce(editions.c.pieces_revision, editions.c.revision),
                 editions.c.id == deliveries.c.edition_id,
                 pieces.c.rendered_key == hers,
             )
@@ -356,7 +358,8 @@ def _moved_rows(group: FromClause, sender: ColumnElement[int]) -> Select[Any]:
             deliveries.c.id,
             deliveries.c.subscriber_id,
             deliveries.c.edition_id,
-            editions.c.revision,
+            func.coalesce(editions.c.pieces_of, editions.c.id),
+            func.coalesce(editions.c.pieces_revision, editions.c.revision),
             deliveries.c.newsletter,
             deliveries.c.stream,
             deliveries.c.occurrence,
@@ -389,7 +392,8 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         row_id,
         subscriber_id,
         edition_id,
-        revision,
+        pieces_of,
+        pieces_revision,
         newsletter,
         stream,
         occurrence,
@@ -413,7 +417,8 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         row_id,
         subscriber_id,
         edition_id,
-        revision,
+        pieces_of,
+        pieces_revision,
         newsletter,
         _STREAMS[stream],
         occurrence,

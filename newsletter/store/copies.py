@@ -17,7 +17,7 @@ class Copy:
     ``sent_at`` is UTC, None while no server's answer has been recorded."""
 
     edition_id: int
-    revision: int
+    pieces_at: tuple[int, int]
     rendered_key: RenderedKey
     sections: str
     targets: str
@@ -31,7 +31,7 @@ class Copy:
 def find(connection: Connection, subscriber_id: int, newsletter: str, occurrence: Occurrence) -> Copy | None:
     """Her copy of this occurrence; None where no sender ever took it up, so that she cannot have it."""
     row = connection.execute(
-        select(deliveries, editions.c.revision)
+        select(deliveries, editions.c.revision, editions.c.pieces_of, editions.c.pieces_revision)
         .join(editions, editions.c.id == deliveries.c.edition_id)
         .where(
             deliveries.c.subscriber_id == subscriber_id,
@@ -46,7 +46,7 @@ def find(connection: Connection, subscriber_id: int, newsletter: str, occurrence
         return None
     return Copy(
         edition_id=row.edition_id,
-        revision=row.revision,
+        pieces_at=(row.pieces_of or row.edition_id, row.pieces_revision or row.revision),
         rendered_key=RenderedKey.parse(row.rendered_key),
         sections=row.sections,
         targets=row.targets,

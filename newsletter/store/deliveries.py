@@ -113,6 +113,14 @@ def open_work(
     return int(number), earliest
 
 
+def of_edition(connection: Connection, edition_id: int) -> bool:
+    """Whether anybody has a delivery of this edition."""
+    return (
+        connection.execute(select(deliveries.c.id).where(deliveries.c.edition_id == edition_id).limit(1)).first()
+        is not None
+    )
+
+
 def in_doubt_counts(connection: Connection) -> dict[tuple[str, str], int]:
     """How many deliveries in doubt wait for a person, by newsletter and occurrence."""
     rows = connection.execute(
@@ -159,6 +167,8 @@ class DeliveryRow:
     format: MailFormat = MailFormat.HTML
     rendered_key: str = ""
     had: str = ""
+    cohort: str = ""
+    moved: bool = False
 
 
 def listing(
@@ -213,6 +223,8 @@ def listing(
             format=MailFormat(row.format),
             rendered_key=row.rendered_key,
             had=row.had,
+            cohort=row.cohort,
+            moved=row.moved,
         )
         for row in rows
     ]

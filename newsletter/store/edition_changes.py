@@ -31,12 +31,12 @@ def revised_since(connection: Connection, article_ids: Collection[int], since: d
 
 def revise(connection: Connection, edition_id: int, dropped: Mapping[int, Reason], now: datetime) -> EditionRow:
     """The edition's next revision, without the articles ``dropped``, which become free again unless some of it was
-    mailed; ``now`` is its new composing time. Raises StoreError once its occurrence is being sent: then it can only be
-    stopped or corrected.
+    mailed; ``now`` is its new composing time. Raises StoreError once it is being sent: then it can only be stopped or
+    corrected.
     """
     edition = editions_of.get(connection, edition_id)
     row = occurrences.get(connection, edition.occurrence_id, lock=True) if edition is not None else None
-    if edition is None or row is None or row.state not in _NOT_YET_SENDING:
+    if edition is None or row is None or not _may_change(edition, row.state):
         raise StoreError("this edition can no longer be changed", where=str(edition.name) if edition else "")
     rewrite(connection, edition, _without(edition.sections, dropped), _without(edition.composed, dropped), now)
     if dropped:
@@ -60,7 +60,7 @@ def trim(
     row = occurrences.get(connection, seen.occurrence_id, lock=True)
     edition = editions_of.get(connection, seen.id)
     state = None if row is None else row.resumes if row.state is OccurrenceState.HELD else row.state
-    if edition is None or state not in _NOT_YET_SENDING:
+    if edition is None or state is None or not _may_change(edition, state):
         raise StoreError("this edition can no longer be changed", where=str(seen.name))
     if edition.revision != seen.revision:
         return edition
@@ -90,8 +90,16 @@ def rewrite(
             composed=sections_to_json(composed),
             revision=edition.revision + 1,
             composed_at=now,
+            pieces_of=None,
+            pieces_revision=None,
         )
     )
+
+
+def _may_change(edition: EditionRow, state: OccurrenceState) -> bool:
+    """A later cohort's edition is its own until its first delivery is made, though others are being sent."""
+    untouched = edition.cohort and edition.fanned_out_at is None and edition.fanned_out_after == 0
+    return state in _NOT_YET_SENDING or (state is OccurrenceState.SENDING and bool(untouched))
 
 
 def _without(sections: Sequence[EditionSection], dropped: Collection[int]) -> tuple[EditionSection, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
+from newsletter.cohort import Cohort
 from newsletter.errors import EditedMeanwhile, StoreError
 from newsletter.model import (
     USED_UP,
@@ -34,13 +35,16 @@ from newsletter.store.tables import occurrences as occurrences_table
 
 _S = OccurrenceState
 _CHUNK = 500
+OPEN = (_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.SENDING, _S.SENT)
+"""In which states of an occurrence one more cohort's edition may be made."""
 
 
 @dataclass(frozen=True, slots=True)
 class EditionRow:
     """One cohort's edition of an occurrence. Times are UTC; ``fanned_out_at`` is None until everyone has a delivery.
 
-    ``composed`` is what it was composed of, before the editors' layer was laid over it to make ``sections``.
+    ``composed`` is what it was composed of, before the editors' layer was laid over it to make ``sections``. ``reason``
+    says why this cohort gets none; then nobody has a delivery of it.
     """
 
     id: int
@@ -58,6 +62,17 @@ class EditionRow:
     fanned_out_at: datetime | None
     composed: tuple[EditionSection, ...] = ()
     layer: Mapping[str, Any] = field(default_factory=dict)
+    reason: Reason = Reason.NONE
+    pieces_of: int | None = None
+    pieces_revision: int | None = None
+    fanned_out_after: int = 0
+
+    @property
+    def pieces_at(self) -> tuple[int, int]:
+        """The edition and the revision whose pieces its readers are sent: its own, or a cohort's with the same."""
+        if self.pieces_of is None or self.pieces_revision is None:
+            return self.id, self.revision
+        return self.pieces_of, self.pieces_revision
 
     @property
     def name(self) -> EditionName:
@@ -133,7 +148,7 @@ def create(
     existing = find(connection, occurrence_row.id, cohort)
     if existing is not None:
         return existing
-    if current.state not in (_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.SENDING):
+    if current.state not in OPEN:
         raise StoreError(f"an occurrence that is {current.state.value} is not composed", where=str(current.name))
     if current.edited != occurrence_row.edited:
         raise EditedMeanwhile("it was edited while it was composed", where=str(current.name))
@@ -151,9 +166,50 @@ def create(
     record_selections(connection, current.id, cohort, _without(decisions, kept, held))
     if current.state is _S.PLANNED:
         occurrences.transition(connection, current.id, _S.COMPOSED, from_={_S.PLANNED}, now=now)
+    if current.state is _S.SENT:  # a cohort that came into being after all others had theirs
+        occurrences.transition(connection, current.id, _S.SENDING, from_={_S.SENT}, now=now)
     made = get(connection, edition_id)
     assert made is not None
     return made
+
+
+def without(
+    connection: Connection,
+    occurrence: OccurrenceRow,
+    cohort: Cohort,
+    due_at: datetime,
+    reason: Reason,
+    now: datetime,
+) -> None:
+    """Write down that a cohort gets no edition, and why; nothing where it has one."""
+    occurrences.get(connection, occurrence.id, lock=True)
+    if find(connection, occurrence.id, str(cohort)) is not None:
+        return
+    edition_id = _insert(connection, occurrence, str(cohort), cohort.zone, cohort.hour, due_at, now)
+    connection.execute(
+        editions.update().where(editions.c.id == edition_id).values(reason=reason.value, fanned_out_at=now)
+    )
+
+
+def give_up(connection: Connection, edition: EditionRow, reason: Reason, now: datetime) -> None:
+    """Let a cohort go without the edition it has, nobody of it having a delivery; its articles are free again."""
+    article_uses.release(connection, editions.c.id == edition.id)
+    connection.execute(
+        editions.update().where(editions.c.id == edition.id).values(reason=reason.value, fanned_out_at=now)
+    )
+
+
+def share_pieces(connection: Connection, edition: EditionRow, twin: EditionRow | None) -> bool:
+    """Have an edition's readers sent the pieces of another cohort's, or (None) its own; False where it was changed
+    meanwhile."""
+    of, revision = twin.pieces_at if twin is not None else (None, None)
+    return bool(
+        connection.execute(
+            editions.update()
+            .where(editions.c.id == edition.id, editions.c.revision == edition.revision)
+            .values(pieces_of=of, pieces_revision=revision)
+        ).rowcount
+    )
 
 
 def record_selections(connection: Connection, occurrence_id: int, cohort: str, decisions: Sequence[Decision]) -> None:
@@ -260,10 +316,38 @@ def find(connection: Connection, occurrence_id: int, cohort: str = "") -> Editio
     )
 
 
+def nearest(connection: Connection, occurrence_id: int, cohort: Cohort) -> EditionRow | None:
+    """This cohort's edition, else the first that any cohort has; None where none has."""
+    made = [one for one in for_occurrence(connection, occurrence_id) if one.reason is Reason.NONE]
+    return min(made, key=lambda one: one.cohort != str(cohort), default=None)
+
+
 def for_occurrence(connection: Connection, occurrence_id: int) -> list[EditionRow]:
     """Every edition of an occurrence, in order of cohort."""
     statement = _rows().where(editions.c.occurrence_id == occurrence_id).order_by(editions.c.cohort)
     return [_row(row) for row in connection.execute(statement)]
+
+
+def begun(connection: Connection, occurrence_id: int, now: datetime) -> list[EditionRow]:
+    """Those whose time has come and of which not everyone has a delivery yet, the oldest first."""
+    statement = _rows().where(
+        editions.c.occurrence_id == occurrence_id, editions.c.due_at <= now, editions.c.fanned_out_at.is_(None)
+    )
+    return [_row(row) for row in connection.execute(statement.order_by(editions.c.due_at, editions.c.cohort))]
+
+
+def unfinished(connection: Connection, occurrence_id: int) -> bool:
+    """Whether of any of its editions not everyone has a delivery yet."""
+    statement = select(editions.c.id).where(
+        editions.c.occurrence_id == occurrence_id, editions.c.fanned_out_at.is_(None)
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def cohorts_of(connection: Connection, occurrence_id: int) -> dict[str, Reason]:
+    """The cohorts for which an occurrence has been composed, each with why it got none ('' where it has one)."""
+    statement = select(editions.c.cohort, editions.c.reason).where(editions.c.occurrence_id == occurrence_id)
+    return {row.cohort: Reason(row.reason) for row in connection.execute(statement)}
 
 
 def last_sent(connection: Connection, newsletter: str, stream: Stream) -> EditionRow | None:
@@ -292,6 +376,7 @@ def last_composed_at(connection: Connection, newsletter: str, stream: Stream, co
             editions.c.stream == stream.value,
             editions.c.cohort == cohort,
             occurrences_table.c.local_date.is_not(None),  # a correction is composed of nothing
+            editions.c.reason != Reason.MISSED.value,
         )
     )
     return connection.execute(statement).scalar()
@@ -349,4 +434,8 @@ def _row(row: Row[Any]) -> EditionRow:
         fanned_out_at=row.fanned_out_at,
         composed=sections_from_json(row.composed),
         layer=row.layer,
+        reason=Reason(row.reason),
+        pieces_of=row.pieces_of,
+        pieces_revision=row.pieces_revision,
+        fanned_out_after=row.fanned_out_after,
     )

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     Connection,
     Row,
+    Subquery,
     and_,
     case,
+    false,
     func,
     literal,
     not_,
     or_,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.sql import ColumnElement
@@ -28,8 +31,9 @@ from newsletter.model import (
     Reason,
     SubscriptionState,
 )
-from newsletter.store import warming_up
+from newsletter.store import moves, warming_up
 from newsletter.store.conflicts import insert_ignoring_conflicts
+from newsletter.store.moves import Place, standing
 from newsletter.store.planning import by_key_in_transaction, refresh_statistics
 from newsletter.store.reader_language import reader_language
 from newsletter.store.tables import (
@@ -43,6 +47,23 @@ from newsletter.store.warming_up import WarmUp
 from newsletter.target import Targeting
 
 
+class Cohorted(Protocol):
+    """What is asked of an edition, or of one that is to be, to know whose it is. ``due_at`` is UTC."""
+
+    @property
+    def newsletter(self) -> str: ...
+    @property
+    def stream(self) -> str: ...
+    @property
+    def occurrence(self) -> str: ...
+    @property
+    def cohort(self) -> str: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def fanned_out_after(self) -> int: ...
+
+
 def fan_out_page(
     connection: Connection,
     edition_id: int,
@@ -54,6 +75,8 @@ def fan_out_page(
     has_stories: Callable[[str], bool] = lambda _sections: True,
     warm_up: WarmUp | None = None,
     targeting: Targeting | None = None,
+    places: Collection[Place] = (),
+    moved_since: datetime | None = None,
 ) -> int:
     """Make the next page of an edition's deliveries and remember how far it went; the number of subscribers seen.
 
@@ -61,23 +84,20 @@ def fan_out_page(
     a subscription's ``sections`` whether the edition holds anything for them; where it does not, the row is ``skipped``
     with its reason. While its From domain warms up (``warm_up``), the readers beyond the day's number are skipped:
     those who joined last, as pages go by the subscribers' numbers. Who is not in the newsletter's target
-    (``targeting``) gets no row; she is seen all the same, so that a page takes no longer where few are in it.
+    (``targeting``) gets no row; she is seen all the same, so that a page takes no longer where few are in it. Of a
+    cohort, those get it who stand at one of its ``places`` (``moves``). The rows of those who moved since
+    ``moved_since`` say so.
     """
     by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
-    page = (
-        select(subscriptions.c.subscriber_id)
-        .where(
-            gets(edition.newsletter, edition.stream),
-            subscriptions.c.subscriber_id > edition.fanned_out_after,
-        )
-        .order_by(subscriptions.c.subscriber_id)
-        .limit(limit)
-        .subquery()
-    )
+    page = _page(edition, places, limit)
     seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()
     if seen:
-        within = subscriptions.c.subscriber_id.between(edition.fanned_out_after + 1, last)
+        within = (
+            subscriptions.c.subscriber_id.in_(select(page.c.subscriber_id))
+            if edition.cohort
+            else subscriptions.c.subscriber_id.between(edition.fanned_out_after + 1, last)
+        )
         _insert_rows(
             connection,
             edition,
@@ -89,6 +109,7 @@ def fan_out_page(
             has_stories=has_stories,
             warm_up=warm_up,
             these=None if targeting is None else condition(targeting),
+            moved_since=moved_since,
         )
         if not edition.fanned_out_after:
             refresh_statistics(connection, deliveries.name, subscribers.name, subscriptions.name)
@@ -110,6 +131,7 @@ def add_recipients(
     now: datetime,
     has_stories: Callable[[str], bool] = lambda _sections: True,
     targeting: Targeting | None = None,
+    moved_since: datetime | None = None,
 ) -> int:
     """Make the deliveries of an edition for these subscribers only, due now (``send --to``); the number of new rows.
 
@@ -127,7 +149,34 @@ def add_recipients(
         now=now,
         has_stories=has_stories,
         outside=None if targeting is None else not_(condition(targeting)),
+        moved_since=moved_since,
     )
+
+
+def has_readers(connection: Connection, edition: Cohorted, places: Collection[Place]) -> bool:
+    """Whether anybody stands there who would get this edition."""
+    page = _page(edition, places, 1)
+    return connection.execute(select(page.c.subscriber_id)).first() is not None
+
+
+def _page(edition: Cohorted, places: Collection[Place], limit: int) -> Subquery:
+    """The next readers of an edition by number; a cohort's are looked up place by place, each in the index's order."""
+    after = edition.fanned_out_after
+    if not edition.cohort:
+        everybody = select(subscriptions.c.subscriber_id).where(
+            gets(edition.newsletter, edition.stream), subscriptions.c.subscriber_id > after
+        )
+        return everybody.order_by(subscriptions.c.subscriber_id).limit(limit).subquery()
+    found = [
+        standing(
+            edition.newsletter, edition.stream, one, after, limit, by=edition.due_at, occurrence=edition.occurrence
+        ).subquery()
+        for one in places
+    ]
+    if not found:  # nobody stands where this cohort did
+        return select(subscriptions.c.subscriber_id).where(false()).subquery()
+    together = union_all(*(select(one.c.subscriber_id) for one in found)).subquery()
+    return select(together.c.subscriber_id).order_by(together.c.subscriber_id).limit(limit).subquery()
 
 
 def count_readers(connection: Connection, newsletter: str, stream: str, targeting: Targeting | None = None) -> int:
@@ -157,6 +206,7 @@ def _insert_rows(
     warm_up: WarmUp | None = None,
     these: ColumnElement[bool] | None = None,
     outside: ColumnElement[bool] | None = None,
+    moved_since: datetime | None = None,
 ) -> int:
     """Rows for ``which`` of the stream's readers: none but for ``these``, and skipped for those ``outside``."""
     wanted = and_(gets(edition.newsletter, edition.stream), which, true() if these is None else these)
@@ -190,6 +240,7 @@ def _insert_rows(
         "due_at": literal(due_at, deliveries.c.due_at.type),
         "expires_at": literal(expires_at, deliveries.c.expires_at.type),
         "domain_group": subscribers.c.domain_group,
+        "moved": false() if moved_since is None else moves.moved_since(edition.newsletter, moved_since),
         "zone": literal(edition.zone),
         "hour": literal(edition.hour),
         "plan": subscribers.c.plan,

@@ -57,22 +57,29 @@ def in_order(gates: Iterable[Gate]) -> list[Gate]:
     return [gate for gate in Gate if gate in wanted]
 
 
-def hold(connection: Connection, row: OccurrenceRow, failed: Sequence[FailedGate], now: datetime) -> bool:
-    """Hold an occurrence that is not sending yet for those of ``failed`` that nobody has overruled.
+def hold(
+    connection: Connection,
+    row: OccurrenceRow,
+    failed: Sequence[FailedGate],
+    now: datetime,
+    *,
+    between_cohorts: bool = False,
+) -> bool:
+    """Hold an occurrence that is not sending yet for those of ``failed`` that nobody has overruled; ``between_cohorts``
+    also one that goes out to one cohort after the other.
 
     False where there are none of them, it has begun to send, or it was edited since ``row`` was read.
     """
     current = occurrences.get(connection, row.id, lock=True)
-    if current is None or current.edited != row.edited or current.state not in _BEFORE_SENDING:
+    may_be_held = {*_BEFORE_SENDING, _S.SENDING} if between_cohorts else set(_BEFORE_SENDING)
+    if current is None or current.edited != row.edited or current.state not in may_be_held:
         return False
     overruled = overruled_of(current)
     against = [one for one in failed if one.gate not in overruled]
     if not against:
         return False
     detail = "; ".join(str(one) for one in against)
-    occurrences.transition(
-        connection, row.id, _S.HELD, from_=_BEFORE_SENDING, reason=Reason.GATE, detail=detail, now=now
-    )
+    occurrences.transition(connection, row.id, _S.HELD, from_=may_be_held, reason=Reason.GATE, detail=detail, now=now)
     _write(connection, current, against, overruled, current.edited)
     return True
 

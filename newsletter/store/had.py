@@ -1,4 +1,7 @@
-"""What readers had that day in other newsletters: the other deliveries of claimed rows' readers, and what is marked.
+"""What readers had elsewhere: the other deliveries of claimed rows' readers, and what is marked.
+
+Elsewhere is another newsletter of that day, or, for who moved from another hour, zone or stream, the editions that she
+had there.
 
 The ledger says which editions she got, with which sections; which stories those were, its caller works out.
 """
@@ -10,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from newsletter.model import DeliveryState, Kind, Reason
@@ -34,14 +37,16 @@ class Hers:
     timezone: str
     sections: str
     had: str
+    moved: bool
 
 
 def to_claim(connection: Connection, sender: int, ids: Collection[int], newsletters: Collection[str]) -> list[Hers]:
-    """Those of the rows that ``sender`` holds for the first time; a mail that is tried again stays as it was."""
+    """Those of the rows that ``sender`` holds for the first time, of these newsletters or of readers who moved; a mail
+    that is tried again stays as it was."""
     return _hers(
         connection,
         deliveries.c.id.in_(sorted(ids)),
-        deliveries.c.newsletter.in_(sorted(newsletters)),
+        or_(deliveries.c.newsletter.in_(sorted(newsletters)), deliveries.c.moved.is_(True)),
         deliveries.c.sender == sender,
         deliveries.c.attempt == 1,
         deliveries.c.doubted.is_(False),
@@ -65,6 +70,20 @@ def others(
         deliveries.c.kind == Kind.EDITION.value,
         deliveries.c.state.in_(_OTHERS),
         and_(editions.c.due_at <= due_at, editions.c.due_at > due_at - LONGEST_DAY),
+    )
+
+
+def before_she_moved(
+    connection: Connection, readers: Collection[int], newsletter: str, due_at: datetime, since: datetime
+) -> list[Hers]:
+    """What these readers got, or will get, of ``newsletter`` itself, due after ``since`` and before ``due_at``."""
+    return _hers(
+        connection,
+        deliveries.c.subscriber_id.in_(sorted(readers)),
+        deliveries.c.newsletter == newsletter,
+        deliveries.c.kind == Kind.EDITION.value,
+        deliveries.c.state.in_(_OTHERS),
+        and_(editions.c.due_at <= due_at, editions.c.due_at > since),
     )
 
 
@@ -112,6 +131,7 @@ def _hers(connection: Connection, *conditions: ColumnElement[bool]) -> list[Hers
             subscribers.c.timezone,
             deliveries.c.sections,
             deliveries.c.had,
+            deliveries.c.moved,
         )
         .select_from(deliveries)
         .join(editions, editions.c.id == deliveries.c.edition_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, String, Table, text
 
 from newsletter.model import MailFormat, Stream, SubscriptionState, SuppressionScope
-from newsletter.store.columns import Id, id_column, metadata, one_of, time, words
+from newsletter.store.columns import Id, id_column, metadata, one_of, reference, time, words
 
 subscribers = Table(
     "subscribers",
@@ -44,6 +44,8 @@ subscriptions = Table(
     Column("stream", String(16), nullable=False, server_default="each"),
     words("sections"),
     words("hour"),
+    # Her time zone as ``subscribers`` has it, so that the readers of one hour and zone are found by an index.
+    words("zone"),
     Column("format", String(8), nullable=False, server_default="html"),
     time("paused_until", nullable=True),
     time("created_at"),
@@ -54,11 +56,36 @@ subscriptions = Table(
     one_of("format", MailFormat),
     Index("ix_subscriptions_subscriber_id", "subscriber_id"),
     Index(
+        "ix_subscriptions_cohort",
+        "newsletter",
+        "stream",
+        "zone",
+        "hour",
+        "subscriber_id",
+        sqlite_where=text("state = 'active'"),
+        postgresql_where=text("state = 'active'"),
+    ),
+    Index(
         "ix_subscriptions_pending",
         "created_at",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
+)
+
+# Where a subscription stood before its reader changed stream, hour or zone.
+moves = Table(
+    "moves",
+    metadata,
+    id_column(),
+    Column("newsletter", String(48), nullable=False),
+    reference("subscriber_id", "subscribers.id"),
+    Column("stream", String(16), nullable=False),
+    words("zone", None),
+    words("hour", None),
+    time("at"),
+    Index("ix_moves_reader", "subscriber_id", "newsletter", "at"),
+    Index("ix_moves_cohort", "newsletter", "at"),
 )
 
 # Only ever added to: triggers refuse all else, but emptying the words of who is erased (migration 0010).

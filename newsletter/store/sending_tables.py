@@ -81,9 +81,15 @@ editions = Table(
     Column("sections", JSON, nullable=False),
     Column("composed", JSON, nullable=False, server_default="[]"),
     time("composed_at"),
+    # Why this cohort has none, '' where it has one.
+    Column("reason", String(32), nullable=False, server_default=""),
+    # Whose pieces these readers are sent, where they are the same as another cohort's: its edition and revision.
+    Column("pieces_of", Id, nullable=True),
+    Column("pieces_revision", Integer, nullable=True),
     Column("fanned_out_after", Id, nullable=False, server_default="0"),
     time("fanned_out_at", nullable=True),
     UniqueConstraint("newsletter", "stream", "occurrence", "cohort"),
+    Index("ix_editions_due", "occurrence_id", "due_at"),
 )
 
 # Which articles an edition of this newsletter holds or has sent: at most one use each (Invariant 4).
@@ -96,6 +102,7 @@ article_uses = Table(
     Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True),
     reference("edition_id", "editions.id", index=True),
     Column("sent", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_article_uses_article", "newsletter", "article_id", "stream"),
 )
 
 # Why each candidate is, or is not, in an occurrence.
@@ -150,7 +157,10 @@ deliveries = Table(
     words("sections"),
     # The digests of the targets of its newsletter's promotions that its reader was in when it was claimed.
     words("targets"),
-    # The ids of the edition's stories that its reader had elsewhere that day, as a JSON array; it goes without them.
+    # Its reader came from another hour, zone or stream not long ago, where she had other editions.
+    Column("moved", Boolean, nullable=False, server_default=false()),
+    # The ids of the edition's stories that its reader had elsewhere, that day or before she moved, as a JSON array; it
+    # goes without them.
     words("had"),
     Column("message_id", String(200), nullable=False, server_default=""),
     # The Message-ID that this one follows up: of a correction, the reader's own copy of what it corrects.

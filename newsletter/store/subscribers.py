@@ -14,8 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, or_, select, update
 
 from newsletter.model import DeliveryState, Reason, Subscriber, SubscriptionState
+from newsletter.store import moves
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import consents, deliveries, mailed_links, subscribers, subscriptions
+from newsletter.store.tables import moves as moves_table
 from newsletter.target import tags_in, traits
 
 ERASED_DOMAIN = "erased.invalid"
@@ -151,10 +153,13 @@ def count(
     return int(connection.execute(query).scalar_one())
 
 
-def update_profiles(connection: Connection, profiles: Sequence[Profile]) -> None:
+def update_profiles(connection: Connection, profiles: Sequence[Profile], at: datetime) -> None:
     """Write corrected profiles, in order of id so that two writers cannot wait for each other in a circle."""
     if not profiles:
         return
+    zones = {profile.subscriber_id: profile.timezone for profile in profiles}
+    were = connection.execute(select(subscribers.c.id, subscribers.c.timezone).where(subscribers.c.id.in_(zones)))
+    elsewhere = sorted(row.id for row in were.all() if row.timezone != zones[row.id])
     connection.execute(
         update(subscribers)
         .where(subscribers.c.id == bindparam("the_id"))
@@ -178,6 +183,8 @@ def update_profiles(connection: Connection, profiles: Sequence[Profile]) -> None
             for profile in sorted(profiles, key=lambda profile: profile.subscriber_id)
         ],
     )
+    for subscriber_id in elsewhere:
+        moves.change_zone(connection, subscriber_id, zones[subscriber_id], at)
 
 
 def speak(connection: Connection, subscriber_id: int, language: str) -> bool:
@@ -187,6 +194,18 @@ def speak(connection: Connection, subscriber_id: int, language: str) -> bool:
         .where(subscribers.c.id == subscriber_id, subscribers.c.language != language, subscribers.c.erased_at.is_(None))
         .values(language=language)
     )
+    return changed.rowcount == 1
+
+
+def live_in(connection: Connection, subscriber_id: int, timezone: str, at: datetime) -> bool:
+    """Write the time zone of a subscriber, '' for none; False where it is hers already."""
+    changed = connection.execute(
+        update(subscribers)
+        .where(subscribers.c.id == subscriber_id, subscribers.c.timezone != timezone, subscribers.c.erased_at.is_(None))
+        .values(timezone=timezone)
+    )
+    if changed.rowcount:
+        moves.change_zone(connection, subscriber_id, timezone, at)
     return changed.rowcount == 1
 
 
@@ -228,6 +247,7 @@ def erase(connection: Connection, subscriber_id: int, secret: bytes, at: datetim
     )
     connection.execute(delete(subscriptions).where(subscriptions.c.subscriber_id == subscriber_id))
     connection.execute(delete(mailed_links).where(mailed_links.c.subscriber_id == subscriber_id))
+    connection.execute(delete(moves_table).where(moves_table.c.subscriber_id == subscriber_id))
     connection.execute(
         update(consents).where(consents.c.subscriber_id == subscriber_id).values(client="", detail="", wording="")
     )
@@ -252,7 +272,7 @@ def forget_replies(connection: Connection, since: datetime, subscriber_id: int |
     erased = select(subscribers.c.id).where(subscribers.c.erased_at > since)
     if subscriber_id is not None:
         erased = erased.where(subscribers.c.id == subscriber_id)
-    told = [deliveries.c[name] != "" for name in ("reply", "zone", "domain_group", "sections", "targets")]
+    told = [deliveries.c[name] != "" for name in ("reply", "zone", "hour", "domain_group", "sections", "targets")]
     over = select(deliveries.c.id).where(
         deliveries.c.subscriber_id.in_(erased),
         deliveries.c.state.not_in([DeliveryState.QUEUED, DeliveryState.SENDING]),
@@ -261,7 +281,7 @@ def forget_replies(connection: Connection, since: datetime, subscriber_id: int |
     emptied = connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(over))
-        .values(reply="", zone="", domain_group="", sections="", targets="", had="")
+        .values(reply="", cohort="", zone="", hour="", domain_group="", sections="", targets="", had="")
     )
     return emptied.rowcount
 

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, literal_column, or_, select, true, update
 
 from newsletter.model import MailFormat, Stream, Subscription, SubscriptionState
+from newsletter.store import moves
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import subscribers, subscriptions, suppressions
 from newsletter.store.targeting import condition
@@ -61,6 +62,10 @@ def add_many(connection: Connection, rows: Sequence[Subscription], at: datetime)
     """Make subscriptions in the state they are in; one that exists already, in whatever state, is left as it is."""
     if not rows:
         return
+    hers = select(subscribers.c.id, subscribers.c.timezone).where(
+        subscribers.c.id.in_({row.subscriber_id for row in rows}), subscribers.c.timezone != ""
+    )
+    zones = {row.id: row.timezone for row in connection.execute(hers)}
     connection.execute(
         insert_ignoring_conflicts(connection, subscriptions),
         [
@@ -71,6 +76,7 @@ def add_many(connection: Connection, rows: Sequence[Subscription], at: datetime)
                 "stream": row.stream,
                 "sections": encode_sections(row.sections),
                 "hour": row.hour,
+                "zone": zones.get(row.subscriber_id, ""),
                 "format": row.format,
                 "paused_until": row.paused_until,
                 "created_at": at,
@@ -138,15 +144,27 @@ def never_confirmed(connection: Connection, before: datetime, limit: int = 200) 
     return list(connection.execute(query).scalars())
 
 
-def change(connection: Connection, wanted: Subscription) -> bool:
-    """Write the sections, format and pause of a subscription, not its state; False where there is none."""
+def change(connection: Connection, wanted: Subscription, at: datetime) -> bool:
+    """Write the preferences of a subscription and its pause, not its state; False where there is none.
+
+    A change of stream or hour leaves a row in ``moves``.
+    """
+    stands = one(connection, wanted.subscriber_id, wanted.newsletter)
+    if stands is not None and (stands.stream, stands.hour) != (wanted.stream, wanted.hour):
+        moves.record(connection, wanted.subscriber_id, wanted.newsletter, at)
     changed = connection.execute(
         update(subscriptions)
         .where(
             subscriptions.c.newsletter == wanted.newsletter,
             subscriptions.c.subscriber_id == wanted.subscriber_id,
         )
-        .values(sections=encode_sections(wanted.sections), format=wanted.format, paused_until=wanted.paused_until)
+        .values(
+            sections=encode_sections(wanted.sections),
+            stream=wanted.stream,
+            hour=wanted.hour,
+            format=wanted.format,
+            paused_until=wanted.paused_until,
+        )
     )
     return changed.rowcount == 1
 

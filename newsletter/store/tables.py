@@ -19,7 +19,7 @@ from newsletter.store.article_tables import (
     sources,
 )
 from newsletter.store.columns import Id, UtcDateTime, metadata
-from newsletter.store.reader_tables import consents, revocations, subscribers, subscriptions, suppressions
+from newsletter.store.reader_tables import consents, moves, revocations, subscribers, subscriptions, suppressions
 from newsletter.store.sending_tables import (
     article_uses,
     audit,
@@ -56,6 +56,7 @@ __all__ = [
     "mailed_links",
     "media",
     "metadata",
+    "moves",
     "occurrences",
     "pieces",
     "request_rates",

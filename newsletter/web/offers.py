@@ -119,7 +119,8 @@ class Offers:
     def _look(self, name: str) -> Shown:
         store = self._pages.store
         for row in store.read(occurrences.listing, newsletter=name, states=_GONE_OUT, turns_only=True, limit=1):
-            for edition in store.read(editions.for_occurrence, row.id)[:1]:
+            own = self._pages.configuration.own_cohort(name)
+            if (edition := store.read(editions.nearest, row.id, own)) is not None:
                 ids = edition.edition.article_ids
                 known = store.read(articles.get_many, ids[: _HEADLINES * 2])
                 headlines = [known[one].headline for one in ids if one in known and known[one].retracted_at is None]

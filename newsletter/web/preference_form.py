@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.dates import format_time
 
 from newsletter.config.languages import language_among
-from newsletter.config.models import Schedules
+from newsletter.config.models import Schedule, Schedules
 from newsletter.members.consent import Pause, PreferenceChange
 from newsletter.model import MailFormat, Subscription, SubscriptionState
 from newsletter.render.words import Words, locale_of
@@ -23,6 +26,11 @@ from newsletter.web.pages import long_date
 LONGEST_PAUSE_DAYS = 366
 OFFERED_PAUSE_DAYS = 30
 _LAST_PLACE = 99
+_CONTINENTS = frozenset(
+    {
+        "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,8 @@ class NewsletterChoice:
     """A newsletter as the page shows it. ``on`` is its switch on the page, ``stands`` what is stored; ``settings``
     says whether anything but the switch is shown.
 
-    ``errors`` has, by field (``sections``, ``format``, ``pause``), what is wrong in words.
+    ``hours`` are those it may come at, each as it is stored ('': the newsletter's own) and in words; () where that is
+    not hers to choose. ``errors`` has, by field (``sections``, ``hour``, ``format``, ``pause``), what is wrong in words.
     """
 
     name: str
@@ -50,6 +59,8 @@ class NewsletterChoice:
     stands: bool
     settings: bool
     sections: tuple[SectionChoice, ...] = ()
+    hours: tuple[tuple[str, str], ...] = ()
+    hour: str = ""
     format: MailFormat = MailFormat.HTML
     pause: str = ""
     first_pause: str = ""
@@ -68,31 +79,48 @@ class LanguageChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockChoice:
+    """The time zones by whose clock her mail may come, each as it is stored and in words; () where nothing she gets
+    goes by it. The first is '', each newsletter's own."""
+
+    offered: tuple[tuple[str, str], ...]
+    chosen: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """A form that was read: ``changes`` to make, or ``choices`` with errors to show again.
 
-    ``left_off`` were switched off elsewhere since the page was made; ``language`` is a new one, None: none.
+    ``left_off`` were switched off elsewhere since the page was made; ``language`` and ``timezone`` are new ones, None:
+    none.
     """
 
     changes: tuple[PreferenceChange, ...]
     choices: tuple[NewsletterChoice, ...]
     spoken: LanguageChoice
+    clock: ClockChoice
     left_off: tuple[str, ...] = ()
     language: str | None = None
+    timezone: str | None = None
 
     @property
     def has_errors(self) -> bool:
-        return bool(self.spoken.error) or any(choice.errors for choice in self.choices)
+        return bool(self.spoken.error or self.clock.error) or any(choice.errors for choice in self.choices)
 
 
 def choices(
-    schedules: Schedules, held: Sequence[Subscription], now: datetime, zone_of: Callable[[str], ZoneInfo]
+    schedules: Schedules,
+    held: Sequence[Subscription],
+    now: datetime,
+    zone_of: Callable[[str], ZoneInfo],
+    words: Words,
 ) -> tuple[NewsletterChoice, ...]:
     """Every newsletter in the publisher's order; those no longer published stand last, while she still gets them."""
     by_name = {one.newsletter: one for one in held}
     published = [by_name.get(name) or _never_had(name) for name in schedules.newsletters]
     others = [one for one in held if one.newsletter not in schedules.newsletters and is_on(one)]
-    return tuple(_choice(schedules, one, now, zone_of) for one in (*published, *others))
+    return tuple(_choice(schedules, one, now, zone_of, words) for one in (*published, *others))
 
 
 def languages(offered: Sequence[str], hers: str, words: Words) -> LanguageChoice:
@@ -103,6 +131,22 @@ def languages(offered: Sequence[str], hers: str, words: Words) -> LanguageChoice
     own = ("", words.gettext("Each newsletter in its own"))
     named = ((one, locale_of(one).get_display_name() or one) for one in different)
     return LanguageChoice((own, *named), language_among(hers, ["", *different]))
+
+
+def clocks(schedules: Schedules, held: Sequence[Subscription], hers: str, words: Words) -> ClockChoice:
+    """What there is to choose from for her who lives in the zone ``hers`` ('': nobody knows)."""
+    by_reader = [name for name, one in schedules.newsletters.items() if one.schedule.by_reader]
+    if not any(is_on(one) and one.newsletter in by_reader for one in held):
+        return ClockChoice((), hers)
+    own = ("", words.gettext("Each newsletter's own"))
+    zones = sorted({*_places(), *([hers] if hers else [])})
+    return ClockChoice((own, *((zone, zone.replace("_", " ")) for zone in zones)), hers)
+
+
+@cache
+def _places() -> frozenset[str]:
+    """The zones that are named after a place; the others are names of old for the same, or no place's."""
+    return frozenset(zone for zone in available_timezones() if zone.partition("/")[0] in _CONTINENTS)
 
 
 def breaks_off(
@@ -144,15 +188,17 @@ def read(
     now: datetime,
     zone_of: Callable[[str], ZoneInfo],
     spoken: LanguageChoice,
+    clock: ClockChoice,
     words: Words,
 ) -> Submitted:
-    """What the form asks for; ``spoken`` is her language as it stands, and what is wrong is said in ``words``."""
+    """What the form asks for; ``spoken`` and ``clock`` are her language and zone as they stand, and what is wrong is
+    said in ``words``."""
     shown = set(fields.all("shown"))
     by_name = {one.newsletter: one for one in held}
     changes: list[PreferenceChange] = []
     again: list[NewsletterChoice] = []
     left_off: list[str] = []
-    for choice in choices(schedules, held, now, zone_of):
+    for choice in choices(schedules, held, now, zone_of, words):
         if choice.name not in shown:
             again.append(choice)
             continue
@@ -173,7 +219,14 @@ def read(
             language, spoken = asked, replace(spoken, chosen=asked)
         else:
             spoken = replace(spoken, error=words.gettext("Choose one of these languages."))
-    return Submitted(tuple(changes), tuple(again), spoken, tuple(left_off), language)
+    timezone = None
+    lives = fields.one("timezone")
+    if clock.offered and lives is not None and lives != fields.one("was-timezone"):
+        if lives in dict(clock.offered):
+            timezone, clock = lives, replace(clock, chosen=lives)
+        else:
+            clock = replace(clock, error=words.gettext("Choose one of these time zones."))
+    return Submitted(tuple(changes), tuple(again), spoken, clock, tuple(left_off), language, timezone)
 
 
 def _never_had(newsletter: str) -> Subscription:
@@ -181,7 +234,11 @@ def _never_had(newsletter: str) -> Subscription:
 
 
 def _choice(
-    schedules: Schedules, held: Subscription, now: datetime, zone_of: Callable[[str], ZoneInfo]
+    schedules: Schedules,
+    held: Subscription,
+    now: datetime,
+    zone_of: Callable[[str], ZoneInfo],
+    words: Words,
 ) -> NewsletterChoice:
     known = schedules.newsletters.get(held.newsletter)
     if known is None:
@@ -197,11 +254,29 @@ def _choice(
         stands=is_on(held),
         settings=is_on(held),
         sections=_sections(known.section_names, held.sections),
+        hours=_hours(known.schedule, words),
+        hour=_hour(known.schedule, held.hour),
         format=held.format,
         pause=until.astimezone(zone).date().isoformat() if until is not None and paused(held, now) else "",
         first_pause=(today + timedelta(days=1)).isoformat(),
         last_pause=(today + timedelta(days=LONGEST_PAUSE_DAYS)).isoformat(),
     )
+
+
+def _hours(schedule: Schedule, words: Words) -> tuple[tuple[str, str], ...]:
+    """One hour alone is no choice."""
+    if len(schedule.offered_hours) < 2:
+        return ()
+    return tuple(
+        (hour, format_time(time.fromisoformat(hour), "short", locale=words.locale)) for hour in schedule.offered_hours
+    )
+
+
+def _hour(schedule: Schedule, stored: str) -> str:
+    """The hour that a reader has it at who has ``stored`` ('': none of her own)."""
+    if not schedule.by_reader:
+        return ""
+    return stored if stored in schedule.offered_hours else schedule.times[0]
 
 
 def _sections(offered: Sequence[str], chosen: Sequence[str]) -> tuple[SectionChoice, ...]:
@@ -235,6 +310,12 @@ def _settings(
         else:
             change = replace(change, sections=_in_order(choice.sections, entered))
         choice = replace(choice, sections=entered)
+    at = fields.one(f"hour:{choice.name}")
+    if choice.hours and at is not None:
+        if at not in dict(choice.hours):
+            errors["hour"] = words.gettext("Choose one of these times.")
+        elif at != choice.hour:
+            choice, change = replace(choice, hour=at), replace(change, hour=at)
     asked = fields.one(f"format:{choice.name}")
     if asked in set(MailFormat):
         choice = replace(choice, format=MailFormat(asked))
@@ -300,12 +381,15 @@ def _pause(
 
 
 def as_stored(changes: Sequence[PreferenceChange], schedules: Schedules) -> tuple[PreferenceChange, ...]:
-    """Every section in the newsletter's own order is stored as no choice, so that a section added later comes too."""
-    return tuple(
-        replace(change, sections=())
-        if change.sections is not None
-        and change.newsletter in schedules.newsletters
-        and change.sections == schedules.newsletters[change.newsletter].section_names
-        else change
-        for change in changes
-    )
+    """Every section in the newsletter's own order, and its own hour, are stored as no choice: a section added later, or
+    another hour, then comes to her too."""
+
+    def stored(change: PreferenceChange) -> PreferenceChange:
+        known = schedules.newsletters.get(change.newsletter)
+        if known is not None and change.sections == known.section_names:
+            change = replace(change, sections=())
+        if known is not None and change.hour is not None and change.hour in known.schedule.times:
+            change = replace(change, hour="")
+        return change
+
+    return tuple(map(stored, changes))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from newsletter.members import consent
 from newsletter.members.addresses import masked
 from newsletter.members.consent import Evidence, PreferenceChange, Saved
-from newsletter.model import ConsentChannel, Subscriber, SuppressionScope
+from newsletter.model import ConsentChannel, Subscriber, Subscription, SuppressionScope
 from newsletter.render.words import Words
 from newsletter.store import subscribers, subscriptions, suppressions
 from newsletter.web import preference_form
@@ -21,6 +21,7 @@ from newsletter.web.bodies import fields
 from newsletter.web.pages import Pages, long_date
 from newsletter.web.preference_form import (
     OFFERED_PAUSE_DAYS,
+    ClockChoice,
     LanguageChoice,
     NewsletterChoice,
     Submitted,
@@ -45,6 +46,9 @@ def routes(pages: Pages) -> APIRouter:
         offered = [one for name in pages.schedules.newsletters for one in configured.languages(name)]
         return preference_form.languages(offered, subscriber.language, pages.words(subscriber))
 
+    def clock_of(subscriber: Subscriber, held: Sequence[Subscription]) -> ClockChoice:
+        return preference_form.clocks(pages.schedules, held, subscriber.timezone, pages.words(subscriber))
+
     def agreed(request: Request, words: Words) -> Evidence:
         return evidence(pages, request, ConsentChannel.PAGE, pages.wording(words, "preferences.html"))
 
@@ -60,6 +64,7 @@ def routes(pages: Pages) -> APIRouter:
         status: int = 200,
         choices: Sequence[NewsletterChoice] | None = None,
         spoken: LanguageChoice | None = None,
+        clock: ClockChoice | None = None,
         heading: str = "",
         done: Sequence[str] = (),
     ) -> Response:
@@ -76,8 +81,8 @@ def routes(pages: Pages) -> APIRouter:
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
         now = pages.clock()
         if choices is None:
-            choices = preference_form.choices(pages.schedules, held, now, zone_of)
-        spoken = spoken or languages(subscriber)
+            choices = preference_form.choices(pages.schedules, held, now, zone_of, words)
+        spoken, clock = spoken or languages(subscriber), clock or clock_of(subscriber, held)
         gets = [one for one in held if is_on(one)]
         return pages.page(
             words,
@@ -88,7 +93,8 @@ def routes(pages: Pages) -> APIRouter:
             address=masked(subscriber.address),
             choices=choices,
             spoken=spoken,
-            errors=sum(len(choice.errors) for choice in choices) + bool(spoken.error),
+            clock=clock,
+            errors=sum(len(choice.errors) for choice in choices) + bool(spoken.error) + bool(clock.error),
             gets_something=bool(gets),
             days=OFFERED_PAUSE_DAYS if preference_form.breaks_off(held, now, zone_of) else 0,
             back=long_date((now + timedelta(days=OFFERED_PAUSE_DAYS)).astimezone(pages.schedules.site.zone), words),
@@ -119,12 +125,25 @@ def routes(pages: Pages) -> APIRouter:
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
         words = pages.words(subscriber)
         submitted = preference_form.read(
-            form, pages.schedules, held, pages.clock(), zone_of, languages(subscriber), words
+            form,
+            pages.schedules,
+            held,
+            pages.clock(),
+            zone_of,
+            languages(subscriber),
+            clock_of(subscriber, held),
+            words,
         )
         if submitted.has_errors:
             heading = words.gettext("Nothing is saved yet")
             return await show(
-                subscriber, token, status=422, choices=submitted.choices, spoken=submitted.spoken, heading=heading
+                subscriber,
+                token,
+                status=422,
+                choices=submitted.choices,
+                spoken=submitted.spoken,
+                clock=submitted.clock,
+                heading=heading,
             )
         return await change(request, subscriber, token, submitted)
 
@@ -133,7 +152,12 @@ def routes(pages: Pages) -> APIRouter:
         words = pages.words(subscriber)
         changes = preference_form.as_stored(wanted.changes, pages.schedules)
         saved = await pages.store.write_async(
-            consent.change_preferences, subscriber.id, changes, agreed(request, words), wanted.language
+            consent.change_preferences,
+            subscriber.id,
+            changes,
+            agreed(request, words),
+            wanted.language,
+            wanted.timezone,
         )
         withdrawn = {*saved.switched_off, *saved.paused}
         if withdrawn:
@@ -142,6 +166,8 @@ def routes(pages: Pages) -> APIRouter:
         if saved.language:
             subscriber = replace(subscriber, language=wanted.language or "")
             words = pages.words(subscriber)
+        if saved.timezone:
+            subscriber = replace(subscriber, timezone=wanted.timezone or "")
         done = _sentences(words, changes, saved, wanted.left_off)
         heading = words.gettext("Your choices are saved") if done else words.gettext("Nothing had changed")
         return await show(subscriber, token, heading=heading, done=done)
@@ -155,7 +181,9 @@ def routes(pages: Pages) -> APIRouter:
             return pages.not_found()
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
         changes = preference_form.breaks_off(held, pages.clock(), zone_of)
-        return await change(request, subscriber, token, Submitted(changes, (), languages(subscriber)))
+        return await change(
+            request, subscriber, token, Submitted(changes, (), languages(subscriber), clock_of(subscriber, held))
+        )
 
     @router.post(_PATH + "/resume")
     async def resume(request: Request, subscriber_id: str, token: str) -> Response:
@@ -166,7 +194,9 @@ def routes(pages: Pages) -> APIRouter:
             return pages.not_found()
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
         changes = preference_form.goes_on(held, pages.clock())
-        return await change(request, subscriber, token, Submitted(changes, (), languages(subscriber)))
+        return await change(
+            request, subscriber, token, Submitted(changes, (), languages(subscriber), clock_of(subscriber, held))
+        )
 
     @router.post(_PATH + "/none")
     async def unsubscribe_from_all(request: Request, subscriber_id: str, token: str) -> Response:
@@ -207,6 +237,8 @@ def routes(pages: Pages) -> APIRouter:
                 said.append(words.gettext("%(newsletter)s will come the way you chose.", newsletter=title(name)))
         if saved.language:
             said.append(words.gettext("Mail comes in this language from now on, where a newsletter is made in it."))
+        if saved.timezone:
+            said.append(words.gettext("What comes at an hour of yours comes by this clock from now on."))
         said += [
             words.gettext(
                 "%(newsletter)s was switched off in the meantime, and stays off. Switch it on below if you want it.",

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, func, select
 
+from newsletter.cohort import Cohort
 from newsletter.compose import composing
 from newsletter.compose.composing import Composed, Proposal, compose, compose_preview
 from newsletter.compose.explaining import explain, explain_proposal
@@ -278,13 +279,13 @@ def test_an_occurrence_taken_aside_is_left_as_it_is(store: Store, state: Occurre
 
 def test_a_cohort_without_stories_goes_without_and_skips_nobody_else(store: Store) -> None:
     occurrence = plan_occurrence(store)
-    first = compose(store, occurrence, "daily", NEWSLETTER, cohort="Pacific/Apia@07:00", now=NOW)
+    first = compose(store, occurrence, "daily", NEWSLETTER, cohort=Cohort.parse("Pacific/Apia@07:00"), now=NOW)
     assert (first.edition, first.occurrence.state) == (None, S.PLANNED)
     add_articles(store, an_article(1), an_article(2))
-    second = compose(store, occurrence, "daily", NEWSLETTER, cohort="Asia/Kolkata@07:00", zone="Asia/Kolkata", now=NOW)
+    second = compose(store, occurrence, "daily", NEWSLETTER, cohort=Cohort.parse("Asia/Kolkata@07:00"), now=NOW)
     assert (chosen(second), second.occurrence.state) == ((1, 2), S.COMPOSED)
     later = NOW + timedelta(days=5)
-    third = compose(store, occurrence, "daily", NEWSLETTER, cohort="Pacific/Honolulu@07:00", now=later)
+    third = compose(store, occurrence, "daily", NEWSLETTER, cohort=Cohort.parse("Pacific/Honolulu@07:00"), now=later)
     assert (third.edition, third.occurrence.state) == (None, S.COMPOSED)
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
+from newsletter.cohort import Cohort
 from newsletter.compose.composing import compose
 from newsletter.compose.edits import Change
 from newsletter.config.reading import Configuration, load
@@ -95,13 +96,20 @@ def test_an_edit_is_rendered_at_once_and_goes_out(configuration: Configuration, 
         change(work, Change(drop=(second,)))
 
 
+def _make_it_a_cohorts(connection: Connection) -> None:
+    """The edition that everybody has becomes the first of several."""
+    for table in (tables.editions, tables.article_uses, tables.selections):
+        connection.execute(update(table).values(cohort="Asia/Dubai@07:00"))
+
+
 def test_every_cohort_composed_later_keeps_the_edits(configuration: Configuration, store: Store) -> None:
     work = composed(configuration, store)
     first, second, third = stories(store)
     change(work, Change(drop=(first,), pin=(Pin(third, "National", 1),), texts={"subject": "Ours"}))
     newsletter = configuration.newsletter("daily")
-    for cohort, zone in (("Asia/Kolkata@07:00", "Asia/Kolkata"), ("Europe/Berlin@07:00", "Europe/Berlin")):
-        compose(store, today(store), "daily", newsletter, cohort=cohort, zone=zone, hour="07:00", now=at(10))
+    store.write(_make_it_a_cohorts)
+    for zone in ("Asia/Kolkata", "Europe/Berlin"):
+        compose(store, today(store), "daily", newsletter, cohort=Cohort(zone, "07:00"), now=at(10))
     assert [stories(store, cohort) for cohort in cohorts(store)] == [(third, second)] * 3
     assert {one.edition.edits.subject for one in cohorts(store).values()} == {"Ours"}
     why = {(row.cohort, row.article_id): row for row in store.read(editions.why, today(store).id)}

@@ -58,7 +58,7 @@ def test_filters_narrow_a_page_and_its_count_alike(store: Store) -> None:
     daily = add_subscribers(store, 2, newsletters=["daily"])
     both = add_subscribers(store, 2, newsletters=["daily", "weekly"], first=3, domain="mail.example")
     left = add_subscribers(store, 1, first=5, state=SubscriptionState.UNSUBSCRIBED)
-    store.write(subscribers.update_profiles, [Profile(daily[0], "A", "B", "en", "", "member", (), {})])
+    store.write(subscribers.update_profiles, [Profile(daily[0], "A", "B", "en", "", "member", (), {})], NOW)
     for filters, expected in (
         ({}, daily + both + left),
         ({"newsletter": "daily"}, daily + both + left),

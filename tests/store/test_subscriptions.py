@@ -52,7 +52,7 @@ def test_activating_tells_whether_anything_changed(store: Store) -> None:
 
 def test_changing_what_is_not_there_changes_nothing(store: Store) -> None:
     (ann,) = add_subscribers(store, 1)
-    assert store.write(subscriptions.change, Subscription(ann, "weekly", SubscriptionState.ACTIVE)) is False
+    assert store.write(subscriptions.change, Subscription(ann, "weekly", SubscriptionState.ACTIVE), NOW) is False
     assert len(store.read(subscriptions.of, ann)) == 1
 
 

@@ -1,0 +1,164 @@
+"""Which cohorts an occurrence has, when each is due, and who stays with the hour that she left.
+
+A newsletter with ``deliver_at`` comes at its hour on each reader's own clock: an occurrence is a date, and goes out
+from where that date begins first to where it begins last. A cohort is due at that date and hour in its zone, by the
+rules of ``turns``. Everywhere else an occurrence has one cohort, everybody.
+
+A change of hour or zone counts for every occurrence that is still to come at the new hour. One that is past there, but
+was to come at the old hour, comes at the old hour for the last time: no reader gets one twice, or misses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from newsletter.cohort import EVERYBODY, Cohort
+from newsletter.config.models import Schedule
+from newsletter.config.reading import Configuration
+from newsletter.model import Stream
+from newsletter.schedule.turns import turns
+from newsletter.store import Store, moves
+from newsletter.store.moves import Move, Place
+from newsletter.store.occurrences import OccurrenceRow
+
+LOOK_EVERY = timedelta(seconds=5)
+MOVES_COUNT = timedelta(days=3)
+"""From the first instant of a date on earth to its last there are two days and two hours."""
+_MOST_REMEMBERED = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A cohort of one occurrence: where its readers stand, and when it is due (UTC)."""
+
+    cohort: Cohort
+    places: tuple[Place, ...]
+    due_at: datetime
+
+
+def due_on(schedule: Schedule, cohort: Cohort, day: date) -> datetime | None:
+    """When the occurrence of ``day`` is due for a cohort, UTC; None where that zone leaves the date out."""
+    turn = next(turns(schedule.at_hour(cohort.hour), cohort.zone, day, day), None)
+    return turn.utc if turn is not None else None
+
+
+def stands_for(
+    now_at: Place, moved: Sequence[Move], due: Callable[[Place], datetime | None], stream: Stream = Stream.EACH
+) -> Place | None:
+    """Where a reader stands for one occurrence, who stands ``now_at`` after her moves, given in order. Pure.
+
+    ``due`` says when the occurrence is due at a place. None: she came to this stream when it was over.
+    """
+    steps = [(one.stream, one.place) for one in moved] + [(stream, now_at)]
+    here: Place | None = steps[0][1] if steps[0][0] is stream else None
+    for move, (to_stream, to) in zip(moved, steps[1:], strict=True):
+        if to_stream is not stream:
+            here = None
+        elif (at := due(to)) is not None and at > move.at:
+            here = to
+    return here
+
+
+class Cohorts:
+    """The cohorts of every newsletter of one configuration, as its readers stand now. Blocking."""
+
+    def __init__(self, configuration: Configuration, store: Store) -> None:
+        self._configuration, self._store = configuration, store
+        self._by_reader = [name for name, one in configuration.schedules.newsletters.items() if one.schedule.by_reader]
+        self._looked_at: datetime | None = None
+        self._places: dict[str, dict[Cohort, tuple[Place, ...]]] = {}
+        self._due: dict[tuple[str, Cohort, date], datetime | None] = {}
+        self._of: dict[tuple[str, date], list[Due]] = {}
+
+    @property
+    def newsletters(self) -> Sequence[str]:
+        """Those that come on each reader's own clock."""
+        return self._by_reader
+
+    def look_again(self, now: datetime) -> bool:
+        """Ask where readers stand, unless that was just now; whether a cohort came or went."""
+        if not self._by_reader or (self._looked_at is not None and timedelta(0) <= now - self._looked_at < LOOK_EVERY):
+            return False
+        self._looked_at = now
+        found = {name: self._read(name, now) for name in self._by_reader}
+        if found == self._places:
+            return False
+        self._places = found
+        self._of.clear()
+        return True
+
+    def of(self, row: OccurrenceRow) -> list[Due]:
+        """The cohorts of an occurrence, the first due first; one that was sent by hand is due at once everywhere."""
+        name, day = row.newsletter, row.occurrence.local_date
+        if not self._configuration.newsletter(name).schedule.by_reader:
+            return [Due(EVERYBODY, (), row.due_at)]
+        if row.by_hand:
+            return [Due(cohort, places, row.due_at) for cohort, places in sorted(self._stand(name).items())]
+        return self.on(name, day)
+
+    def on(self, name: str, day: date) -> list[Due]:
+        """The cohorts that a newsletter has on a date, the first due first."""
+        if (name, day) not in self._of:
+            if len(self._of) > 20:
+                self._of.clear()
+            due = (
+                Due(one, places, at) for one, places in self._stand(name).items() if (at := self.due(name, one, day))
+            )
+            self._of[name, day] = sorted(due, key=lambda one: (one.due_at, one.cohort))
+        return self._of[name, day]
+
+    def due(self, name: str, cohort: Cohort, day: date) -> datetime | None:
+        """When a cohort is due on a date, UTC; None where its zone leaves that date out."""
+        known = (name, cohort, day)
+        if known not in self._due:
+            if len(self._due) > _MOST_REMEMBERED:
+                self._due.clear()
+            self._due[known] = due_on(self._configuration.newsletter(name).schedule, cohort, day)
+        return self._due[known]
+
+    def cohort_of_reader(self, row: OccurrenceRow, subscriber_id: int) -> Cohort | None:
+        """The cohort with which a reader gets an occurrence, as she stands now and stood before."""
+        name = row.newsletter
+        stands = self._store.read(moves.where_they_stand, name, [subscriber_id]).get(subscriber_id)
+        if stands is None or stands[0] is not row.stream:
+            return None
+        moved = self._store.read(moves.of_readers, name, [subscriber_id], row.due_at - MOVES_COUNT)
+        place = self._place_for(row, stands[1], moved.get(subscriber_id, ()))
+        return self._configuration.cohort_of(name, *place) if place is not None else None
+
+    def staying(self, row: OccurrenceRow, due: Due) -> list[int]:
+        """The readers who moved away from a cohort and get this occurrence there for the last time."""
+        if row.by_hand or not due.places:
+            return []
+        since = due.due_at - MOVES_COUNT
+        left = self._store.read(moves.movers_from, row.newsletter, row.stream, due.places, since)
+        if not left:
+            return []
+        stand = self._store.read(moves.where_they_stand, row.newsletter, left)
+        moved = self._store.read(moves.of_readers, row.newsletter, left, since)
+        return [
+            reader
+            for reader, (stream, place) in stand.items()
+            if stream is row.stream and self._place_for(row, place, moved.get(reader, ())) in due.places
+        ]
+
+    def _place_for(self, row: OccurrenceRow, now_at: Place, moved: Sequence[Move]) -> Place | None:
+        def due(place: Place) -> datetime | None:
+            cohort = self._configuration.cohort_of(row.newsletter, *place)
+            return self.due(row.newsletter, cohort, row.occurrence.local_date)
+
+        return stands_for(now_at, moved, due, row.stream)
+
+    def _stand(self, name: str) -> dict[Cohort, tuple[Place, ...]]:
+        """Where readers stand, by cohort; the newsletter's own is there also while nobody is in it."""
+        own = self._configuration.own_cohort(name)
+        return {own: (Place("", ""),)} | self._places.get(name, {})
+
+    def _read(self, name: str, now: datetime) -> dict[Cohort, tuple[Place, ...]]:
+        found: dict[Cohort, tuple[Place, ...]] = {}
+        for place in self._store.read(moves.places, name, Stream.EACH, now - MOVES_COUNT):
+            cohort = self._configuration.cohort_of(name, *place)
+            found[cohort] = (*found.get(cohort, ()), place)
+        return found

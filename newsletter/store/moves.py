@@ -1,0 +1,197 @@
+"""Where each reader of a newsletter stands (stream, zone, hour), who stands together, and where she stood before.
+
+Zone and hour are as readers wrote them, '' where they wrote nothing; what a newsletter makes of them is for
+``Configuration.cohort_of``. A change leaves a row in ``moves``: what was due between the old hour and the
+new one goes by where she stood at its time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, delete, exists, insert, literal, literal_column, or_, select, tuple_, update
+from sqlalchemy.sql import ColumnElement
+
+from newsletter.model import Stream, SubscriptionState
+from newsletter.store.tables import deliveries, moves, subscriptions
+
+_CHUNK = 500
+
+
+class Place(NamedTuple):
+    """Where readers stand of whom a newsletter may make one cohort: the zone and the hour they wrote down."""
+
+    zone: str
+    hour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """That a reader changed, at ``at`` (UTC), and where she stood until then."""
+
+    subscriber_id: int
+    stream: Stream
+    place: Place
+    at: datetime
+
+
+def places(connection: Connection, newsletter: str, stream: Stream, since: datetime) -> list[Place]:
+    """Every place that an active reader of this stream stands at, or stood at until a change after ``since``.
+
+    One step of the index for each place, however many stand there.
+    """
+    found: list[Place] = []
+    after: ColumnElement[bool] | None = None
+    index = _of(newsletter, stream)
+    while True:
+        query = select(subscriptions.c.zone, subscriptions.c.hour).where(index)
+        query = query.where(after) if after is not None else query
+        row = connection.execute(query.order_by(subscriptions.c.zone, subscriptions.c.hour).limit(1)).first()
+        if row is None:
+            break
+        found.append(Place(*row))
+        after = tuple_(subscriptions.c.zone, subscriptions.c.hour) > tuple_(*row)
+    left = select(moves.c.zone, moves.c.hour).where(
+        moves.c.newsletter == newsletter, moves.c.stream == stream.value, moves.c.at > since
+    )
+    return list(dict.fromkeys([*found, *(Place(*row) for row in connection.execute(left.distinct()))]))
+
+
+def standing(
+    newsletter: str, stream: Stream | str, place: Place, after: int, limit: int, *, by: datetime, occurrence: str
+) -> Any:
+    """A query for the next readers, by number, who stand at ``place``, subscribed by then and have not moved since
+    ``by`` (UTC), and have no delivery of ``occurrence`` yet."""
+    moved = exists().where(
+        moves.c.subscriber_id == subscriptions.c.subscriber_id,
+        moves.c.newsletter == subscriptions.c.newsletter,
+        moves.c.at >= by,
+    )
+    has_it = exists().where(
+        deliveries.c.newsletter == newsletter,
+        deliveries.c.stream == str(stream),
+        deliveries.c.occurrence == occurrence,
+        deliveries.c.subscriber_id == subscriptions.c.subscriber_id,
+    )
+    return (
+        select(subscriptions.c.subscriber_id)
+        .where(
+            _of(newsletter, stream),
+            subscriptions.c.zone == place.zone,
+            subscriptions.c.hour == place.hour,
+            subscriptions.c.subscriber_id > after,
+            or_(subscriptions.c.confirmed_at.is_(None), subscriptions.c.confirmed_at <= by),
+            ~moved,
+            ~has_it,
+        )
+        .order_by(subscriptions.c.subscriber_id)
+        .limit(limit)
+    )
+
+
+def movers_from(
+    connection: Connection, newsletter: str, stream: Stream, places_left: Collection[Place], since: datetime
+) -> list[int]:
+    """The readers who left one of these places after ``since``."""
+    if not places_left:
+        return []
+    here = or_(*(and_(moves.c.zone == one.zone, moves.c.hour == one.hour) for one in places_left))
+    query = select(moves.c.subscriber_id).where(
+        moves.c.newsletter == newsletter, moves.c.stream == stream.value, moves.c.at > since, here
+    )
+    return sorted(connection.execute(query.distinct()).scalars())
+
+
+def of_readers(
+    connection: Connection, newsletter: str, readers: Sequence[int], since: datetime
+) -> Mapping[int, Sequence[Move]]:
+    """The changes of these readers after ``since``, by reader, in order."""
+    found: defaultdict[int, list[Move]] = defaultdict(list)
+    for start in range(0, len(readers), _CHUNK):
+        query = (
+            select(moves)
+            .where(
+                moves.c.subscriber_id.in_(readers[start : start + _CHUNK]),
+                moves.c.newsletter == newsletter,
+                moves.c.at > since,
+            )
+            .order_by(moves.c.at, moves.c.id)
+        )
+        for row in connection.execute(query):
+            found[row.subscriber_id].append(
+                Move(row.subscriber_id, Stream(row.stream), Place(row.zone, row.hour), row.at)
+            )
+    return found
+
+
+def where_they_stand(
+    connection: Connection, newsletter: str, readers: Sequence[int]
+) -> Mapping[int, tuple[Stream, Place]]:
+    """The stream and place of those of these readers who are active."""
+    found: dict[int, tuple[Stream, Place]] = {}
+    for start in range(0, len(readers), _CHUNK):
+        query = select(
+            subscriptions.c.subscriber_id, subscriptions.c.stream, subscriptions.c.zone, subscriptions.c.hour
+        ).where(
+            subscriptions.c.newsletter == newsletter,
+            subscriptions.c.subscriber_id.in_(readers[start : start + _CHUNK]),
+            subscriptions.c.state == SubscriptionState.ACTIVE.value,
+        )
+        for row in connection.execute(query):
+            found[row.subscriber_id] = Stream(row.stream), Place(row.zone, row.hour)
+    return found
+
+
+def moved_since(newsletter: str, since: datetime) -> ColumnElement[bool]:
+    """Whether the reader of a subscription changed stream, hour or zone after ``since``."""
+    return exists().where(
+        moves.c.subscriber_id == subscriptions.c.subscriber_id,
+        moves.c.newsletter == newsletter,
+        moves.c.at > since,
+    )
+
+
+def record(connection: Connection, subscriber_id: int, newsletter: str, at: datetime) -> None:
+    """Write down where an active subscription stands, before it is changed."""
+    here = select(
+        subscriptions.c.newsletter,
+        subscriptions.c.subscriber_id,
+        subscriptions.c.stream,
+        subscriptions.c.zone,
+        subscriptions.c.hour,
+        literal(at, moves.c.at.type),
+    ).where(
+        subscriptions.c.newsletter == newsletter,
+        subscriptions.c.subscriber_id == subscriber_id,
+        subscriptions.c.state == SubscriptionState.ACTIVE.value,
+    )
+    names = ["newsletter", "subscriber_id", "stream", "zone", "hour", "at"]
+    connection.execute(insert(moves).from_select(names, here))
+
+
+def change_zone(connection: Connection, subscriber_id: int, zone: str, at: datetime) -> None:
+    """Take up a reader's new time zone in all her subscriptions."""
+    hers = select(subscriptions.c.newsletter).where(
+        subscriptions.c.subscriber_id == subscriber_id, subscriptions.c.zone != zone
+    )
+    for newsletter in connection.execute(hers).scalars().all():
+        record(connection, subscriber_id, newsletter, at)
+    connection.execute(update(subscriptions).where(subscriptions.c.subscriber_id == subscriber_id).values(zone=zone))
+
+
+def forget(connection: Connection, before: datetime) -> int:
+    """Delete what no edition goes by any more; the number of rows."""
+    return connection.execute(delete(moves).where(moves.c.at < before)).rowcount
+
+
+def _of(newsletter: str, stream: Stream | str) -> ColumnElement[bool]:
+    return and_(
+        subscriptions.c.newsletter == newsletter,
+        subscriptions.c.stream == str(stream),
+        # Written out, so that the partial index is seen to fit.
+        subscriptions.c.state == literal_column(f"'{SubscriptionState.ACTIVE.value}'"),
+    )
