@@ -353,6 +353,11 @@ class Sender:
                     failed = Outcome(row.id, DeliveryState.FAILED, Reason.UNDELIVERABLE_ADDRESS, line.name, str(error))
                     self._tell(line, failed)
                     continue
+                except Exception as error:  # a fault of ours costs this message, not all that come after it
+                    log.exception("a message cannot be assembled", delivery=row.id, edition=row.edition_id)
+                    why = f"not assembled: {type(error).__name__}: {error}"
+                    self._tell(line, deferred(row, self._clock(), line.name, why))
+                    continue
                 if self._closing:
                     self._tell(line, released(row, self._clock()))
                 else:

@@ -110,7 +110,9 @@ def pool_of(edition: Edition, stories: Mapping[int, Story], newsletter: Newslett
         lead = "none"
     else:
         lead = "edition" if any(section.leads for section in sections) else "first"
-    return Pool(tuple(sections), lead, gaps=newsletter.unless_sent is not None)
+    # Who moves from one hour to another had some of its stories before.
+    gaps = newsletter.unless_sent is not None or newsletter.schedule.by_reader
+    return Pool(tuple(sections), lead, gaps=gaps)
 
 
 def piece_name(suffix: str, part: str) -> str:

@@ -136,7 +136,7 @@ class Cohorts:
         left = self._store.read(moves.movers_from, row.newsletter, row.stream, due.places, since)
         if not left:
             return []
-        stand = self._store.read(moves.where_they_stand, row.newsletter, left)
+        stand = self._store.read(moves.where_they_stand, row.newsletter, left, due.due_at)
         moved = self._store.read(moves.of_readers, row.newsletter, left, since)
         return [
             reader

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -16,7 +16,7 @@ from newsletter.cohort import Cohort
 from newsletter.compose.composing import compose
 from newsletter.config.reading import Configuration
 from newsletter.model import OccurrenceState, Reason
-from newsletter.schedule.cohorts import Cohorts, Due
+from newsletter.schedule.cohorts import LOOK_EVERY, Cohorts, Due
 from newsletter.store import Store, editions, fan_out, occurrences
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
@@ -24,7 +24,7 @@ from newsletter.store.occurrences import OccurrenceRow
 log = structlog.get_logger()
 
 _S = OccurrenceState
-_REMEMBERED = 50
+_REMEMBERED, _MOST_COHORTS = 50, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ class CohortComposing:
 
     def __init__(self, configuration: Configuration, store: Store, cohorts: Cohorts) -> None:
         self._configuration, self._store, self._cohorts = configuration, store, cohorts
-        self._made: dict[int, dict[str, Reason]] = {}  # by occurrence, so that the store is not asked at every tick
+        # By occurrence, and by occurrence and cohort, so that the store is not asked at every tick.
+        self._made: dict[int, dict[str, Reason]] = {}
+        self._nobody: dict[tuple[int, Cohort], datetime] = {}
 
     def compose_due(
         self, row: OccurrenceRow, now: datetime, only: Collection[Cohort] | None = None
@@ -61,11 +63,11 @@ class CohortComposing:
             if str(due.cohort) in self._known(row) or (only is not None and due.cohort not in only):
                 continue
             too_late = not row.by_hand and only is None and now > due.due_at + newsletter.catch_up
-            if not too_late and (only is not None or self.anybody(row, due)):
+            if not too_late and (only is not None or self.anybody(row, due, now)):
                 edition = self._compose(row, due, now)
                 made += [edition] if edition is not None else []
             elif too_late:
-                if self.anybody(row, due):
+                if self.anybody(row, due, now):
                     self._store.write(editions.without, row, due.cohort, due.due_at, Reason.MISSED, now)
                     log.warning("missed", edition=f"{row.name}/{due.cohort}")
                 self._known(row)[str(due.cohort)] = Reason.MISSED
@@ -79,15 +81,24 @@ class CohortComposing:
         """Whether a cohort of this occurrence has its hour before it, or is to be composed late."""
         catch_up = self._configuration.newsletter(row.newsletter).catch_up
         return any(
-            due.due_at > now or (due.due_at + catch_up >= now and self.anybody(row, due))
+            due.due_at > now or (due.due_at + catch_up >= now and self.anybody(row, due, now))
             for due in self._cohorts.of(row)
             if str(due.cohort) not in self._known(row)
         )
 
-    def anybody(self, row: OccurrenceRow, due: Due) -> bool:
-        """Whether there is a reader who would get this cohort's edition and has none of the occurrence yet."""
+    def anybody(self, row: OccurrenceRow, due: Due, now: datetime) -> bool:
+        """Whether there is a reader who would get this cohort's edition and has none of the occurrence yet; where there
+        was none, that is asked again a little later."""
+        known = (row.id, due.cohort)
+        if known in self._nobody and timedelta(0) <= now - self._nobody[known] < LOOK_EVERY:
+            return False
         wanted = _ToBe(row.newsletter, row.stream.value, str(row.occurrence), str(due.cohort), due.due_at)
-        return self._store.read(fan_out.has_readers, wanted, due.places) or bool(self._cohorts.staying(row, due))
+        found = self._store.read(fan_out.has_readers, wanted, due.places) or bool(self._cohorts.staying(row, due))
+        if not found:
+            if len(self._nobody) > _MOST_COHORTS:
+                self._nobody.clear()
+            self._nobody[known] = now
+        return found
 
     def _compose(self, row: OccurrenceRow, due: Due, now: datetime) -> EditionRow | None:
         newsletter = self._configuration.newsletter(row.newsletter)

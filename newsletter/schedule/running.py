@@ -28,7 +28,7 @@ from newsletter.schedule.logo import publish_logo
 from newsletter.schedule.planning import too_late
 from newsletter.schedule.pruning import forget_erased, kept_since, prune_articles
 from newsletter.schedule.work import Work
-from newsletter.store import Store, heartbeats, occurrences, senders, sources
+from newsletter.store import Store, heartbeats, moves, occurrences, senders, sources
 
 log = structlog.get_logger()
 
@@ -38,6 +38,8 @@ _PRUNE_EVERY = timedelta(hours=1)
 # After their link has expired: who asks again meanwhile finds what she chose.
 _UNCONFIRMED_STAY = timedelta(days=30)
 _FIRST_COLLECTION = timedelta(seconds=60)
+# Longer than any story is kept for an edition: then nobody asks any more where a reader stood before.
+MOVES_STAY = timedelta(days=180)
 _LOCK_SECONDS = 1.0
 _TROUBLE_SECONDS = 2.0
 
@@ -145,6 +147,7 @@ class _Running:
         if self._pruned_at is not None and timedelta(0) <= now - self._pruned_at < _PRUNE_EVERY:
             return
         self._pruned_at = now
+        await self._store.write_async(moves.forget, now - MOVES_STAY)
         before = kept_since(self._configuration.schedules.sources, now)
         pruned = await asyncio.to_thread(prune_articles, self._store, before, now)
         if pruned:
@@ -198,6 +201,9 @@ class _Running:
                 log.error("sender stopped; it will start again", error=str(error))
             except NewsletterError as error:
                 log.error("sender failed; it will start again", error=str(error))
+                await self._wait(_TROUBLE_SECONDS)
+            except Exception:  # a fault of ours must not end the sending for good, and nobody the wiser
+                log.exception("sender failed; it will start again")
                 await self._wait(_TROUBLE_SECONDS)
 
     async def _beat_while_sending(self) -> None:

@@ -84,7 +84,7 @@ def standing(
             subscriptions.c.zone == place.zone,
             subscriptions.c.hour == place.hour,
             subscriptions.c.subscriber_id > after,
-            or_(subscriptions.c.confirmed_at.is_(None), subscriptions.c.confirmed_at <= by),
+            _subscribed(by),
             ~moved,
             ~has_it,
         )
@@ -129,9 +129,9 @@ def of_readers(
 
 
 def where_they_stand(
-    connection: Connection, newsletter: str, readers: Sequence[int]
+    connection: Connection, newsletter: str, readers: Sequence[int], by: datetime | None = None
 ) -> Mapping[int, tuple[Stream, Place]]:
-    """The stream and place of those of these readers who are active."""
+    """The stream and place of those of these readers who are active, subscribed by then (UTC)."""
     found: dict[int, tuple[Stream, Place]] = {}
     for start in range(0, len(readers), _CHUNK):
         query = select(
@@ -140,6 +140,7 @@ def where_they_stand(
             subscriptions.c.newsletter == newsletter,
             subscriptions.c.subscriber_id.in_(readers[start : start + _CHUNK]),
             subscriptions.c.state == SubscriptionState.ACTIVE.value,
+            *([] if by is None else [_subscribed(by)]),
         )
         for row in connection.execute(query):
             found[row.subscriber_id] = Stream(row.stream), Place(row.zone, row.hour)
@@ -186,6 +187,10 @@ def change_zone(connection: Connection, subscriber_id: int, zone: str, at: datet
 def forget(connection: Connection, before: datetime) -> int:
     """Delete what no edition goes by any more; the number of rows."""
     return connection.execute(delete(moves).where(moves.c.at < before)).rowcount
+
+
+def _subscribed(by: datetime) -> ColumnElement[bool]:
+    return or_(subscriptions.c.confirmed_at.is_(None), subscriptions.c.confirmed_at <= by)
 
 
 def _of(newsletter: str, stream: Stream | str) -> ColumnElement[bool]:

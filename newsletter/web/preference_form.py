@@ -49,7 +49,8 @@ class NewsletterChoice:
     says whether anything but the switch is shown.
 
     ``hours`` are those it may come at, each as it is stored ('': the newsletter's own) and in words; () where that is
-    not hers to choose. ``errors`` has, by field (``sections``, ``hour``, ``format``, ``pause``), what is wrong in words.
+    not hers to choose. ``errors`` has, by field (``sections``, ``hour``, ``format``, ``pause``), what is wrong, in
+    words.
     """
 
     name: str
