@@ -29,6 +29,7 @@ from newsletter.model import ConsentAction, ConsentChannel, MailFormat, Subscrip
 from newsletter.store import Store, consents, subscribers, subscriptions, tables
 from tests.builders import NOW
 from tests.support.web_server import a_site
+from tests.web.test_own_hours import a_site_with_hours
 
 HOW = Evidence(ConsentChannel.IMPORT, NOW)
 
@@ -344,3 +345,19 @@ def test_who_is_paused_is_not_in_the_audience_until_the_pause_is_over(store: Sto
     store.write(consent.change_preferences, ann.id, [pause], HOW)
     assert store.read(subscriptions.audience_count, "daily", NOW) == 1
     assert store.read(subscriptions.audience_count, "daily", NOW + timedelta(days=1)) == 2
+
+
+def test_an_hour_that_the_newsletter_offers_is_taken_and_comes_back_out(store: Store, tmp_path: Path) -> None:
+    site = a_site_with_hours(tmp_path)
+    file = "address,timezone,newsletters,hour\nann@example.org,Asia/Kolkata,daily,18:00\n"
+    summary, remarks = take_in(store, site, file + "bob@example.org,,daily;weekly,daily=07:00\n")
+    assert (summary.created, remarks) == (2, [])
+    ann, bob = (store.read(subscribers.by_address, f"{name}@example.org") for name in ("ann", "bob"))
+    assert ann is not None
+    assert bob is not None
+    assert [one.hour for one in store.read(subscriptions.of, ann.id)] == ["18:00"]
+    assert [one.hour for one in store.read(subscriptions.of, bob.id)] == ["", ""], "its own is no choice"
+    _, remarks = take_in(store, site, "address,newsletters,hour\ncem@example.org,daily,03:15\n")
+    assert "does not come at" in remarks[0].reason
+    _, remarks = take_in(store, site, "address,newsletters,hour\ncem@example.org,weekly,18:00\n")
+    assert "one time for all" in remarks[0].reason

@@ -324,7 +324,7 @@ def simulate(size: Size, tmp_path: Path, store: Store, store_url: str, seed: int
             more="",
         )
         file = tmp_path / "schedules.yaml"
-        text = file.read_text()
+        text = "plans: {free: [free, metered, members]}\n" + file.read_text()
         text = re.sub(r"sections: .*\n", f"sections: [{sections}]\n", text)
         text = re.sub(
             r"articles: .*\n",
@@ -353,8 +353,8 @@ def row_of(what: str, store: Store, simulation: Simulation, differences: list[st
     reasons = Counter(model.reasons.values())
     without = ", ".join(f"{number:,} {why}" for why, number in sorted(reasons.items()))
     return (
-        f"| {what}, {size.readers} readers in {size.zones} zones | {store.url.get_backend_name()} | {len(model.mails):,} | {without} "
-        f"| {len(differences)} | {seconds:,.0f} |"
+        f"| {what}, {size.readers} readers in {size.zones} zones | {store.url.get_backend_name()} "
+        f"| {len(model.mails):,} | {without} | {len(differences)} | {seconds:,.0f} |"
     )
 
 
