@@ -340,7 +340,9 @@ class Work:
         if not there and row.state is _S.SENDING:
             return self._again(row)
         looked = self._look(row, now, there, lint=rendered)
-        if not looked.failed and row.state is not _S.SENDING:
+        if looked.failed:
+            self._frozen.difference_update(one.id for one in there)  # to be looked at again when it is released
+        elif row.state is not _S.SENDING:
             self.store.write(gates.passed, row, looked.readers, looked.subjects)
         return self._again(row)
 
