@@ -180,7 +180,13 @@ def start(
         if not taken and row.state in (_S.PLANNED, _S.COMPOSED, _S.APPROVED):
             raise _edited(row)
     only = _cohorts_of(work, row, addresses)
-    if row.state is _S.PLANNED or (only and row.state in editions.OPEN):
+    by_reader = work.configuration.newsletter(row.newsletter).schedule.by_reader
+    if by_reader and not addresses and row.state is _S.SENDING and not row.by_hand:
+        raise NothingToSend(
+            f"{row.name} is going out at each reader's own hour",
+            remedy="Use --extra to send everybody another edition now",
+        )
+    if row.state is _S.PLANNED or (by_reader and row.state in editions.OPEN):  # for whom it was not composed yet
         row = work.compose(row if only else _by_hand(row), now, only)
     if row.state is _S.COMPOSED:
         try:

@@ -360,6 +360,7 @@ class Work:
 
     def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
         """Make the deliveries of a sending occurrence, page by page; how many subscribers were seen now."""
+        self.cohorts.look_again(now)
         seen, limit = 0, FAN_OUT_PAGE
         if not self.seeds.rest_may_follow(row, now, partial(self._queue_seeds, row, now)):
             return 0
@@ -463,6 +464,7 @@ class Work:
 
     def complete(self, row: OccurrenceRow, now: datetime) -> bool:
         """sending -> sent once everyone has a delivery and none still moves. True when it is sent."""
+        self.cohorts.look_again(now)
         if self.store.read(editions.unfinished, row.id):
             return False
         by_reader = self.configuration.newsletter(row.newsletter).schedule.by_reader

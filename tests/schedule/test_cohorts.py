@@ -16,9 +16,11 @@ from newsletter.collect.identity import to_remember
 from newsletter.config.models import Schedule
 from newsletter.config.reading import Configuration, load
 from newsletter.deliver.leaving_out import LeavingOut
+from newsletter.errors import NothingToSend
 from newsletter.members import subscribing
 from newsletter.members.consent import Evidence, PreferenceChange, change_preferences
 from newsletter.model import ConsentChannel, OccurrenceState, Reason, Stream
+from newsletter.schedule import by_hand
 from newsletter.schedule.cohorts import due_on, stands_for
 from newsletter.schedule.explaining import why
 from newsletter.schedule.inbox import inbox
@@ -296,6 +298,52 @@ def test_a_date_on_which_no_hour_brought_anything_is_skipped_as_empty(site: Site
     add(store, "meera", KOLKATA)
     go_on(Work(configured(site), store), FIRST + timedelta(hours=23), FIRST + timedelta(hours=40))
     assert (row(store).state, row(store).reason) == (_S.SKIPPED, Reason.EMPTY)
+
+
+@pytest.mark.parametrize("before", [timedelta(hours=5), timedelta(minutes=10)], ids=["planned", "approved"])
+def test_a_send_by_hand_reaches_every_hour_at_once(site: SiteFolder, store: Store, before: timedelta) -> None:
+    site.fill(seen_at=FIRST)
+    readers = [add(store, name, zone, at=FIRST) for name, zone in (("a", KOLKATA), ("b", NEW_YORK), ("c", ""))]
+    now = datetime(2026, 11, 1, 1, 30, tzinfo=UTC) - before  # seven in Kolkata comes in so long
+    configuration = configured(site)
+    Work(configuration, store).advance(now)
+    assert row(store).state is (_S.PLANNED if before > timedelta(hours=1) else _S.APPROVED)
+    by_hand.begin(Work(configuration, store), by_hand.Plan(row(store), None, 3), [], now)
+
+    def on_the_day() -> list[int]:
+        return [sum(one[0] == "2026-11-01/1" for one in got(store, reader)) for reader in readers]
+
+    assert on_the_day() == [1, 1, 1]
+    go_on(Work(configuration, store), now, now + timedelta(hours=20))
+    assert on_the_day() == [1, 1, 1], "their own hours do not bring it once more"
+
+
+def test_what_is_going_out_at_each_readers_hour_is_not_sent_by_hand(site: SiteFolder, store: Store) -> None:
+    site.fill(seen_at=FIRST)
+    add(store, "a", KOLKATA)
+    add(store, "c", NEW_YORK)
+    work = Work(configured(site), store)
+    go_on(work, FIRST + timedelta(hours=23), FIRST + timedelta(hours=27))
+    with pytest.raises(NothingToSend, match="own hour"):
+        by_hand.begin(work, by_hand.Plan(row(store), None, 2), [], FIRST + timedelta(hours=27))
+
+
+def test_a_send_to_one_leaves_her_cohort_and_the_others_their_hour(site: SiteFolder, store: Store) -> None:
+    site.fill(seen_at=FIRST)
+    reader, other, west = (add(store, name, zone) for name, zone in (("a", KOLKATA), ("b", KOLKATA), ("c", NEW_YORK)))
+    now = FIRST + timedelta(hours=23)
+    configuration = configured(site)
+    work = Work(configuration, store)
+    work.advance(now)
+    by_hand.begin(work, by_hand.Plan(row(store), None, 1), ["a@readers.example"], now)
+    assert [one[0] for one in got(store, reader)] == ["2026-11-01/1"]
+    assert got(store, other) == got(store, west) == []
+    go_on(work, now, FIRST + timedelta(hours=37))
+    assert [[one[1] for one in got(store, who)] for who in (reader, other, west)] == [
+        ["11-01T01:30"],
+        ["11-01T01:30"],
+        ["11-01T12:00"],
+    ]
 
 
 def test_the_inbox_planner_shows_her_hour(site: SiteFolder, store: Store) -> None:
