@@ -47,6 +47,7 @@ bench: $(VENV)/.ready-dev ## Measure; prints JSON
 	@$(BIN)/python -m benchmarks.preview --json
 	@$(BIN)/python -m benchmarks.preference_page --json
 	@$(BIN)/python -m benchmarks.target --json
+	@$(BIN)/python -m benchmarks.preferences --json
 
 looks: $(VENV)/.ready-dev ## Take the pictures of docs/images and the references of the tests anew; look at them before you commit
 	@$(BIN)/python -m tests.support.prepare

@@ -16,17 +16,17 @@ import asyncio
 import hashlib
 import json
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, literal_column, select
 
 from benchmarks.delivery_contenders import _peak_mb, _run
 from benchmarks.delivery_servers import DiscardServer, apart
@@ -240,13 +240,15 @@ def _day(path: Path) -> Day:
         work = _Timed(configuration, store)
         lock = senders.acquire(store, DAY)
         assert lock is not None
+        sending = _Sending(configuration, store, lock)
         try:
             marks = [DAY + number * MARK for number in range(96)]
             hour, minute = map(int, SINGLE_AT.split(":"))
             for mark in sorted([*marks, DAY.replace(hour=hour, minute=minute)]):
                 spent = day.cohorts if mark in marks else day.single
-                _at(mark, work, day, spent, partial(_send, configuration, store, lock))
+                _at(mark, work, day, spent, sending.drain)
         finally:
+            sending.close()
             lock.close(DAY)
         for row in store.read(occurrences.listing, newsletter="daily"):
             made = [one for one in store.read(editions.for_occurrence, row.id) if not one.reason]
@@ -271,12 +273,42 @@ def _at(mark: datetime, work: _Timed, day: Day, spent: Spent, send: Callable[[da
     spent.seconds += work.fanning_out + time.perf_counter() - began
 
 
-def _send(configuration: Configuration, store: Store, lock: senders.SenderLock, now: datetime) -> None:
-    async def until_idle() -> None:
-        sender = configured_sender(configuration, store, lock, lambda: now)
-        await sender.run(asyncio.Event(), until_idle=True)
+class _Sending:
+    """One sender for the whole day, in a thread of its own, as `newsletter run` has it; its clock stands at ``now``."""
 
-    _run(until_idle())
+    def __init__(self, configuration: Configuration, store: Store, lock: senders.SenderLock) -> None:
+        self.now = DAY
+        self._store, self._ready, self._stop = store, threading.Event(), asyncio.Event()
+        self._sender = configured_sender(configuration, store, lock, lambda: self.now)
+        self._thread = threading.Thread(target=lambda: _run(self._main()))
+        self._thread.start()
+        self._ready.wait()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ready.set()
+        await self._sender.run(self._stop)
+
+    def drain(self, now: datetime) -> None:
+        """Send all that is due by now."""
+        self.now = now
+        self._loop.call_soon_threadsafe(self._sender.wake)
+        while self._store.read(_moving):
+            time.sleep(0.002)
+
+    def close(self) -> None:
+        """Come to an end."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+
+def _moving(connection: Connection) -> bool:
+    states = tables.deliveries.c.state
+    # One state after the other, each by an index of its own.
+    return any(
+        connection.execute(select(tables.deliveries.c.id).where(states == literal_column(one)).limit(1)).first()
+        for one in ("'queued'", "'sending'")
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from benchmarks import preference_page, render
+from benchmarks import preference_page, preferences, render
 from benchmarks.delivery_site import Site, fill, queue, sample
 from newsletter.store import Store
 
@@ -39,3 +39,11 @@ def test_the_preference_page_benchmark_gives_its_figures() -> None:
     results = preference_page.measure(30, requests=3)
     kinds = {name.rpartition("_ms")[0] for name, took in results.items() if name != "subscribers" and took > 0}
     assert kinds == {f"{kind}_{figure}" for kind in ("get", "save", "data") for figure in ("median", "p95")}
+
+
+def test_the_preferences_benchmark_gives_its_figures_and_loses_nobody() -> None:
+    results = preferences.measure(20, zones=2, hours=1)
+    assert results["editions"] >= 2
+    assert results["cohorts_over_single"] > 0
+    assert results["compose_day_s"] > 0
+    assert results["peak_rss_mb"] > 50
