@@ -201,6 +201,9 @@ class _Placing:
             home = next(name for name, listed in table.taken.items() if self._ranks[lead] in listed)
             table.taken[home].remove(self._ranks[lead])
             table.outside = 1
+            # The place that it leaves is free again.
+            left = [one for one in self._listed("", kept, lead) if one.article.id not in table.ids]
+            table.deal({name: [] for name in newsletter.section_names}, left)
         self._seat_doubles(table, lead)
         missed = self._missed(_there(table, lead))
         sections = [EditionSection("", (lead,), home=home)] if lead is not None else []

@@ -102,6 +102,18 @@ def test_what_came_from_the_fallback_leads_only_where_there_is_nothing_else() ->
     assert pool(select(spare, a_newsletter(**rules))) == [("lead", (1,)), ("World", (2,))]
 
 
+def test_the_place_that_a_lead_from_the_fallback_leaves_is_filled() -> None:
+    newsletter = a_newsletter(
+        lead="best",
+        fallback={"source": "agency"},
+        articles={"min": 2, "max": 2},
+        sections=[{"name": "National", "match": {"section": "national"}, "max": 1}],
+    )
+    agency = [an_article(number, section="Elsewhere", source="agency") for number in (1, 2)]
+    selection = select(agency, newsletter)
+    assert sorted(selection.article_ids) == [1, 2]
+
+
 # --- order, minimums, the fallback ---
 
 
