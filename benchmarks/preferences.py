@@ -40,18 +40,10 @@ from newsletter.store import Store, articles, editions, occurrences, senders, ta
 from newsletter.store.migrating import migrate
 from newsletter.store.occurrences import OccurrenceRow
 from tests.builders import an_incoming_article
+from tests.support.zones import ZONES
 
 SECTIONS = ("National", "World", "Business", "Sport", "Culture", "Science", "Opinion", "Travel", "Food", "Books")
 CHOSEN = 8  # of ten in an order of one's own: 1,814,400 ways
-ZONES = (
-    "Asia/Kolkata", "Europe/London", "Europe/Berlin", "America/New_York", "America/Los_Angeles", "Asia/Tokyo",
-    "Australia/Sydney", "Pacific/Auckland", "America/Sao_Paulo", "Africa/Cairo", "Asia/Kathmandu", "Pacific/Honolulu",
-    "Australia/Adelaide", "America/St_Johns", "Africa/Lagos", "Asia/Dubai", "Pacific/Kiritimati", "Asia/Tehran",
-    "America/Chicago", "America/Denver", "America/Halifax", "America/Bogota", "America/Caracas", "America/Santiago",
-    "Europe/Moscow", "Europe/Athens", "Europe/Lisbon", "Africa/Casablanca", "Africa/Nairobi", "Asia/Karachi",
-    "Asia/Dhaka", "Asia/Yangon", "Asia/Bangkok", "Asia/Shanghai", "Asia/Seoul", "Australia/Perth", "Pacific/Apia",
-    "Pacific/Chatham", "Atlantic/Azores", "Asia/Colombo",
-)  # fmt: skip
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 MARK = timedelta(minutes=15)
 SINGLE_AT = "07:07"  # a minute at which no cohort is due

@@ -7,6 +7,7 @@ stands in its place (``Configuration.cohort_of``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -34,6 +35,8 @@ class Cohort:
 
 
 EVERYBODY = Cohort()
+LONGEST_DATE = timedelta(days=3)
+"""From the first instant of a date on earth to its last there are two days and two hours."""
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
-from newsletter.cohort import EVERYBODY, Cohort, known_zone
+from newsletter.cohort import EVERYBODY, LONGEST_DATE, Cohort, known_zone
 from newsletter.config import faults, variables
 from newsletter.config.document import Document
 from newsletter.config.languages import language_among
@@ -19,8 +19,6 @@ from newsletter.config.site_key import FILE_NAME, SiteKeys
 from newsletter.errors import ConfigurationError, UsageError
 from newsletter.model import SYSTEM
 from newsletter.target import Target, Targeting, Targets
-
-_TURNS = timedelta(days=3)  # from the first to the last instant of one date and hour on earth, and a day to spare
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,7 @@ class Configuration:
         No edition holds a story for longer after it was first seen, so what she had before lies within that time.
         """
         newsletter = self.newsletter(name)
-        return newsletter.articles.max_age + _TURNS if newsletter.schedule.by_reader else None
+        return newsletter.articles.max_age + LONGEST_DATE if newsletter.schedule.by_reader else None
 
     def plan_of(self, plan: str) -> str:
         """``plan``, or the first of the file where it names none such: that is what its readers then have."""

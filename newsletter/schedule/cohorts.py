@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from newsletter.cohort import EVERYBODY, Cohort
+from newsletter.cohort import EVERYBODY, LONGEST_DATE, Cohort
 from newsletter.config.models import Schedule
 from newsletter.config.reading import Configuration
 from newsletter.model import Stream
@@ -24,8 +24,6 @@ from newsletter.store.moves import Move, Place
 from newsletter.store.occurrences import OccurrenceRow
 
 LOOK_EVERY = timedelta(seconds=5)
-MOVES_COUNT = timedelta(days=3)
-"""From the first instant of a date on earth to its last there are two days and two hours."""
 _MOST_REMEMBERED = 50_000
 
 
@@ -124,7 +122,7 @@ class Cohorts:
         stands = self._store.read(moves.where_they_stand, name, [subscriber_id]).get(subscriber_id)
         if stands is None or stands[0] is not row.stream:
             return None
-        moved = self._store.read(moves.of_readers, name, [subscriber_id], row.due_at - MOVES_COUNT)
+        moved = self._store.read(moves.of_readers, name, [subscriber_id], row.due_at - LONGEST_DATE)
         place = self._place_for(row, stands[1], moved.get(subscriber_id, ()))
         return self._configuration.cohort_of(name, *place) if place is not None else None
 
@@ -132,7 +130,7 @@ class Cohorts:
         """The readers who moved away from a cohort and get this occurrence there for the last time."""
         if row.by_hand or not due.places:
             return []
-        since = due.due_at - MOVES_COUNT
+        since = due.due_at - LONGEST_DATE
         left = self._store.read(moves.movers_from, row.newsletter, row.stream, due.places, since)
         if not left:
             return []
@@ -158,7 +156,7 @@ class Cohorts:
 
     def _read(self, name: str, now: datetime) -> dict[Cohort, tuple[Place, ...]]:
         found: dict[Cohort, tuple[Place, ...]] = {}
-        for place in self._store.read(moves.places, name, Stream.EACH, now - MOVES_COUNT):
+        for place in self._store.read(moves.places, name, Stream.EACH, now - LONGEST_DATE):
             cohort = self._configuration.cohort_of(name, *place)
             found[cohort] = (*found.get(cohort, ()), place)
         return found

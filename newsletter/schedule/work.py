@@ -21,7 +21,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
-from newsletter.cohort import Cohort
+from newsletter.cohort import LONGEST_DATE, Cohort
 from newsletter.compose.composing import compose
 from newsletter.compose.keys import has_stories, rendered_keys
 from newsletter.config.reading import Configuration
@@ -29,7 +29,7 @@ from newsletter.errors import EditedMeanwhile, NewsletterError, StoreError, Unre
 from newsletter.model import Article, OccurrenceState, Picture, Reason, RenderedKey
 from newsletter.render.rendering import render_fitted, templates_of
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
-from newsletter.schedule.cohorts import MOVES_COUNT, Cohorts, Due
+from newsletter.schedule.cohorts import Cohorts, Due
 from newsletter.schedule.composing_cohorts import CohortComposing
 from newsletter.schedule.gatekeeping import Gatekeeping, Looked
 from newsletter.schedule.planning import plan_ahead, too_late
@@ -116,7 +116,7 @@ class Work:
                 occurrences.listing,
                 newsletter=name,
                 states=(_S.COMPOSED, _S.APPROVED, _S.SENDING, _S.SENT),
-                due_from=now - MOVES_COUNT,
+                due_from=now - LONGEST_DATE,
                 turns_only=True,
             )
         ]
@@ -289,7 +289,7 @@ class Work:
     def _waits_for_others(self, newsletter: str, due_at: datetime) -> bool:
         """Whether it leaves out what others carried that day, and deliveries of such another, due by then, are still
         being made: only then is it known what they carry."""
-        since, until = due_at - LONGEST_DAY - MOVES_COUNT, due_at + timedelta.resolution
+        since, until = due_at - LONGEST_DAY - LONGEST_DATE, due_at + timedelta.resolution
         for name in self.configuration.not_repeated_by(newsletter):
             for other in self.store.read(
                 occurrences.listing, newsletter=name, states=(_S.APPROVED, _S.SENDING), due_from=since, due_before=until

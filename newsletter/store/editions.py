@@ -193,7 +193,7 @@ def without(
 
 def give_up(connection: Connection, edition: EditionRow, reason: Reason, now: datetime) -> None:
     """Let a cohort go without the edition it has, nobody of it having a delivery; its articles are free again."""
-    article_uses.release(connection, editions.c.id == edition.id)
+    release_uses(connection, edition.id)
     connection.execute(
         editions.update().where(editions.c.id == edition.id).values(reason=reason.value, fanned_out_at=now)
     )

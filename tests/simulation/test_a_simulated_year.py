@@ -36,19 +36,11 @@ from tests.builders import an_incoming_article
 from tests.simulation.story_model import Mail, Newsroom, Reader, Story, due
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
+from tests.support.zones import ZONES
 
 NUDGE = timedelta(seconds=11)  # longer than heartbeats are apart
 SECTIONS = ("National", "World", "Sport")
 HOURS = ("06:30", "07:00", "12:00", "18:00", "21:00")
-ZONES = (
-    "Asia/Kolkata", "Europe/London", "Europe/Berlin", "America/New_York", "America/Los_Angeles", "Asia/Tokyo",
-    "Australia/Sydney", "Pacific/Auckland", "America/Sao_Paulo", "Africa/Cairo", "Asia/Yangon", "Pacific/Honolulu",
-    "Australia/Adelaide", "America/St_Johns", "Africa/Lagos", "Asia/Dubai", "Pacific/Kiritimati", "Asia/Tehran",
-    "America/Chicago", "America/Denver", "America/Halifax", "America/Bogota", "America/Caracas", "America/Santiago",
-    "Europe/Moscow", "Europe/Athens", "Europe/Lisbon", "Africa/Casablanca", "Africa/Nairobi", "Asia/Karachi",
-    "Asia/Dhaka", "Asia/Kathmandu", "Asia/Bangkok", "Asia/Shanghai", "Asia/Seoul", "Australia/Perth", "Pacific/Apia",
-    "Pacific/Chatham", "Atlantic/Azores", "Asia/Colombo",
-)  # fmt: skip
 _HEADLINE = re.compile(r"Story (\d+), version (\d+)")
 
 
