@@ -108,8 +108,11 @@ class CohortComposing:
             log.info("composed", edition=f"{row.name}/{due.cohort}", articles=number)
         if composed.edition is None and composed.occurrence.state not in editions.OPEN:
             return None  # held or cancelled meanwhile
-        self._known(row)[str(due.cohort)] = composed.edition.reason if composed.edition else Reason.EMPTY
-        return composed.edition if composed.edition and composed.edition.reason is Reason.NONE else None
+        if composed.edition is None:
+            self._made.pop(row.id, None)  # why it goes without, the store knows
+            return None
+        self._known(row)[str(due.cohort)] = composed.edition.reason
+        return composed.edition if composed.edition.reason is Reason.NONE else None
 
     def _known(self, row: OccurrenceRow) -> dict[str, Reason]:
         if row.id not in self._made:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-_PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+from tests.support.reliability_table import report
+
 _HEAD = "| fault | store | messages | lost | twice | in doubt | seconds |\n| --- | --- |" + " ---: |" * 5 + "\n"
 _PROPERTY = "fault"
 
@@ -20,22 +19,4 @@ def table(record_property: Callable[[str, object], None]) -> Callable[[str], Non
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    reports = [report for reports in terminalreporter.stats.values() for report in reports]
-    rows = sorted(
-        str(value)
-        for report in reports
-        for name, value in getattr(report, "user_properties", ())
-        if name == _PROPERTY and getattr(report, "when", "") == "call"
-    )
-    if not rows:
-        return
-    terminalreporter.section("faults")
-    terminalreporter.write(_HEAD + "\n".join(rows) + "\n")
-    if "soak" in (config.option.markexpr or "") and not config.option.keyword:
-        text = _PAGE.read_text()
-        made = re.sub(
-            r"(?s)(<!-- faults -->\n).*?(<!-- /faults -->)",
-            lambda m: f"{m[1]}{_HEAD}{chr(10).join(rows)}\n{m[2]}",
-            text,
-        )
-        _PAGE.write_text(made)
+    report(terminalreporter, config, _PROPERTY, _HEAD, "faults")
