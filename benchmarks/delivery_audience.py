@@ -17,6 +17,7 @@ import psycopg
 
 from benchmarks.delivery_servers import apart
 from benchmarks.delivery_site import Site, fill
+from newsletter.model import StreamName
 from newsletter.schedule import by_hand
 from newsletter.schedule.work import Work
 from newsletter.store import Store, heartbeats
@@ -76,7 +77,9 @@ def _fan_out(site: Site) -> tuple[float, list[float]]:
     with Store.open(configuration.store_url) as store:
         now = datetime.now(UTC)
         work = Work(configuration, store)
-        row = by_hand.start(work, by_hand.plan_send(configuration, store, "daily", extra=False, now=now), [], now)
+        row = by_hand.start(
+            work, by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=now), [], now
+        )
         waits: list[float] = []
         done = threading.Event()
 
@@ -105,7 +108,7 @@ def _first_message(site: Site) -> float:
         with Store.open(configuration.store_url) as store:
             now = datetime.now(UTC)
             work = Work(configuration, store)
-            plan = by_hand.plan_send(configuration, store, "daily", extra=False, now=now)
+            plan = by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=now)
             work.prepare(work.compose(plan.row, now), now)
         came: list[float] = []
 

@@ -23,6 +23,7 @@ from newsletter.config import site_key
 from newsletter.config.reading import Configuration, load
 from newsletter.deliver.assembling import Assembler
 from newsletter.deliver.dkim import new_key, pem
+from newsletter.model import StreamName
 from newsletter.schedule import by_hand
 from newsletter.schedule.work import Work
 from newsletter.store import Store, articles, occurrences, tables
@@ -170,7 +171,7 @@ def _add_readers(connection: Connection, numbers: range, now: datetime) -> None:
 def queue(configuration: Configuration, store: Store) -> int:
     """Compose, render and queue one edition to everyone; the number of deliveries."""
     now = datetime.now(UTC)
-    plan = by_hand.plan_send(configuration, store, "daily", extra=False, now=now)
+    plan = by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=now)
     row = by_hand.begin(Work(configuration, store), plan, [], now)
     assert store.read(occurrences.get, row.id) is not None
     return store.read(lambda connection: len(connection.execute(select(tables.deliveries.c.id)).all()))

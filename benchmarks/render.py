@@ -49,6 +49,7 @@ from newsletter.model import (
     RenderedKey,
     Role,
     Stream,
+    StreamName,
 )
 from newsletter.render import inlining, templates
 from newsletter.render.rendering import render_edition, templates_of
@@ -326,7 +327,7 @@ def _naive_message(way: Ordinary, row: Claimed, edition: Edition) -> bytes:
         "address": row.address,
         "unsubscribe_url": unsubscribe,
         "preferences_url": links.preferences(row.subscriber_id, row.secret),
-        "browser_url": links.browser(row.subscriber_id, row.secret, "daily", edition.occurrence),
+        "browser_url": links.browser(row.subscriber_id, row.secret, StreamName("daily"), edition.occurrence),
     }
     message = EmailMessage(policy=SMTP)
     message["Date"] = format_datetime(NOW)

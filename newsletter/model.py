@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from newsletter.errors import UsageError
 
@@ -230,32 +230,60 @@ class Occurrence:
             ) from None
 
 
+class StreamName(NamedTuple):
+    """One stream of one newsletter, written ``daily``, or ``daily:weekly`` for another than each edition."""
+
+    newsletter: str
+    stream: Stream = Stream.EACH
+
+    def __str__(self) -> str:
+        return self.newsletter if self.stream is Stream.EACH else f"{self.newsletter}:{self.stream}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``daily`` or ``daily:weekly``. Raises UsageError for a stream there is not."""
+        newsletter, colon, stream = text.partition(":")
+        if colon and stream not in set(Stream):
+            there = ", ".join(Stream)
+            raise UsageError(f"'{text}' names no stream", remedy=f"After the colon stands one of {there}")
+        return cls(newsletter, Stream(stream) if colon else Stream.EACH)
+
+
 @dataclass(frozen=True, slots=True)
 class EditionName:
-    """``daily@2026-11-01/1[/cohort]``: a newsletter's occurrence, and with a cohort one edition of it."""
+    """``daily[:weekly]@2026-11-01/1[/cohort]``: an occurrence of a newsletter's stream, and with a cohort one edition
+    of it."""
 
     newsletter: str
     occurrence: Occurrence
     cohort: str = ""
+    stream: Stream = Stream.EACH
+
+    @property
+    def of(self) -> StreamName:
+        """The newsletter and its stream."""
+        return StreamName(self.newsletter, self.stream)
 
     def __str__(self) -> str:
-        return f"{self.newsletter}@{self.occurrence}" + (f"/{self.cohort}" if self.cohort else "")
+        return f"{self.of}@{self.occurrence}" + (f"/{self.cohort}" if self.cohort else "")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``daily@2026-11-01/1``, with ``/Asia/Kolkata@07:00`` or ``/correction-1`` after it where there is one.
+        """Read ``daily@2026-11-01/1`` or ``daily:weekly@…``, with ``/Asia/Kolkata@07:00`` or ``/correction-1`` after it
+        where there is one.
 
         Raises UsageError.
         """
-        newsletter, at, rest = text.partition("@")
+        of, at, rest = text.partition("@")
         parts = rest.split("/", 2)
-        if not (newsletter and at and len(parts) >= 2):
+        if not (of and at and len(parts) >= 2):
             raise UsageError(
                 f"'{text}' is not an edition", remedy="Write NEWSLETTER@DATE/ORDINAL, as in daily@2026-11-01/1"
             )
+        newsletter, stream = StreamName.parse(of)
         if len(parts) == 3 and parts[2].startswith("correction-"):
-            return cls(newsletter, Occurrence.parse(rest))
-        return cls(newsletter, Occurrence.parse("/".join(parts[:2])), parts[2] if len(parts) == 3 else "")
+            return cls(newsletter, Occurrence.parse(rest), stream=stream)
+        return cls(newsletter, Occurrence.parse("/".join(parts[:2])), parts[2] if len(parts) == 3 else "", stream)
 
 
 class OccurrenceState(StrEnum):
@@ -565,7 +593,7 @@ class Edition:
 
     @property
     def name(self) -> EditionName:
-        return EditionName(self.newsletter, self.occurrence, self.cohort)
+        return EditionName(self.newsletter, self.occurrence, self.cohort, self.stream)
 
     @property
     def article_ids(self) -> tuple[int, ...]:

@@ -67,7 +67,7 @@ def correct(
             _show(written, out, as_json=as_json)
             return
         if not yes and not going_on:
-            question = f"Send the correction {row.newsletter}@{written.occurrence} to {_readers(written)}?"
+            question = f"Send the correction {row.name.of}@{written.occurrence} to {_readers(written)}?"
             if not typer.confirm(question, default=False, err=True):
                 raise typer.Abort
         run_async(by_hand.require_relay(configuration, row.newsletter))
@@ -104,7 +104,7 @@ def _note(text: str, file: Path | None) -> str:
 
 
 def _show(written: Draft, out: Path | None, *, as_json: bool) -> None:
-    name, there = f"{written.original.newsletter}@{written.occurrence}", written.there
+    name, there = f"{written.original.name.of}@{written.occurrence}", written.there
     audience = written.audience
     if as_json:
         facts = {"edition": name, "readers": audience.readers, "refused": audience.refused, "file": out, "sent": False}

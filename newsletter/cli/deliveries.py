@@ -48,6 +48,7 @@ def list_(
         found = store.read(
             deliveries.listing,
             newsletter=name.newsletter if name else edition,
+            stream=name.stream if name else None,
             occurrence=str(name.occurrence) if name else "",
             in_doubt=in_doubt,
             states=states,
@@ -55,11 +56,11 @@ def list_(
             limit=limit,
         )
     if name is not None and not found:
-        configuration.newsletter(name.newsletter)
+        configuration.named(name.of)
     rows = [
         {
             "id": row.id,
-            "edition": f"{row.newsletter}@{row.occurrence}",
+            "edition": row.edition,
             "newsletter": row.newsletter,
             "occurrence": row.occurrence,
             "address": row.address,
@@ -86,7 +87,7 @@ def release(context: typer.Context, ids: Ids = None, everything: All = False, as
     options = options_of(context)
     configuration = options.configuration()
     chosen = _chosen(ids, everything)
-    retry_for = {name: newsletter.tried_for for name, newsletter in configuration.schedules.newsletters.items()}
+    retry_for = {of: configuration.newsletter(*of).tried_for for of in configuration.streams}
     with options.store(configuration) as store:
         number = store.write(
             decisions.release_deliveries, chosen, actor=login_name(), retry_for=retry_for, now=options.clock()

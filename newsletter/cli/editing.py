@@ -109,7 +109,7 @@ def approve(
         print_json(plain_row(configuration, approved))
         return
     typer.echo(f"{row.name} is approved: {plain_row(configuration, approved)['due']} is its time.")
-    if too_late(approved, configuration.newsletter(row.newsletter), now):
+    if too_late(approved, configuration.of(row), now):
         typer.echo(f"Its catch_up is over, so the schedule will skip it; `newsletter send {row.newsletter}` sends now.")
 
 
@@ -237,9 +237,9 @@ def _edit_sheet(
         raise UsageError(
             f"{row.name} is not composed yet, so there is nothing to show", remedy="Use options such as --pin, or wait"
         )
-    sheet = shown(store, configuration.newsletter(row.newsletter), row, cohorts[0])
+    sheet = shown(store, configuration.of(row), row, cohorts[0])
     folder = Path(tempfile.mkdtemp(prefix="newsletter-"))
-    file = folder / f"{row.newsletter}@{str(row.occurrence).replace('/', '-')}.yaml"
+    file = folder / f"{row.name.of}@{str(row.occurrence).replace('/', '-')}.yaml"
     text = write(sheet)
     file.write_text(text, encoding="utf-8")
     try:
@@ -319,7 +319,7 @@ def _report(configuration: Configuration, edited: Edited, *, as_json: bool) -> N
         typer.echo(f"{row.name}: {edited.words}.")
         for finding in edited.findings:
             typer.echo(f"It would be held: {finding}")
-        if configuration.newsletter(row.newsletter).approval.mode == "required" and edited.editions:
+        if configuration.of(row).approval.mode == "required" and edited.editions:
             typer.echo(f"It needs an approval: `newsletter editions approve {row.name}`.")
     if edited.error is not None:
         raise edited.error

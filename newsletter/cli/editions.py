@@ -10,7 +10,7 @@ import typer
 from newsletter.cli.names import known, login_name
 from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows
 from newsletter.errors import NothingToDo, UsageError
-from newsletter.model import EditionName, OccurrenceState, Reason, Stream
+from newsletter.model import EditionName, OccurrenceState, Reason, StreamName
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +43,7 @@ def add_to(app: typer.Typer) -> None:
 
 def list_(
     context: typer.Context,
-    newsletter: Annotated[str, typer.Argument(metavar="[NEWSLETTER]")] = "",
+    newsletter: Annotated[str, typer.Argument(metavar="[NEWSLETTER[:STREAM]]")] = "",
     state: Annotated[str, typer.Option("--state", help="planned, composed, approved, sending, sent, held …")] = "",
     limit: Limit = 50,
     as_json: Json = False,
@@ -54,10 +54,12 @@ def list_(
     options = options_of(context)
     configuration = options.configuration()
     states = [OccurrenceState(known("state", state, [one.value for one in OccurrenceState]))] if state else []
+    of = StreamName.parse(newsletter)
+    stream = of.stream if ":" in newsletter else None  # of a newsletter, all of them
     with options.store(configuration) as store:
-        found = store.read(occurrences.listing, newsletter=newsletter, states=states, limit=limit)
+        found = store.read(occurrences.listing, newsletter=of.newsletter, stream=stream, states=states, limit=limit)
     if newsletter and not found:
-        configuration.newsletter(newsletter)
+        configuration.named(of)
     rows = [plain_row(configuration, row) for row in found]
     print_rows(rows, as_json=as_json, columns=_COLUMNS, empty="No editions yet.")
 
@@ -220,9 +222,9 @@ def release(
         typer.echo(f"It goes out despite {', '.join(gate.value for gate in gates.in_order(despite))}.")
     if {one.gate for one in gates.failed_of(row)} - despite:
         typer.echo("It is looked at again, and held where a gate still speaks against it.")
-    newsletter = configuration.schedules.newsletters.get(row.newsletter)
-    if newsletter is not None and state is not OccurrenceState.SENDING and too_late(row, newsletter, now):
-        typer.echo(f"Its catch_up is over, so the schedule will skip it; `newsletter send {row.newsletter}` sends now.")
+    known = row.newsletter in configuration.schedules.newsletters
+    if known and state is not OccurrenceState.SENDING and too_late(row, configuration.of(row), now):
+        typer.echo(f"Its catch_up is over, so the schedule will skip it; `newsletter send {row.name.of}` sends now.")
 
 
 def whole(edition: str) -> EditionName:
@@ -231,7 +233,7 @@ def whole(edition: str) -> EditionName:
     if name.cohort:
         raise UsageError(
             f"'{edition}' is one cohort's edition; what is done to it is done to all of them",
-            remedy=f"Write {name.newsletter}@{name.occurrence}",
+            remedy=f"Write {name.of}@{name.occurrence}",
         )
     return name
 
@@ -240,12 +242,12 @@ def find_row(configuration: Configuration, store: Store, name: EditionName) -> O
     """The occurrence of this name. Raises UsageError."""
     from newsletter.store import occurrences
 
-    row = store.read(occurrences.find, name.newsletter, Stream.EACH, name.occurrence)
+    row = store.read(occurrences.find, *name.of, name.occurrence)
     if row is None:
-        configuration.newsletter(name.newsletter)
+        configuration.named(name.of)
         raise UsageError(
-            f"there is no edition {name.newsletter}@{name.occurrence}",
-            remedy=f"`newsletter editions list {name.newsletter}` shows them",
+            f"there is no edition {name.of}@{name.occurrence}",
+            remedy=f"`newsletter editions list {name.of}` shows them",
         )
     return row
 
@@ -257,10 +259,11 @@ def plain_row(configuration: Configuration, row: OccurrenceRow) -> dict[str, Any
     from newsletter.schedule.explaining import occurrence_words
 
     configured = row.newsletter in configuration.schedules.newsletters
-    zone = configuration.zone(row.newsletter) if configured else configuration.schedules.site.timezone
+    zone = configuration.zone(*row.name.of) if configured else configuration.schedules.site.timezone
     return {
         "edition": str(row.name),
         "newsletter": row.newsletter,
+        "stream": row.stream,
         "occurrence": str(row.occurrence),
         "due": row.due_at.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes"),
         "due_at": row.due_at,

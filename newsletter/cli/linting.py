@@ -15,7 +15,7 @@ import typer
 
 from newsletter.cli.options import Json, Options, options_of, print_json, print_rows, run_async
 from newsletter.errors import NothingToSend, UsageError
-from newsletter.model import SYSTEM, SystemMail
+from newsletter.model import SYSTEM, StreamName, SystemMail
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -66,7 +66,7 @@ def lint(
     options = options_of(context)
     configuration = options.configuration()
     names = newsletters or (
-        [edition.partition("@")[0]] if "@" in edition else [*configuration.schedules.newsletters, SYSTEM]
+        [edition.partition("@")[0]] if "@" in edition else [*map(str, configuration.streams), SYSTEM]
     )
     notices: list[str] = []
     if edition.lower().endswith(_FILES):
@@ -107,11 +107,12 @@ def _of_newsletter(
     if name == SYSTEM:
         yield from _of_system_mails(configuration, store, edition, links=links, spam=spam)
         return
-    known = configuration.newsletter(name)
+    of = StreamName.parse(name)
+    known = configuration.named(of)
     try:
         linted = _linted(options, configuration, store, name, edition)
     except NothingToSend as error:
-        check_newsletter(templates_of(configuration), name, known)
+        check_newsletter(templates_of(configuration), of, known)
         if alone:
             raise
         notices.append(f"{name}: {error.what}; only its templates were checked")
@@ -160,7 +161,8 @@ def _linted(options: Options, configuration: Configuration, store: Store, name: 
     from newsletter.schedule.logo import publish_logo
     from newsletter.store import pieces
 
-    pool = choose_edition(configuration, store, name, edition, options.clock(), turns_to_send)
+    of = StreamName.parse(name)
+    pool = choose_edition(configuration, store, of, edition, options.clock(), turns_to_send)
     templates, logo = templates_of(configuration), publish_logo(configuration)
     stored = store.read(pieces.keys, *pool.stored.pieces_at) if pool.stored is not None else []
     linted = []
@@ -169,7 +171,7 @@ def _linted(options: Options, configuration: Configuration, store: Store, name: 
     if pool.stored is not None and stored:
         made = {key: store.read(pieces.load, *pool.stored.pieces_at, key) for key in stored}
     else:
-        keys = rendered_keys(configuration.languages(name), configuration.schedules.plans)
+        keys = rendered_keys(configuration.languages(of.newsletter), configuration.schedules.plans)
         fitted = render_fitted(configuration, pool.edition, pool.articles, keys, templates, logo=logo)
         made, edition_now = fitted.pieces, fitted.edition
     for key, these in made.items():
@@ -215,7 +217,7 @@ def _of_file(
     except OSError as error:
         raise UsageError(f"it cannot be read: {error.strerror}", where=str(path)) from None
     is_message = path.suffix.lower() == ".eml"
-    known = configuration.newsletter(newsletters[0]) if newsletters else None
+    known = configuration.named(StreamName.parse(newsletters[0])) if newsletters else None
     expected = Expected(
         unsubscribe_url=_unsubscribe(content) if is_message else "",
         postal_address=configuration.schedules.site.postal_address if is_message else "",

@@ -53,7 +53,7 @@ def resume(context: typer.Context, edition: Edition, because: Because = "", as_j
     configuration = options.configuration()
     with options.store(configuration) as store:
         row = find_row(configuration, store, whole(edition))
-        wait = configuration.newsletter(row.newsletter).tried_for
+        wait = configuration.of(row).tried_for
         now = options.clock()
         if not store.write(mending.resume, row, actor=login_name(), retry_for=wait, detail=because, now=now):
             raise _not_so(store, row, "is not stopped")
@@ -105,7 +105,7 @@ def retry(
         row = find_row(configuration, store, whole(edition))
         if not store.write(mending.retry, row, actor=login_name(), reasons=chosen, now=now):
             raise NothingToDo(f"{row.name} has no failed deliveries to try again")
-        wait = configuration.newsletter(row.newsletter).tried_for
+        wait = configuration.of(row).tried_for
         number = _paged(
             lambda: store.write(
                 mending.requeue_failed, row.id, reasons=chosen, failed_before=now, retry_for=wait, now=options.clock()

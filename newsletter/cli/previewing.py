@@ -18,6 +18,7 @@ import typer
 
 from newsletter.cli.options import Json, Options, options_of, print_json, run_async
 from newsletter.errors import NewsletterError, UsageError
+from newsletter.model import StreamName
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -92,7 +93,7 @@ def preview(
     options = options_of(context)
     configuration = options.configuration()
     name = newsletter or next(iter(configuration.schedules.newsletters))
-    known = configuration.newsletter(name)
+    known = configuration.named(StreamName.parse(name))
     _ = configuration.site_keys
     if address and key:
         raise UsageError("--as and --key exclude each other", where="--key", remedy="Leave one of them out")
@@ -324,13 +325,11 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def turns_to_send(
-    configuration: Configuration, newsletter: str, now: datetime
-) -> Sequence[tuple[Occurrence, datetime]]:
+def turns_to_send(configuration: Configuration, of: StreamName, now: datetime) -> Sequence[tuple[Occurrence, datetime]]:
     """What a manual send would use up: the latest turn still within ``catch_up``, else the next that is open."""
     from newsletter.schedule.turns import Turn, next_turn, turns_between
 
-    known, zone = configuration.newsletter(newsletter), configuration.zone(newsletter)
+    known, zone = configuration.named(of), configuration.zone(*of)
     due = list(turns_between(known.schedule, zone, now - known.catch_up, now))[-1:]
     coming: list[Turn] = []
     while len(coming) < _COMING and (turn := next_turn(known.schedule, zone, coming[-1].utc if coming else now)):

@@ -11,10 +11,11 @@ from newsletter.errors import IncompleteSend
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
+    from newsletter.model import StreamName
     from newsletter.store import Store
 
 
-def rehearse(options: Options, configuration: Configuration, store: Store, newsletter: str, *, as_json: bool) -> None:
+def rehearse(options: Options, configuration: Configuration, store: Store, of: StreamName, *, as_json: bool) -> None:
     """The whole audience, to nobody. Raises IncompleteSend where a message could not be made."""
     from newsletter.schedule import rehearsing
     from newsletter.schedule.explaining import REASONS
@@ -22,7 +23,7 @@ def rehearse(options: Options, configuration: Configuration, store: Store, newsl
     from newsletter.schedule.work import Work
 
     work = Work(configuration, store, logo=publish_logo(configuration))
-    found = run_async(rehearsing.rehearse(work, newsletter, options.clock()))
+    found = run_async(rehearsing.rehearse(work, of, options.clock()))
     facts = found.facts()
     if as_json:
         print_json(facts)

@@ -99,14 +99,14 @@ async def _serve(
 ) -> None:
     from newsletter.collect.parsing import Parser
     from newsletter.deliver.copies import browser_copy
-    from newsletter.model import Occurrence
+    from newsletter.model import Occurrence, StreamName
     from newsletter.web.app import create_app
     from newsletter.web.serving import serve
 
     take_picture = _card_taker(options, configuration, store)
 
-    async def copy(subscriber_id: int, newsletter: str, occurrence: Occurrence) -> str | None:
-        return await browser_copy(configuration, store, subscriber_id, newsletter, occurrence)
+    async def copy(subscriber_id: int, of: StreamName, occurrence: Occurrence) -> str | None:
+        return await browser_copy(configuration, store, subscriber_id, of, occurrence)
 
     address = configuration.schedules.web
     assert address is not None

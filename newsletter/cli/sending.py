@@ -16,7 +16,7 @@ from newsletter.cli.names import known, login_and_host
 from newsletter.cli.options import Json, Options, console, options_of, print_json, progress, run_async
 from newsletter.cli.stopping import stopped_by_signals
 from newsletter.errors import IncompleteSend, OccurrenceHeld, UsageError
-from newsletter.model import DeliveryState, Gate, OccurrenceState, Reason
+from newsletter.model import DeliveryState, Gate, OccurrenceState, Reason, StreamName
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 def send(
     context: typer.Context,
-    newsletter: str,
+    newsletter: Annotated[str, typer.Argument(metavar="NEWSLETTER[:STREAM]")],
     to: Annotated[
         list[str] | None, typer.Option("--to", help="Only this subscriber (repeatable); open for the rest")
     ] = None,
@@ -56,7 +56,8 @@ def send(
     """Send NEWSLETTER now. Uses up the occurrence that is due, else the next; what has been sent is not repeated."""
     options = options_of(context)
     configuration = options.configuration()
-    configuration.newsletter(newsletter)
+    of = StreamName.parse(newsletter)
+    configuration.named(of)
     _ = configuration.site_keys
     if test and (to or extra or despite):
         raise UsageError("--test goes alone", where="--test", remedy="Leave --to, --extra and --despite out")
@@ -69,19 +70,19 @@ def send(
         if rehearse:
             from newsletter.cli.rehearsing import rehearse as to_nobody
 
-            to_nobody(options, configuration, store, newsletter, as_json=as_json)
+            to_nobody(options, configuration, store, of, as_json=as_json)
             return
         if test:
-            _test(options, configuration, store, newsletter, test)
+            _test(options, configuration, store, of, test)
             return
-        _send(options, configuration, store, newsletter, to or [], extra, overruled, dry_run, yes, collect, as_json)
+        _send(options, configuration, store, of, to or [], extra, overruled, dry_run, yes, collect, as_json)
 
 
 def _send(
     options: Options,
     configuration: Configuration,
     store: Store,
-    newsletter: str,
+    of: StreamName,
     addresses: list[str],
     extra: bool,
     despite: list[Gate],
@@ -94,7 +95,7 @@ def _send(
     from newsletter.schedule.logo import publish_logo
     from newsletter.schedule.work import Work
 
-    plan = by_hand.plan_send(configuration, store, newsletter, extra=extra, despite=despite, now=options.clock())
+    plan = by_hand.plan_send(configuration, store, of, extra=extra, despite=despite, now=options.clock())
     if dry_run:
         work = Work(configuration, store, logo=publish_logo(configuration))
         _show_plan(plan, by_hand.foresee(work, plan, options.clock()), despite, as_json=as_json)
@@ -103,7 +104,7 @@ def _send(
         readers = ", ".join(addresses) if addresses else _readers(plan)
         if not typer.confirm(f"Send {plan.name} to {readers}?", default=False, err=True):
             raise typer.Abort
-    run_async(by_hand.require_relay(configuration, newsletter))
+    run_async(by_hand.require_relay(configuration, of.newsletter))
     if plan.unapproved:
         means = "it still waits for that for everybody else" if addresses else "sending it by hand approves it"
         typer.echo(f"newsletter: {plan.name} needs an approval; {means}", err=True)
@@ -310,10 +311,10 @@ def report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
         )
 
 
-def _test(options: Options, configuration: Configuration, store: Store, newsletter: str, address: str) -> None:
+def _test(options: Options, configuration: Configuration, store: Store, of: StreamName, address: str) -> None:
     """One message, made as a send would make it, outside the ledger: it counts as nobody's delivery."""
     from newsletter.members.addresses import parse_address
     from newsletter.schedule.testing import send_test
 
-    sent = run_async(send_test(configuration, store, newsletter, parse_address(address), options.clock()))
+    sent = run_async(send_test(configuration, store, of, parse_address(address), options.clock()))
     typer.echo(f"A test of {sent} was sent to {address}.")

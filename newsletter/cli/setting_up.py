@@ -128,12 +128,13 @@ def _template_faults(configuration: Configuration) -> list[TemplateError]:
             check(templates)
         except TemplateError as error:
             found[str(error)] = error
-    for name, newsletter in configuration.schedules.newsletters.items():
+    for of in configuration.streams:
+        newsletter = configuration.newsletter(*of)
         if newsletter.design not in designs:
             continue  # config.checking has said so, with the line
         try:
-            check_newsletter(templates, name, newsletter)
-            for language in configuration.languages(name):
+            check_newsletter(templates, of, newsletter)
+            for language in configuration.languages(of.newsletter):
                 templates.words(language)
         except TemplateError as error:
             found[str(error)] = _placed(configuration, error)
@@ -159,8 +160,8 @@ def _untranslated(configuration: Configuration) -> list[ConfigurationError]:
 def _placed(configuration: Configuration, error: TemplateError) -> TemplateError:
     """A fault in a text of schedules.yaml itself (subject, preheader) with its line there."""
     path = error.where.partition(":")[0].split(".")
-    if len(path) == 3 and path[0] == "newsletters" and path[1] in configuration.schedules.newsletters:
-        return TemplateError(f"{path[2]}: {error.what}", where=configuration.where(*path), remedy=error.remedy)
+    if len(path) in (3, 5) and path[0] == "newsletters" and path[1] in configuration.schedules.newsletters:
+        return TemplateError(f"{path[-1]}: {error.what}", where=configuration.where(*path), remedy=error.remedy)
     return error
 
 

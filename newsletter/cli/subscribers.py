@@ -13,7 +13,7 @@ from newsletter.cli.exchanging import export, import_
 from newsletter.cli.names import known, login_name
 from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows, run_async
 from newsletter.errors import NothingToDo, UsageError
-from newsletter.model import ConsentChannel, MailFormat, SubscriptionState
+from newsletter.model import ConsentChannel, MailFormat, Stream, SubscriptionState
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -66,13 +66,16 @@ def add(
     hour: Annotated[
         str, typer.Option("--hour", help="At this hour, HH:MM, of those that the newsletter offers; default: its own")
     ] = "",
+    stream: Annotated[
+        str, typer.Option("--stream", help="At this frequency of those offered: each, daily, weekly, breaking")
+    ] = Stream.EACH.value,
     wording: Annotated[str, typer.Option("--wording", help="Which version of what words this reader agreed to")] = "",
     as_json: Json = False,
 ) -> None:
     """Subscribe ADDRESS, whose consent you have. Who unsubscribed or is suppressed stays so."""
     options = options_of(context)
     configuration = options.configuration()
-    wanted = _wanted(configuration, newsletters, sections, mail_format, hour)
+    wanted = _wanted(configuration, newsletters, sections, mail_format, hour, stream)
     enrolment = replace(
         _enrolment(configuration, address, wanted, first_name, last_name, language, timezone, plan),
         tags=_tags(configuration, tags),
@@ -141,19 +144,19 @@ def _report_added(result: Enrolled, *, as_json: bool) -> None:
 
 
 def _wanted(
-    configuration: Configuration, newsletters: list[str], sections: str, mail_format: str, hour: str
+    configuration: Configuration, newsletters: list[str], sections: str, mail_format: str, hour: str, stream: str
 ) -> tuple[Wanted, ...]:
-    from newsletter.members.exchange import offered_hour
+    from newsletter.members.exchange import offered
     from newsletter.members.subscribing import Wanted
 
     chosen = MailFormat(known("format", mail_format, [one.value for one in MailFormat]))
     found: list[Wanted] = []
     for name in dict.fromkeys(newsletters):
-        offered = configuration.newsletter(name).section_names
+        known_sections = configuration.newsletter(name).section_names
         named = [part for part in (part.strip() for part in sections.split(",")) if part]
-        picked = tuple(dict.fromkeys(known(f"section of {name}", part, offered) for part in named))
-        at = offered_hour(hour, name, configuration.newsletter(name).schedule)
-        found.append(Wanted(name, () if picked == offered else picked, chosen, at))
+        picked = tuple(dict.fromkeys(known(f"section of {name}", part, known_sections) for part in named))
+        at = offered(stream, hour, name, configuration.newsletter(name))
+        found.append(Wanted(name, () if picked == known_sections else picked, chosen, *at))
     return tuple(found)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from newsletter.cli.options import Json, options_of, print_json, print_rows
 from newsletter.errors import TargetError, UsageError
-from newsletter.model import Stream
+from newsletter.model import Stream, StreamName
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -25,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 def target(
     context: typer.Context,
-    newsletter: Annotated[str, typer.Argument(metavar="NEWSLETTER")],
+    newsletter: Annotated[str, typer.Argument(metavar="NEWSLETTER[:STREAM]")],
     tried: Annotated[
         str, typer.Option("--try", metavar="EXPRESSION", help="Count this target instead of those in schedules.yaml")
     ] = "",
@@ -37,10 +38,14 @@ def target(
     """Count the readers that NEWSLETTER and its promotions are for. Nothing is sent or changed."""
     options = options_of(context)
     configuration = options.configuration()
-    configuration.newsletter(newsletter)
-    asked = _asked(configuration, newsletter, tried)
+    of = StreamName.parse(newsletter)
+    configuration.named(of)
+    streams = configuration.asked_for(*of) if ":" in newsletter else tuple(Stream)  # of a newsletter, all readers
+    asked = _asked(configuration, of.newsletter, tried)
     with options.store(configuration) as store:
-        found = [_counted(store, newsletter, whose, targeting, explain=explain) for whose, targeting in asked]
+        found = [
+            _counted(store, of.newsletter, streams, whose, targeting, explain=explain) for whose, targeting in asked
+        ]
     if as_json:
         print_json({"newsletter": newsletter, "subscribed": found[0]["subscribed"], "targets": found})
         return
@@ -79,12 +84,18 @@ def _tried(configuration: Configuration, name: str, text: str) -> Targeting:
 
 
 def _counted(
-    store: Store, newsletter: str, whose: str, targeting: Targeting | None, *, explain: bool
+    store: Store,
+    newsletter: str,
+    streams: Collection[Stream],
+    whose: str,
+    targeting: Targeting | None,
+    *,
+    explain: bool,
 ) -> dict[str, Any]:
     from newsletter.store import fan_out
     from newsletter.store import targeting as targets
 
-    who = fan_out.gets(newsletter, Stream.EACH.value)
+    who = fan_out.gets(newsletter, Stream.EACH.value, streams)
     counted = store.read(targets.count, who, targeting, parts=explain and targeting is not None)
     facts: dict[str, Any] = {
         "for": whose,

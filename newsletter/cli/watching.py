@@ -11,7 +11,7 @@ import typer
 
 from newsletter.cli.options import Json, Options, cell, options_of, plain, print_json, print_rows
 from newsletter.errors import UsageError
-from newsletter.model import EditionName
+from newsletter.model import EditionName, StreamName
 
 if TYPE_CHECKING:
     from newsletter.config.reading import Configuration
@@ -88,8 +88,8 @@ def _plain_status(found: Status, wrong: list[str]) -> dict[str, Any]:
         "heartbeats": [asdict(beat) for beat in found.heartbeats],
         "sources": [asdict(source) for source in found.sources],
         "in_doubt": [
-            {"edition": f"{newsletter}@{occurrence}", "deliveries": number}
-            for (newsletter, occurrence), number in found.in_doubt.items()
+            {"edition": f"{of}@{occurrence}", "deliveries": number}
+            for (of, occurrence), number in found.in_doubt.items()
         ],
         "missed": [_plain_occurrence(row) for row in found.missed],
     }
@@ -161,9 +161,10 @@ def schedule(
     """
     options = options_of(context)
     configuration = options.configuration()
+    of = StreamName.parse(newsletter)
     if newsletter:
-        configuration.newsletter(newsletter)
-    names = [newsletter] if newsletter else list(configuration.schedules.newsletters)
+        configuration.named(of)
+    names = [of.newsletter] if newsletter else list(configuration.schedules.newsletters)
     if reader:
         if first or last:
             raise UsageError("what a reader will get begins now", where="--for", remedy="Say how far with --days")
@@ -174,7 +175,8 @@ def schedule(
     start, end = _date("--from", first), _date("--to", last)
     if start is not None and end is not None and end < start:
         raise UsageError(f"{end} is before {start}", where="--to", remedy="Write the later date after --to")
-    found = [row for name in names for row in _turns(options, configuration, name, start, end, days or _DAYS)]
+    streams = [of] if ":" in newsletter else [one for one in configuration.streams if one.newsletter in names]
+    found = [row for one in streams for row in _turns(options, configuration, one, start, end, days or _DAYS)]
     found.sort(key=lambda row: (row["utc"], row["newsletter"]))
     rows = [row | {"utc": plain(row["utc"])} for row in found]
     print_rows(rows, as_json=as_json, empty="No occurrences in that time.")
@@ -198,21 +200,21 @@ def _print_inbox(
 
 
 def _turns(
-    options: Options, configuration: Configuration, name: str, start: date | None, end: date | None, days: int
+    options: Options, configuration: Configuration, of: StreamName, start: date | None, end: date | None, days: int
 ) -> Iterator[dict[str, Any]]:
     from zoneinfo import ZoneInfo
 
     from newsletter.schedule.turns import turns
 
-    zone = configuration.zone(name)
+    zone = configuration.zone(*of)
     place = ZoneInfo(zone)
     first = start or options.clock().astimezone(place).date()
     if start is None and end is not None:
         first = min(first, end)
     last = end or date.fromordinal(min(first.toordinal() + days - 1, date.max.toordinal()))
-    for turn in turns(configuration.newsletter(name).schedule, zone, first, last):
+    for turn in turns(configuration.newsletter(*of).schedule, zone, first, last):
         yield {
-            "newsletter": name,
+            "newsletter": str(of),
             "occurrence": str(turn.occurrence),
             "local": turn.utc.astimezone(place).isoformat(),
             "utc": turn.utc.astimezone(UTC),

@@ -156,7 +156,9 @@ class _Sorting:
         """Put one candidate where it belongs; or the decision that it belongs nowhere."""
         name = section_of(article, self._newsletter, appearances)
         stands: tuple[Article | Appearance, ...] = (article, *appearances)
-        fallback = self._newsletter.fallback
+        only, fallback = self._newsletter.only, self._newsletter.fallback
+        if only is not None and not any(matches(only, one) for one in stands):
+            return Decision(article.id, Reason.NO_SECTION, name or "", detail="it is not of what `only` takes")
         if name is None and (fallback is None or not any(matches(fallback, one) for one in stands)):
             return Decision(article.id, Reason.NO_SECTION)
         used = self._doubles.used(article)

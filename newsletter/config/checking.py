@@ -17,10 +17,10 @@ from newsletter.config.configuration import Configuration
 from newsletter.config.cron import Cron
 from newsletter.config.document import dotted
 from newsletter.config.faults import suggestion, together
-from newsletter.config.models import Environment, Match, Newsletter
+from newsletter.config.models import Environment, Match, Newsletter, Ranking
 from newsletter.config.site_key import open_to_others
 from newsletter.errors import ConfigurationError, TargetError
-from newsletter.model import SYSTEM
+from newsletter.model import SYSTEM, Stream, StreamName
 from newsletter.target import AttributeIn, PlanIn, SectionChosen, TagIn, Target, Word, folded
 
 MAX_RENDERED_KEYS = 16
@@ -109,22 +109,30 @@ def _newsletter(configuration: Configuration, name: str, newsletter: Newsletter)
                     f"every relay of {name} has weight: 0, a spare for when no other is up", *here, "relay",
                     remedy="Give one of them another weight, or leave it out",
                 )  # fmt: skip
-    for index, section in enumerate(newsletter.sections):
-        yield from _sources_of(configuration, section.match, *here, "sections", index, "match", "source")
-    if newsletter.fallback is not None:
-        yield from _sources_of(configuration, newsletter.fallback, *here, "fallback", "source")
+    matches: list[tuple[Match | None, tuple[str | int, ...]]] = [
+        (newsletter.only, ("only",)),
+        (newsletter.fallback, ("fallback",)),
+        *((section.match, ("sections", index, "match")) for index, section in enumerate(newsletter.sections)),
+    ]
+    for stream, settings in newsletter.streams.items():
+        matches.append((settings.only, ("streams", stream, "only")))
+        matches += [
+            (section.match, ("streams", stream, "sections", index, "match"))
+            for index, section in enumerate(settings.sections or ())
+        ]
+    for match, path in matches:
+        if match is not None:
+            yield from _sources_of(configuration, match, *here, *path, "source")
     for path, target in _targets(newsletter):
         for error in unknown_names(configuration, name, target):
             yield configuration.fault(f"{dotted((*here, *path))}: {error.what}", *here, *path, remedy=error.remedy)
-    yield from _layout(configuration, name, newsletter)
+    yield from _ranking(configuration, newsletter.ranking, here)
+    for settings_of, own in newsletter.streams.items():
+        if own.ranking is not None:
+            yield from _ranking(configuration, own.ranking, (*here, "streams", settings_of))
+    for offered in newsletter.offered_streams:
+        yield from _limits(configuration, newsletter.of(offered), _place_of(StreamName(name, offered)))
     yield from _blocks(configuration, name, newsletter)
-    room = sum(section.max for section in newsletter.sections)
-    if room < newsletter.articles.min:
-        yield configuration.fault(
-            f"the sections hold at most {room} articles, so articles.min: {newsletter.articles.min} is never reached",
-            *here, "articles", "min",
-            remedy="Lower articles.min, or raise a section's max",
-        )  # fmt: skip
 
 
 def _targets(newsletter: Newsletter) -> Iterator[tuple[tuple[str | int, ...], Target]]:
@@ -169,9 +177,9 @@ def _sources_of(configuration: Configuration, match: Match, *path: str | int) ->
             yield configuration.fault(f"there is no source '{source}'", *path, remedy=suggestion(source, sources))
 
 
-def _layout(configuration: Configuration, name: str, newsletter: Newsletter) -> Iterator[ConfigurationError]:
-    """Faults of how an edition is composed: what is ranked that is not there, minimums that cannot be met."""
-    sources, ranking, here = configuration.schedules.sources, newsletter.ranking, ("newsletters", name)
+def _ranking(configuration: Configuration, ranking: Ranking, here: tuple[str, ...]) -> Iterator[ConfigurationError]:
+    """Faults of how stories are ranked: what counts that is not there."""
+    sources = configuration.schedules.sources
     for source in ranking.sources:
         if source not in sources:
             yield configuration.fault(
@@ -187,6 +195,19 @@ def _layout(configuration: Configuration, name: str, newsletter: Newsletter) -> 
                 remedy="Leave one of them out",
             )  # fmt: skip
         seen.setdefault(_folded(section), section)
+
+
+def _limits(
+    configuration: Configuration, newsletter: Newsletter, here: tuple[str, ...]
+) -> Iterator[ConfigurationError]:
+    """Minimums that cannot be met."""
+    room = sum(section.max for section in newsletter.sections)
+    if room < newsletter.articles.min:
+        yield configuration.fault(
+            f"the sections hold at most {room} articles, so articles.min: {newsletter.articles.min} is never reached",
+            *here, "articles", "min",
+            remedy="Lower articles.min, or raise a section's max",
+        )  # fmt: skip
     least, most = sum(section.min for section in newsletter.sections), newsletter.articles.max
     if least > most:
         index = next(index for index, section in enumerate(newsletter.sections) if section.min)
@@ -330,15 +351,22 @@ def _missing_files(configuration: Configuration) -> Iterator[ConfigurationError]
                 f"there is no folder {source.folder}", "sources", name, "folder", remedy=f"Run mkdir {source.folder}"
             )
     designs = designs_in(configuration.template_folders)
-    for name, newsletter in schedules.newsletters.items():
-        if newsletter.design not in designs:
+    for of in configuration.streams:
+        design = configuration.newsletter(*of).design
+        if design not in designs:
             yield configuration.fault(
-                f"there is no design '{newsletter.design}' among the templates", "newsletters", name, "design",
-                remedy=suggestion(newsletter.design, designs),
+                f"there is no design '{design}' among the templates", *_place_of(of), "design",
+                remedy=suggestion(design, designs),
             )  # fmt: skip
     for key, folder in (("store", _folder_of_store(configuration)), ("media", configuration.media_folder)):
         if folder is not None and (reason := _not_writable(folder)):
             yield configuration.fault(f"the folder {folder} {reason}", key)
+
+
+def _place_of(of: StreamName) -> tuple[str, ...]:
+    """Where the keys of a stream stand in the file; what it does not say itself is its newsletter's."""
+    here = ("newsletters", of.newsletter)
+    return here if of.stream is Stream.EACH else (*here, "streams", of.stream.value)
 
 
 def _folder_of_store(configuration: Configuration) -> Path | None:
@@ -389,15 +417,16 @@ def _warnings(configuration: Configuration) -> Iterator[ConfigurationError]:
         yield configuration.fault("there are no sources, so there will be no articles", "sources")
     if schedules.environment is Environment.STAGING and not schedules.relays:
         yield configuration.fault("there is no relay: preview works, sending does not", "relays")
-    for name, newsletter in schedules.newsletters.items():
+    for of in configuration.streams:
+        newsletter = configuration.newsletter(*of)
         if newsletter.gates.readers == 0:
             yield configuration.fault(
-                "one reader more or less holds an edition", "newsletters", name, "gates", "readers",
+                "one reader more or less holds an edition", *_place_of(of), "gates", "readers",
                 remedy="Write 0.3 for 30 %, or null to switch this gate off",
             )  # fmt: skip
         cron = newsletter.schedule.cron
         if cron is not None and next(Cron.parse(cron).times(_ANY_DAY), None) is None:
-            yield configuration.fault(f"no such date ever comes: '{cron}'", "newsletters", name, "schedule", "cron")
+            yield configuration.fault(f"no such date ever comes: '{cron}'", *_place_of(of), "schedule", "cron")
     for name, newsletter in schedules.newsletters.items():
         yield from _unknown_sections(configuration, name, newsletter)
     seen: dict[tuple[str, str], str] = {}

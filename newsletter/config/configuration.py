@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from newsletter.cohort import EVERYBODY, LONGEST_DATE, Cohort, known_zone
 from newsletter.config import faults, variables
@@ -17,8 +18,17 @@ from newsletter.config.languages import language_among
 from newsletter.config.models import Newsletter, Relay, Schedules
 from newsletter.config.site_key import FILE_NAME, SiteKeys
 from newsletter.errors import ConfigurationError, UsageError
-from newsletter.model import SYSTEM
+from newsletter.model import SYSTEM, Stream, StreamName
 from newsletter.target import Target, Targeting, Targets
+
+
+class InStream(Protocol):
+    """An occurrence, an edition, or whatever else belongs to one stream of a newsletter."""
+
+    @property
+    def newsletter(self) -> str: ...
+    @property
+    def stream(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -83,8 +93,9 @@ class Configuration:
             self.filled.hide(what, path), where=self.where(*path), remedy=self.filled.hide(remedy, path)
         )
 
-    def newsletter(self, name: str) -> Newsletter:
-        """The newsletter called ``name``; that of system mails too. Raises UsageError with the name probably meant."""
+    def newsletter(self, name: str, stream: Stream = Stream.EACH) -> Newsletter:
+        """The newsletter called ``name``, as it is in ``stream``; that of system mails too. Raises UsageError with the
+        name probably meant."""
         if name == SYSTEM:
             return self._system
         found = self.schedules.newsletters.get(name)
@@ -92,7 +103,34 @@ class Configuration:
             raise UsageError(
                 f"there is no newsletter '{name}'", remedy=faults.suggestion(name, self.schedules.newsletters)
             )
-        return found
+        return found.of(stream)
+
+    def of(self, one: InStream) -> Newsletter:
+        """The newsletter of an occurrence or edition, as it is in that stream. Raises UsageError."""
+        return self.newsletter(one.newsletter, Stream(one.stream))
+
+    def named(self, name: StreamName) -> Newsletter:
+        """The same of a name that somebody wrote. Raises UsageError for a stream that this newsletter does not have."""
+        offered = self.newsletter(name.newsletter).offered_streams
+        if name.stream not in offered:
+            there = ", ".join(str(StreamName(name.newsletter, one)) for one in offered)
+            raise UsageError(f"{name.newsletter} has no stream '{name.stream}'", remedy=f"There is {there}")
+        return self.newsletter(*name)
+
+    @cached_property
+    def streams(self) -> tuple[StreamName, ...]:
+        """Every stream of every newsletter, in the order of the file."""
+        newsletters = self.schedules.newsletters.items()
+        return tuple(StreamName(name, stream) for name, one in newsletters for stream in one.offered_streams)
+
+    def stream_of(self, name: str, wanted: Stream) -> Stream:
+        """The stream that a reader gets who asked for ``wanted``: where there is none such any more, each edition."""
+        known = self.schedules.newsletters.get(name)
+        return wanted if known is not None and wanted in known.offered_streams else Stream.EACH
+
+    def asked_for(self, name: str, stream: Stream) -> tuple[Stream, ...]:
+        """What readers who get this stream may have asked for."""
+        return tuple(one for one in Stream if self.stream_of(name, one) is stream)
 
     def targeting(self, name: str, target: Target) -> Targeting:
         """``target`` with what its names mean for the newsletter called ``name``; dates are the site's."""
@@ -136,9 +174,10 @@ class Configuration:
         spoken = [language for name in self.schedules.newsletters for language in self.languages(name)]
         return list(dict.fromkeys([self.schedules.site.language, *spoken]))
 
-    def zone(self, name: str) -> str:
-        """The time zone of a newsletter's schedule: its own, or the site's."""
-        return self.newsletter(name).schedule.timezone or self.schedules.site.timezone
+    def zone(self, name: str, stream: Stream = Stream.EACH) -> str:
+        """The time zone of a schedule: its own, that of the newsletter's, or the site's."""
+        known = self.newsletter(name)
+        return known.of(stream).schedule.timezone or known.schedule.timezone or self.schedules.site.timezone
 
     def language(self, name: str) -> str:
         """The language of a newsletter: its own, or the site's."""
@@ -166,28 +205,33 @@ class Configuration:
         names = list(self.schedules.newsletters)
         return tuple(names[: names.index(name)]) if self.newsletter(name).unless_sent is not None else ()
 
-    def cohort_of(self, name: str, zone: str, hour: str) -> Cohort:
-        """The readers with whom one gets ``name`` who wrote down this zone and this hour ('' for nothing).
+    def cohort_of(self, name: str, stream: Stream, zone: str, hour: str) -> Cohort:
+        """The readers with whom one gets this stream of ``name`` who wrote down this zone and this hour ('' for
+        nothing).
 
-        What is not written, or is no zone, or an hour that the newsletter does not offer, is the newsletter's own.
+        What is not written, or is no zone, or an hour that the stream does not offer, is the newsletter's own.
         """
-        schedule = self.newsletter(name).schedule
+        schedule = self.newsletter(name, stream).schedule
         if not schedule.by_reader:
             return EVERYBODY
-        place = zone if zone and known_zone(zone) is not None else self.zone(name)
+        place = zone if zone and known_zone(zone) is not None else self.zone(name, stream)
         return Cohort(place, hour if hour in schedule.offered_hours else schedule.times[0])
 
-    def own_cohort(self, name: str) -> Cohort:
+    def own_cohort(self, name: str, stream: Stream = Stream.EACH) -> Cohort:
         """Those who wrote down nothing: the newsletter's own zone and hour; everybody, where all have one time."""
-        return self.cohort_of(name, "", "")
+        return self.cohort_of(name, stream, "", "")
 
     def moves_count(self, name: str) -> timedelta | None:
-        """How long a reader's change of hour or zone bears on what she gets; None where readers choose neither.
+        """How long a reader's change of stream, hour or zone bears on what she gets; None where she chooses none of
+        these.
 
         No edition holds a story for longer after it was first seen, so what she had before lies within that time.
         """
         newsletter = self.newsletter(name)
-        return newsletter.articles.max_age + LONGEST_DATE if newsletter.schedule.by_reader else None
+        offered = [newsletter.of(stream) for stream in newsletter.offered_streams]
+        if len(offered) == 1 and not newsletter.schedule.by_reader:
+            return None
+        return max(one.articles.max_age for one in offered) + LONGEST_DATE
 
     def plan_of(self, plan: str) -> str:
         """``plan``, or the first of the file where it names none such: that is what its readers then have."""

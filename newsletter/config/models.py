@@ -7,6 +7,7 @@ file, line numbers and "did you mean" are in ``config.reading``; checks across k
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -31,14 +32,14 @@ from newsletter.config.layout import (
     Utm,
 )
 from newsletter.config.mailbox import Mailbox
+from newsletter.config.schedule import Schedule
 from newsletter.config.sign_up import SignUp, SystemMails
+from newsletter.config.streams import FurtherStream, StreamSettings
 from newsletter.config.strict import Strict
 from newsletter.config.values import (
     DAYS,
     AddressText,
-    ClockTime,
     Colour,
-    CronText,
     Day,
     DomainName,
     Duration,
@@ -56,7 +57,7 @@ from newsletter.config.values import (
     Zone,
 )
 from newsletter.domain_groups import NAMES, group_called
-from newsletter.model import SYSTEM, Access
+from newsletter.model import SYSTEM, Access, Stream
 from newsletter.target import Target
 
 __all__ = [
@@ -90,7 +91,6 @@ __all__ = [
 ]
 
 LONGEST_VERP_LOCAL = 17  # the token takes 47 of the 64 characters before an @ (RFC 5321 §4.5.3.1.1)
-_DAY = timedelta(days=1)
 _KINDS: tuple[Literal["feed", "sitemap", "page", "folder", "push"], ...] = ("feed", "sitemap", "page", "folder", "push")
 _CLIENTS: list[ClientName] = ["gmail", "apple-mail", "outlook-windows", "outlook.com", "yahoo", "samsung"]
 
@@ -291,65 +291,6 @@ class Source(Strict):
         return "" if self.push else str(getattr(self, self.kind))
 
 
-class Schedule(Strict):
-    """When a newsletter goes out: exactly one of ``at``, ``cron``, ``every`` and ``deliver_at``; wall-clock time of
-    ``timezone``, or with ``deliver_at`` of each reader's own zone."""
-
-    at: ClockTime | Annotated[list[ClockTime], Field(min_length=1)] | None = None
-    cron: CronText | None = Field(None, description="Five fields; weekdays by name: 0 7 * * mon-fri")
-    every: Duration | None = Field(
-        None, description="6h: at 00:00, 06:00 … of each date. 2d: at 00:00 of every second date"
-    )
-    deliver_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9] subscriber$")] | None = Field(
-        None, description='"07:00 subscriber": once a day, at seven on each reader\'s own clock'
-    )
-    hours: Literal["any"] | Annotated[list[ClockTime], Field(min_length=1)] | None = Field(
-        None, description="With deliver_at, the hours that readers may have it at instead; any: every full hour"
-    )
-    days: Annotated[list[Day], Field(min_length=1)] | None = None
-    timezone: Zone | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one_rule(self) -> Schedule:
-        if sum(rule is not None for rule in (self.at, self.cron, self.every, self.deliver_at)) != 1:
-            raise ValueError("a schedule has exactly one of at, cron, every and deliver_at")
-        if self.hours is not None and self.deliver_at is None:
-            raise ValueError("hours goes with deliver_at: the hours that readers may choose")
-        if self.cron is not None and self.days is not None:
-            raise ValueError("cron names its own days; leave days out")
-        if self.every is not None and self.every < timedelta(minutes=1):
-            raise ValueError("every is at least 1m")
-        if self.every is not None and self.every > _DAY and self.every % _DAY:
-            raise ValueError("every counts from local midnight: write less than a day, or whole days like 2d")
-        return self
-
-    @property
-    def times(self) -> tuple[str, ...]:
-        """``at``, or the hour of ``deliver_at``, as a tuple of HH:MM, in order of the clock."""
-        if self.deliver_at is not None:
-            return (self.deliver_at.partition(" ")[0],)
-        if self.at is None:
-            return ()
-        return (self.at,) if isinstance(self.at, str) else tuple(sorted(set(self.at)))
-
-    @property
-    def by_reader(self) -> bool:
-        """Whether it comes on each reader's own clock."""
-        return self.deliver_at is not None
-
-    @cached_property
-    def offered_hours(self) -> tuple[str, ...]:
-        """The hours that a reader may have it at, HH:MM in order of the clock; () where that is not hers to say."""
-        if self.deliver_at is None:
-            return ()
-        wanted = [f"{hour:02}:00" for hour in range(24)] if self.hours == "any" else (self.hours or [])
-        return tuple(sorted({*self.times, *wanted}))
-
-    def at_hour(self, hour: str) -> Schedule:
-        """The same days at another hour, HH:MM."""
-        return self.model_copy(update={"deliver_at": None, "hours": None, "at": hour})
-
-
 class Failing(Strict):
     """When an edition that is going out is held because it is refused."""
 
@@ -378,11 +319,17 @@ class Newsletter(Strict):
         None, description="Which relay, or which several; default: those of its From domain, else see weight"
     )
     schedule: Schedule
+    streams: dict[FurtherStream, StreamSettings] = Field(
+        {},
+        description="At which other frequencies readers may have it instead of each edition: a daily or weekly "
+        "round-up, breaking news alone",
+    )
     catch_up: Duration = timedelta(hours=2)
     compose_lead: Duration = timedelta(minutes=30)
     lead: Literal["first", "best", "none"] = Field(
         "first", description="Which story leads: the first section's first, the best ranked of all, or none"
     )
+    only: Match | None = Field(None, description="Only stories that match, whichever section would take them")
     sections: Annotated[list[Section], Field(min_length=1)] = [Section(name="News")]
     articles: ArticleRules = ArticleRules()
     ranking: Ranking = Ranking()
@@ -434,6 +381,30 @@ class Newsletter(Strict):
             if names.count(name) > 1:
                 raise ValueError(f"two sections are called '{name}'")
         return self
+
+    @model_validator(mode="after")
+    def _streams_have_its_sections(self) -> Newsletter:
+        for stream, settings in self.streams.items():
+            for section in settings.sections or ():
+                if section.name not in self.section_names:
+                    raise ValueError(f"the stream {stream} has a section '{section.name}', which the newsletter lacks")
+        return self
+
+    @cached_property
+    def offered_streams(self) -> tuple[Stream, ...]:
+        """The frequencies that a reader may have it at, each edition first."""
+        return tuple(stream for stream in Stream if stream is Stream.EACH or stream.value in self.streams)
+
+    @cached_property
+    def _in_streams(self) -> Mapping[Stream, Newsletter]:
+        return {
+            Stream(stream): self.model_copy(update=settings.over(Stream(stream), self.articles, self.ranking))
+            for stream, settings in self.streams.items()
+        }
+
+    def of(self, stream: Stream) -> Newsletter:
+        """It as it is in one stream; in one that it does not have, and in each edition, as it is."""
+        return self._in_streams.get(stream, self)
 
     @property
     def tried_for(self) -> timedelta:

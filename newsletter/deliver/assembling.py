@@ -82,7 +82,7 @@ def _heading(configuration: Configuration, edition: Edition, now: datetime) -> H
     site = configuration.schedules.site
     return edition_heading(
         edition,
-        configuration.newsletter(edition.newsletter),
+        configuration.of(edition),
         edition.newsletter,
         site,
         date=now.astimezone(site.zone).replace(second=0, microsecond=0),
@@ -112,7 +112,7 @@ def _filled(
             "last_name": reader.last_name,
             "address": reader.address,
             "preferences_url": links.preferences(reader.subscriber_id, reader.secret),
-            "browser_url": links.browser(reader.subscriber_id, reader.secret, edition.newsletter, edition.occurrence),
+            "browser_url": links.browser(reader.subscriber_id, reader.secret, edition.name.of, edition.occurrence),
             **{
                 f"{SUBSCRIBE}/{name}": links.subscribe(reader.subscriber_id, reader.secret, name)
                 for name in variant.offers
@@ -127,7 +127,7 @@ class _Document:
     """One rendered document of an edition, with what all its messages share."""
 
     def __init__(self, configuration: Configuration, edition: Edition, stored: Mapping[str, bytes]) -> None:
-        newsletter = configuration.newsletter(edition.newsletter)
+        newsletter = configuration.of(edition)
         _, relay = configuration.relay(edition.newsletter)
         self.edition = edition
         self.envelope_sender = relay.envelope_sender or from_address(configuration, edition.newsletter)

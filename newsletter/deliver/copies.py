@@ -15,7 +15,7 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.addressed import Reader
 from newsletter.deliver.assembling import message_for
 from newsletter.members.links import Links
-from newsletter.model import JoinedKey, MailFormat, Occurrence
+from newsletter.model import JoinedKey, MailFormat, Occurrence, StreamName
 from newsletter.render.joining import Variants
 from newsletter.render.rendering import web_base
 from newsletter.store import Store, copies, editions, pieces, subscribers
@@ -24,14 +24,14 @@ from newsletter.store.targeting import decode_digests
 
 
 async def browser_copy(
-    configuration: Configuration, store: Store, subscriber_id: int, newsletter: str, occurrence: Occurrence
+    configuration: Configuration, store: Store, subscriber_id: int, of: StreamName, occurrence: Occurrence
 ) -> str | None:
     """The HTML of this edition as this reader got it, her slots filled. Raises StoreError.
 
     None where she never got it, where its pieces are kept no longer, or the newsletter is gone. Who reads plain text
     gets the HTML too: she opened a browser.
     """
-    return await asyncio.to_thread(_make, configuration, store, subscriber_id, newsletter, occurrence)
+    return await asyncio.to_thread(_make, configuration, store, subscriber_id, of, occurrence)
 
 
 def parts_of(message: bytes) -> tuple[str, str]:
@@ -43,18 +43,18 @@ def parts_of(message: bytes) -> tuple[str, str]:
 
 
 def _make(
-    configuration: Configuration, store: Store, subscriber_id: int, newsletter: str, occurrence: Occurrence
+    configuration: Configuration, store: Store, subscriber_id: int, of: StreamName, occurrence: Occurrence
 ) -> str | None:
-    if newsletter not in configuration.schedules.newsletters:
+    if of.newsletter not in configuration.schedules.newsletters:
         return None
     person = store.read(subscribers.by_id, subscriber_id)
-    copy = store.read(copies.find, subscriber_id, newsletter, occurrence)
+    copy = store.read(copies.find, subscriber_id, of, occurrence)
     if person is None or person.erased_at is not None or copy is None:
         return None
     stored = store.read(pieces.load, *copy.pieces_at, copy.rendered_key)
     if not stored:
         return None
-    sections = sections_for(copy.sections, configuration.newsletter(newsletter))
+    sections = sections_for(copy.sections, configuration.newsletter(*of))
     variant = Variants(stored).variant(JoinedKey(sections, decode_digests(copy.targets), decode_had(copy.had)))
     if variant is None:
         return None

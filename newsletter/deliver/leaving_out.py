@@ -29,7 +29,8 @@ _Load = Callable[[int], Edition]
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Stories of an edition that another delivery of hers carried that day; ``due_at`` is when that was due, UTC."""
+    """Stories of an edition that another delivery of hers carried that day; ``newsletter`` names it with its stream,
+    ``due_at`` is when that was due, UTC."""
 
     newsletter: str
     due_at: datetime
@@ -55,7 +56,8 @@ class LeavingOut:
             gone = {article for one in carried for article in one.article_ids}
             if not gone:
                 continue
-            edition, newsletter = load(row.edition_id), self._configuration.newsletter(row.newsletter)
+            edition = load(row.edition_id)
+            newsletter = self._configuration.of(edition)
             marked[row.id] = tuple(one for one in dict.fromkeys(edition.article_ids) if one in gone)
             if newsletter.when_empty == "skip" and not stories_for(row.sections, newsletter, edition, gone):
                 nothing_left.append(row.id)
@@ -118,7 +120,7 @@ class LeavingOut:
     def _in_both(self, stories: Collection[int], hers: Sequence[Hers], load: _Load) -> list[Carried]:
         these = frozenset(stories)
         return [
-            Carried(one.newsletter, one.due_at, both)
+            Carried(str(load(one.edition_id).name.of), one.due_at, both)
             for one in hers
             if (both := tuple(it for it in self._stories(one, load(one.edition_id)) if it in these))
         ]
@@ -128,7 +130,7 @@ class LeavingOut:
         return known_zone(hers) or ZoneInfo(self._configuration.zone(newsletter))
 
     def _stories(self, row: Hers, edition: Edition) -> tuple[int, ...]:
-        newsletter = self._configuration.newsletter(row.newsletter)
+        newsletter = self._configuration.of(edition)
         return stories_for(row.sections, newsletter, edition, had=frozenset(had.decode(row.had)))
 
 

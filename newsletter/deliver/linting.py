@@ -131,7 +131,7 @@ def expected_of(
     configuration: Configuration, edition: Edition, pieces: Mapping[str, bytes], unsubscribe_url: str
 ) -> Expected:
     """What a message of this edition should hold."""
-    newsletter = configuration.newsletter(edition.newsletter)
+    newsletter = configuration.of(edition)
     sections = json.loads(pieces[MANIFEST])["sections"]
     return Expected(
         unsubscribe_url=unsubscribe_url,
@@ -172,7 +172,7 @@ def _origins(
     """Where the findings of ``mail`` come from; only the design's files where its templates do not work any more."""
     templates = Templates(configuration.template_folders, traced=True)
     name = edition.newsletter
-    design = configuration.newsletter(name).design
+    design = configuration.of(edition).design
     try:
         pieces = render_edition(_of_any_size(configuration, name), edition, articles(), key, templates, logo=logo)
         traced = Mail(*parts_of(message_of(configuration, edition, pieces)))
@@ -190,6 +190,8 @@ def _origins(
 def _of_any_size(configuration: Configuration, name: str) -> Configuration:
     """The same, so that no story is left out because marks make the message larger."""
     schedules = configuration.schedules
-    roomy = schedules.newsletters[name].model_copy(update={"size_budget": _ANY_SIZE})
+    known = schedules.newsletters[name]
+    streams = {one: settings.model_copy(update={"size_budget": None}) for one, settings in known.streams.items()}
+    roomy = known.model_copy(update={"size_budget": _ANY_SIZE, "streams": streams})
     newsletters = {**schedules.newsletters, name: roomy}
     return replace(configuration, schedules=schedules.model_copy(update={"newsletters": newsletters}))

@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from newsletter.config.configuration import Configuration
 from newsletter.config.faults import suggestion
@@ -26,6 +27,7 @@ from newsletter.model import (
     OccurrenceState,
     Picture,
     RenderedKey,
+    Stream,
     SystemMail,
 )
 from newsletter.render import facts
@@ -122,7 +124,8 @@ def latest_editions(configuration: Configuration, store: Store) -> Latest:
     """What each newsletter sent last. Blocking."""
     found: Latest = {}
     for name in configuration.schedules.newsletters:
-        for row in store.read(occurrences.listing, newsletter=name, states=_GONE_OUT, turns_only=True, limit=1):
+        each = partial(occurrences.listing, newsletter=name, stream=Stream.EACH, turns_only=True)
+        for row in store.read(each, states=_GONE_OUT, limit=1):
             own = configuration.own_cohort(name)
             if (edition := store.read(editions.nearest, row.id, own)) is not None:
                 found[name] = (row.occurrence.local_date, edition.edition.article_ids)

@@ -29,7 +29,7 @@ from newsletter.demo.site import DemoSite
 from newsletter.errors import AlreadySent, NewsletterError, NothingToSend, StoreError, UsageError
 from newsletter.members.consent import Evidence, Pause, PreferenceChange, change_preferences
 from newsletter.members.exchange import import_subscribers
-from newsletter.model import ConsentChannel, DeliveryState, Gate, Reason
+from newsletter.model import ConsentChannel, DeliveryState, Gate, Reason, StreamName
 from newsletter.net import Fetcher
 from newsletter.schedule import by_hand
 from newsletter.schedule.logo import publish_logo
@@ -158,7 +158,9 @@ async def _send(configuration: Configuration, store: Store, name: str, number: i
         return datetime.now(UTC)
 
     try:
-        plan = await asyncio.to_thread(by_hand.plan_send, configuration, store, name, extra=False, now=clock())
+        plan = await asyncio.to_thread(
+            by_hand.plan_send, configuration, store, StreamName(name), extra=False, now=clock()
+        )
         work = Work(configuration, store, logo=publish_logo(configuration))
         row = await asyncio.to_thread(by_hand.begin, work, plan, [], clock(), actor="demo", despite=UNSERVED)
         async with senders.holding(store, clock) as lock:

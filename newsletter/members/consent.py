@@ -20,6 +20,7 @@ from newsletter.model import (
     ConsentChannel,
     MailFormat,
     Reason,
+    Stream,
     Subscription,
     SubscriptionState,
     SuppressionScope,
@@ -88,6 +89,7 @@ class PreferenceChange:
     format: MailFormat | None = None
     pause: Pause | None = None
     hour: str | None = None
+    stream: Stream | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,9 +337,11 @@ def _changed(stands: Subscription, change: PreferenceChange) -> tuple[Subscripti
     mail_format = stands.format if change.format is None else change.format
     paused_until = stands.paused_until if change.pause is None else change.pause.until
     hour = stands.hour if change.hour is None else change.hour
+    stream = stands.stream if change.stream is None else change.stream
     parts = [
         part
         for part, differs in (
+            ("stream", stream is not stands.stream),
             ("sections", sections != stands.sections),
             ("format", mail_format is not stands.format),
             ("hour", hour != stands.hour),
@@ -345,5 +349,5 @@ def _changed(stands: Subscription, change: PreferenceChange) -> tuple[Subscripti
         )
         if differs
     ]
-    after = replace(stands, sections=sections, hour=hour, format=mail_format, paused_until=paused_until)
+    after = replace(stands, stream=stream, sections=sections, hour=hour, format=mail_format, paused_until=paused_until)
     return after, parts

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 from urllib.parse import unquote
 
-from newsletter.config.models import Schedule, Schedules
+from newsletter.config.models import Newsletter, Schedule, Schedules
 from newsletter.config.site_key import SiteKeys
 from newsletter.errors import AddressError, NewsletterError, UsageError
 from newsletter.members.addresses import (
@@ -31,7 +31,7 @@ from newsletter.members.addresses import (
 )
 from newsletter.members.consent import Evidence
 from newsletter.members.subscribing import Enrolled, Enrolment, Wanted, new_secret, subscribe
-from newsletter.model import MailFormat, Subscriber, Subscription, SubscriptionState
+from newsletter.model import MailFormat, Stream, Subscriber, Subscription, SubscriptionState
 from newsletter.store import Store, subscribers, subscriptions, suppressions
 from newsletter.target import folded
 
@@ -47,6 +47,7 @@ COLUMNS = (
     "format",
     "tags",
     "hour",
+    "stream",
 )
 # Followed by one column for each attribute that schedules.yaml names.
 ATTRIBUTE = "attribute."
@@ -280,12 +281,13 @@ def _wanted(cells: Mapping[str, str], schedules: Schedules, defaults: Sequence[s
     sections = _by_newsletter(cells.get("sections", ""), names, "sections")
     formats = _by_newsletter(cells.get("format", ""), names, "format")
     hours = _by_newsletter(cells.get("hour", ""), names, "hour")
+    streams = _by_newsletter(cells.get("stream", ""), names, "stream")
     return tuple(
         Wanted(
             name,
             _sections(sections.get(name, ""), schedules.newsletters[name].section_names),
             _format(formats.get(name, "")),
-            offered_hour(hours.get(name, ""), name, schedules.newsletters[name].schedule),
+            *offered(streams.get(name, ""), hours.get(name, ""), name, schedules.newsletters[name]),
         )
         for name in names
     )
@@ -324,8 +326,19 @@ def _format(value: str) -> MailFormat:
         raise UsageError(f"format is html or text, not '{shown(value)}'") from None
 
 
-def offered_hour(value: str, newsletter: str, schedule: Schedule) -> str:
-    """``value`` as it is stored: '' for the newsletter's own hour. Raises UsageError where it is not offered."""
+def offered(stream: str, hour: str, name: str, newsletter: Newsletter) -> tuple[str, Stream]:
+    """A stream and an hour of it, '' for the newsletter's own, as they are stored: the hour first. Raises UsageError
+    where one is not offered."""
+    wanted = stream.casefold() or Stream.EACH.value
+    if wanted not in newsletter.offered_streams:
+        raise UsageError(
+            f"{name} has no stream '{shown(stream)}'",
+            remedy=f"There is {', '.join(newsletter.offered_streams)}",
+        )
+    return _offered_hour(hour, name, newsletter.of(Stream(wanted)).schedule), Stream(wanted)
+
+
+def _offered_hour(value: str, newsletter: str, schedule: Schedule) -> str:
     if not value or value in schedule.times:
         return ""
     if value not in schedule.offered_hours:
@@ -388,6 +401,7 @@ def _row(subscriber: Subscriber, active: Sequence[Subscription]) -> tuple[str, .
         ";".join(f"{one.newsletter}={one.format}" for one in active) if len(formats) > 1 else "".join(formats),
         ";".join(subscriber.tags),
         ";".join(f"{one.newsletter}={one.hour}" for one in active if one.hour),
+        ";".join(f"{one.newsletter}={one.stream}" for one in active if one.stream is not Stream.EACH),
     )
 
 

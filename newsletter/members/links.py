@@ -13,7 +13,7 @@ from base64 import b32encode
 from binascii import b2a_base64
 from functools import lru_cache
 
-from newsletter.model import Occurrence
+from newsletter.model import Occurrence, StreamName
 
 _TOKEN_BYTES = 16
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -76,9 +76,9 @@ class Links:
         """Where she signs in, once."""
         return f"{self.web_base}/i/{link_id}/{_token(secret, _signed(_SIGN_IN, str(link_id)))}"
 
-    def browser(self, subscriber_id: int, secret: bytes, newsletter: str, occurrence: Occurrence) -> str:
+    def browser(self, subscriber_id: int, secret: bytes, of: StreamName, occurrence: Occurrence) -> str:
         """Her copy of this edition as a page."""
-        path, signed = _edition(newsletter, occurrence)
+        path, signed = _edition(of, occurrence)
         return f"{self._browser}{path}/{subscriber_id}/{_token(secret, signed)}"
 
 
@@ -112,9 +112,9 @@ def is_sign_in(token: str, secret: bytes, link_id: int) -> bool:
     return _matches(token, secret, _signed(_SIGN_IN, str(link_id)))
 
 
-def is_browser(token: str, secret: bytes, newsletter: str, occurrence: Occurrence) -> bool:
+def is_browser(token: str, secret: bytes, of: StreamName, occurrence: Occurrence) -> bool:
     """Whether ``token`` permits reading this edition as the owner of ``secret`` got it."""
-    return _matches(token, secret, _edition(newsletter, occurrence)[1])
+    return _matches(token, secret, _edition(of, occurrence)[1])
 
 
 def _matches(token: str, secret: bytes, signed: bytes) -> bool:
@@ -140,5 +140,5 @@ def _signed(purpose: str, subject: str = "") -> bytes:
 
 
 @lru_cache(1024)
-def _edition(newsletter: str, occurrence: Occurrence) -> tuple[str, bytes]:
-    return f"{newsletter}/{occurrence}", _signed(_BROWSER, f"{newsletter}@{occurrence}")
+def _edition(of: StreamName, occurrence: Occurrence) -> tuple[str, bytes]:
+    return f"{of}/{occurrence}", _signed(_BROWSER, f"{of}@{occurrence}")

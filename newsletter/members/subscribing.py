@@ -21,6 +21,7 @@ from newsletter.model import (
     ConsentChannel,
     MailFormat,
     Reason,
+    Stream,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -43,6 +44,7 @@ class Wanted:
     sections: tuple[str, ...] = ()
     format: MailFormat = MailFormat.HTML
     hour: str = ""
+    stream: Stream = Stream.EACH
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def subscribe(
                         active,
                         sections=want.sections,
                         hour=want.hour,
+                        stream=want.stream,
                         format=want.format,
                     )
                 )

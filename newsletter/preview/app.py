@@ -131,7 +131,7 @@ def create_app(workbench: Workbench, changes: Changes, *, token: str, port: int)
         if workbench.post is None:
             raise HTTPException(404)
         made = await asyncio.to_thread(workbench.test_message, kept, wanted.address.strip().lower())
-        await workbench.post(workbench.configuration, kept.choice.newsletter, wanted.address.strip().lower(), made)
+        await workbench.post(workbench.configuration, kept.choice.of.newsletter, wanted.address.strip().lower(), made)
         return {"words": f"Sent to {wanted.address}. Its links belong to nobody."}
 
     @app.get(showing.IN_THE_MAIL + "{path:path}")

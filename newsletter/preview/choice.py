@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import UsageError
-from newsletter.model import MailFormat
+from newsletter.model import MailFormat, StreamName
 from newsletter.preview.choosing import NEXT, KeyFacts
 from newsletter.preview.looks import DESKTOP, PHONE, Look, Pane, panes_of
 from newsletter.preview.scenarios import PREFIX
@@ -101,6 +101,11 @@ class Choice:
         values += [("wide", "1" if self.wide else "")]
         return urlencode([(name, value) for name, value in values if value and (name, value) != ("edition", NEXT)])
 
+    @property
+    def of(self) -> StreamName:
+        """The newsletter and stream that ``newsletter`` names. Raises UsageError."""
+        return StreamName.parse(self.newsletter)
+
     @classmethod
     def of_query(cls, query: Iterable[tuple[str, str]], default_newsletter: str) -> Choice:
         """What a query string asks for; a view or pane there is not shows the usual one. Raises UsageError."""
@@ -109,7 +114,7 @@ class Choice:
         sections = tuple(value for name, value in pairs if name == "section" and value)
         view = values.get("view", "")
         return cls(
-            newsletter=values.get("newsletter") or default_newsletter,
+            newsletter=str(StreamName.parse(values.get("newsletter") or default_newsletter)),
             edition=values.get("edition") or NEXT,
             address=values.get("as", ""),
             key=KeyFacts(

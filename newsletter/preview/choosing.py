@@ -33,7 +33,7 @@ from newsletter.model import (
     OccurrenceState,
     Reason,
     RenderedKey,
-    Stream,
+    StreamName,
     Subscriber,
     SubscriptionState,
 )
@@ -49,8 +49,8 @@ from newsletter.store.targeting import decode_digests, digests_of_reader
 
 NEXT = "next"
 SAMPLE = "sample"
-Turns = Callable[[Configuration, str, datetime], Sequence[tuple[Occurrence, datetime]]]
-"""(configuration, newsletter, now) -> the turns that a send would use up, the first that is open; each with its UTC."""
+Turns = Callable[[Configuration, StreamName, datetime], Sequence[tuple[Occurrence, datetime]]]
+"""(configuration, stream, now) -> the turns that a send would use up, the first that is open; each with its UTC."""
 
 _S = OccurrenceState
 _OPEN = (_S.PLANNED, _S.COMPOSED, _S.APPROVED, _S.HELD)
@@ -112,7 +112,7 @@ class Facts:
 
 
 def choose_edition(
-    configuration: Configuration, store: Store, newsletter_name: str, choice: str, now: datetime, turns: Turns | None
+    configuration: Configuration, store: Store, of: StreamName, choice: str, now: datetime, turns: Turns | None
 ) -> Pool:
     """``next`` is what a send would send now; ``scenario:NAME`` one of the shelf; else an occurrence or edition by
     name, as it was composed. Blocking.
@@ -120,20 +120,22 @@ def choose_edition(
     Raises NothingToSend where there is no story, UsageError for an edition or scenario there is not.
     """
     if choice.startswith(scenarios.PREFIX):
-        return _sample(configuration, newsletter_name, choice.removeprefix(scenarios.PREFIX), now)
+        return _sample(configuration, of, choice.removeprefix(scenarios.PREFIX), now)
     if choice != NEXT:
-        return _composed(store, configuration, *_named(configuration, store, newsletter_name, choice))
-    occurrence, due_at, row = _next_turn(configuration, store, newsletter_name, now, turns)
-    own = configuration.own_cohort(newsletter_name)
+        return _composed(store, configuration, *_named(configuration, store, of, choice))
+    occurrence, due_at, row = _next_turn(configuration, store, of, now, turns)
+    own = configuration.own_cohort(*of)
     if row is not None and (stored := store.read(editions.nearest, row.id, own)) is not None:
         return _composed(store, configuration, row, stored)
-    newsletter = configuration.newsletter(newsletter_name)
+    newsletter = configuration.named(of)
     edits = row.edits if row is not None else Edits()
-    proposal = compose_preview(store, newsletter_name, newsletter, cohort=str(own), edits=edits, now=now)
+    proposal = compose_preview(
+        store, of.newsletter, newsletter, stream=of.stream, cohort=str(own), edits=edits, now=now
+    )
     if not proposal.selection.article_ids:
-        raise _nothing(newsletter_name, proposal)
+        raise _nothing(str(of), proposal)
     return Pool(
-        Edition(newsletter_name, Stream.EACH, occurrence, str(own), due_at, proposal.sections, edits=edits),
+        Edition(of.newsletter, of.stream, occurrence, str(own), due_at, proposal.sections, edits=edits),
         _S.PLANNED.value if row is None else row.state.value,
         proposal.articles,
         (*explain_proposal(proposal, newsletter.section_names), *_passed_over(store, proposal)),
@@ -141,9 +143,9 @@ def choose_edition(
     )
 
 
-def past_occurrences(store: Store, newsletter_name: str, *, limit: int = 20) -> list[OccurrenceRow]:
+def past_occurrences(store: Store, of: StreamName, *, limit: int = 20) -> list[OccurrenceRow]:
     """Those that were sent, or are being sent, the latest first: what can be chosen besides ``next``."""
-    return store.read(occurrences.listing, newsletter=newsletter_name, states=_PAST, limit=limit)
+    return store.read(occurrences.listing, newsletter=of.newsletter, stream=of.stream, states=_PAST, limit=limit)
 
 
 def choose_reader(
@@ -166,7 +168,7 @@ def choose_reader(
 
 def _by_key(configuration: Configuration, pool: Pool, key: KeyFacts, now: datetime) -> Facts:
     newsletter_name = pool.edition.newsletter
-    newsletter = configuration.newsletter(newsletter_name)
+    newsletter = configuration.of(pool.edition)
     plans = list(configuration.schedules.plans)
     if key.plan and key.plan not in plans:
         raise UsageError(f"there is no plan '{key.plan}'", where="plan", remedy=suggestion(key.plan, plans))
@@ -195,9 +197,9 @@ def _by_key(configuration: Configuration, pool: Pool, key: KeyFacts, now: dateti
 
 def _by_address(configuration: Configuration, store: Store, pool: Pool, person: Subscriber, now: datetime) -> Facts:
     newsletter_name = pool.edition.newsletter
-    newsletter = configuration.newsletter(newsletter_name)
+    newsletter = configuration.of(pool.edition)
     reader = Reader(person.id, person.address, person.first_name, person.last_name, person.secret)
-    copy = store.read(copies.find, person.id, newsletter_name, pool.edition.occurrence)
+    copy = store.read(copies.find, person.id, pool.edition.name.of, pool.edition.occurrence)
     if copy is not None and pool.stored is not None and copy.edition_id == pool.stored.id:
         return Facts(
             reader,
@@ -261,34 +263,36 @@ def _message_id(configuration: Configuration, edition: Edition, subscriber_id: i
 
 
 def _next_turn(
-    configuration: Configuration, store: Store, newsletter_name: str, now: datetime, turns: Turns | None
+    configuration: Configuration, store: Store, of: StreamName, now: datetime, turns: Turns | None
 ) -> tuple[Occurrence, datetime, OccurrenceRow | None]:
     """The occurrence that a send would use up: the schedule's, as far as it is still open, else the store's next."""
-    for occurrence, due_at in turns(configuration, newsletter_name, now) if turns is not None else ():
-        row = store.read(occurrences.find, newsletter_name, Stream.EACH, occurrence)
+    for occurrence, due_at in turns(configuration, of, now) if turns is not None else ():
+        row = store.read(occurrences.find, *of, occurrence)
         if row is None or row.state in _OPEN:
             return occurrence, row.due_at if row is not None else due_at, row
-    since = now - configuration.newsletter(newsletter_name).catch_up
-    wanted: dict[str, Any] = {"newsletter": newsletter_name, "stream": Stream.EACH, "states": _OPEN}
+    since = now - configuration.named(of).catch_up
+    wanted: dict[str, Any] = {"newsletter": of.newsletter, "stream": of.stream, "states": _OPEN}
     due = store.read(occurrences.listing, **wanted, turns_only=True, due_from=since, due_before=now, limit=1)
     coming = store.read(occurrences.listing, **wanted, turns_only=True, due_from=now, limit=10_000)
     for row in (*due, *coming[-1:]):
         return row.occurrence, row.due_at, row
-    return Occurrence(now.astimezone(ZoneInfo(configuration.zone(newsletter_name))).date(), 1), now, None
+    return Occurrence(now.astimezone(ZoneInfo(configuration.zone(*of))).date(), 1), now, None
 
 
-def _named(
-    configuration: Configuration, store: Store, newsletter_name: str, choice: str
-) -> tuple[OccurrenceRow, EditionRow]:
-    name = EditionName.parse(choice) if "@" in choice else EditionName(newsletter_name, Occurrence.parse(choice))
-    if name.newsletter != newsletter_name:
-        raise UsageError(f"{name} is no edition of {newsletter_name}", remedy=f"Preview {name.newsletter} instead")
-    row = store.read(occurrences.find, newsletter_name, Stream.EACH, name.occurrence)
+def _named(configuration: Configuration, store: Store, of: StreamName, choice: str) -> tuple[OccurrenceRow, EditionRow]:
+    name = (
+        EditionName.parse(choice)
+        if "@" in choice
+        else EditionName(of.newsletter, Occurrence.parse(choice), stream=of.stream)
+    )
+    if name.of != of:
+        raise UsageError(f"{name} is no edition of {of}", remedy=f"Preview {name.of} instead")
+    row = store.read(occurrences.find, *of, name.occurrence)
     stored = None
     if row is not None and name.cohort:
         stored = store.read(editions.find, row.id, name.cohort)
     elif row is not None:
-        stored = store.read(editions.nearest, row.id, configuration.own_cohort(newsletter_name))
+        stored = store.read(editions.nearest, row.id, configuration.own_cohort(*of))
     if row is None or stored is None:
         raise UsageError(f"{name} has not been composed", remedy=f"See `newsletter editions list`, or write {NEXT}")
     return row, stored
@@ -297,7 +301,7 @@ def _named(
 def _composed(store: Store, configuration: Configuration, row: OccurrenceRow, stored: EditionRow) -> Pool:
     if not stored.edition.article_ids and not row.occurrence.correction:
         raise NothingToSend(f"{row.name} holds no story", remedy="Choose another edition")
-    names = configuration.newsletter(row.newsletter).section_names
+    names = configuration.of(row).section_names
     why = [one for one in explain(store.read(editions.why, row.id), names) if one.cohort == stored.cohort]
     # A revision may have changed a headline since; what was rendered is what stands in the pieces.
     known = store.read(articles.get_many, stored.edition.article_ids)
@@ -305,13 +309,13 @@ def _composed(store: Store, configuration: Configuration, row: OccurrenceRow, st
     return Pool(stored.edition, row.state.value, known, tuple(why), stored, notices)
 
 
-def _sample(configuration: Configuration, newsletter_name: str, name: str, now: datetime) -> Pool:
+def _sample(configuration: Configuration, of: StreamName, name: str, now: datetime) -> Pool:
     scenario = scenarios.load(configuration, name)
-    edition, known, why = sample_edition(configuration, newsletter_name, scenario, now)
-    if not known and configuration.newsletter(newsletter_name).when_empty == "skip":
+    edition, known, why = sample_edition(configuration, of, scenario, now)
+    if not known and configuration.named(of).when_empty == "skip":
         raise NothingToSend(
             "without a story nothing is sent: the occurrence is skipped as empty",
-            remedy=f"With `when_empty: send` under {newsletter_name} a mail says that there is nothing new",
+            remedy=f"With `when_empty: send` under {of} a mail says that there is nothing new",
         )
     return Pool(edition, SAMPLE, known, why, language=scenario.language or "")
 

@@ -26,7 +26,7 @@ from newsletter.deliver.copies import parts_of
 from newsletter.deliver.linting import lint_message
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.links import Links
-from newsletter.model import EditionName, MailFormat, Picture, Reason, RenderedKey
+from newsletter.model import EditionName, MailFormat, Picture, Reason, RenderedKey, StreamName
 from newsletter.preview.choosing import NEXT, Facts, KeyFacts, Pool, Turns, choose_edition, choose_reader
 from newsletter.render.fitting import Fitted, largest_html
 from newsletter.render.joining import Variant, Variants
@@ -98,7 +98,7 @@ class Preview:
 def make_preview(
     configuration: Configuration,
     store: Store,
-    newsletter_name: str,
+    of: StreamName,
     *,
     reader: str | KeyFacts,
     edition: str = NEXT,
@@ -108,7 +108,7 @@ def make_preview(
     templates: Templates | None = None,
     to: str = "",
 ) -> Preview:
-    """Preview ``newsletter_name`` for one reader. Blocking, up to a second: call it off the event loop.
+    """Preview an edition of a stream for one reader. Blocking, up to a second: call it off the event loop.
 
     ``reader`` is a subscriber's address or a key put together by hand; ``edition`` is ``next``, a composed one's name
     or ``scenario:NAME``. ``turns`` are the schedule's (without it, what the store has planned), ``logo`` makes our copy
@@ -116,8 +116,8 @@ def make_preview(
     message for a test address: its links belong to nobody, so that trying them changes nobody's subscription.
     Raises NothingToSend, TemplateError at ``file:line``, UsageError, AddressError and StoreError.
     """
-    configuration.newsletter(newsletter_name)
-    pool = choose_edition(configuration, store, newsletter_name, edition, now, turns)
+    configuration.named(of)
+    pool = choose_edition(configuration, store, of, edition, now, turns)
     facts = choose_reader(configuration, store, pool, reader, now)
     if to:
         facts = _for_a_test(configuration, pool, facts, to)
@@ -147,7 +147,7 @@ def make_preview(
     )
     html, text = parts_of(message)
     headers = headers_of(message)
-    unsubscribe = links.unsubscribe(facts.reader.subscriber_id, facts.reader.secret, newsletter_name)
+    unsubscribe = links.unsubscribe(facts.reader.subscriber_id, facts.reader.secret, of.newsletter)
     return Preview(
         edition=pool.edition.name,
         state=pool.state,
@@ -206,7 +206,7 @@ def _pieces(
     newsletter = pool.edition.newsletter
     picture = logo(configuration) if logo is not None else None
     hers = render_edition(configuration, pool.edition, pool.articles, facts.rendered_key, templates, logo=picture)
-    if largest_html(hers) <= _SURELY_FITS * configuration.newsletter(newsletter).size_budget:
+    if largest_html(hers) <= _SURELY_FITS * configuration.of(pool.edition).size_budget:
         return hers, pool, ()  # no other plan or language makes so much more of it that stories would give way
     keys = rendered_keys(configuration.languages(newsletter), configuration.schedules.plans)
     made = render_fitted(

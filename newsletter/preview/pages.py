@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.config.reading import Configuration
 from newsletter.errors import ConfigurationError, NewsletterError, NothingToSend, UsageError
-from newsletter.model import SYSTEM, MailFormat, SystemMail
+from newsletter.model import SYSTEM, MailFormat, Stream, SystemMail
 from newsletter.preview import scenarios, showing
 from newsletter.preview.choice import SCENARIO_VIEW, VIEWS, WITH_PANES, Choice
 from newsletter.preview.choosing import NEXT, past_occurrences
@@ -55,8 +55,10 @@ def page(
     configuration = workbench.configuration
     newsletters = configuration.schedules.newsletters
     on_request = choice.newsletter == SYSTEM
-    known = configuration.newsletter(SYSTEM) if on_request else newsletters.get(choice.newsletter)
-    zone = ZoneInfo(configuration.zone(choice.newsletter)) if known else configuration.schedules.site.zone
+    of = choice.of
+    there = configuration.newsletter(SYSTEM) if on_request else newsletters.get(of.newsletter)
+    known = there.of(of.stream) if there is not None else None
+    zone = ZoneInfo(configuration.zone(*of)) if known else configuration.schedules.site.zone
     values = {
         "choice": choice,
         "preview": kept.preview if kept else None,
@@ -66,15 +68,15 @@ def page(
         "excerpt": _excerpt(configuration, error) if error else None,
         "is_empty": isinstance(error, NothingToSend),
         "is_usage": isinstance(error, UsageError),
-        "newsletters": {**{name: one.title for name, one in newsletters.items()}, SYSTEM: "Mails on request"},
+        "newsletters": {**_streams(configuration), SYSTEM: "Mails on request"},
         "on_request": [one.value for one in SystemMail] if on_request else [],
-        "past": past_occurrences(workbench.store, choice.newsletter) if known and not on_request else [],
+        "past": past_occurrences(workbench.store, of) if known and not on_request else [],
         "shelf": scenarios.shelf(configuration),
         "prefix": scenarios.PREFIX,
         "next": NEXT,
         "plans": list(configuration.schedules.plans),
-        "language": configuration.language(choice.newsletter) if known else "",
-        "languages": configuration.languages(choice.newsletter) if known else (),
+        "language": configuration.language(of.newsletter) if known else "",
+        "languages": configuration.languages(of.newsletter) if known else (),
         "sections": list(known.section_names) if known else [],
         "formats": [one.value for one in MailFormat],
         "views": VIEWS,
@@ -125,10 +127,16 @@ def view(workbench: Workbench, kept: Kept, name: str) -> dict[str, Any]:
     return values
 
 
+def _streams(configuration: Configuration) -> dict[str, str]:
+    """What can be chosen of every newsletter, by name: its title, and what the title is of."""
+    titles = {of: configuration.newsletter(*of).title for of in configuration.streams}
+    return {str(of): title if of.stream is Stream.EACH else f"{title} ({of.stream})" for of, title in titles.items()}
+
+
 def findings(workbench: Workbench, kept: Kept) -> dict[str, Any]:
     """What the lint says, heaviest first, each with its element's number and its template's lines."""
     configuration, preview = workbench.configuration, kept.preview
-    newsletter = configuration.newsletter(kept.choice.newsletter)
+    newsletter = configuration.named(kept.choice.of)
     numbers = numbers_of(Mail(preview.html, preview.text)) if preview.findings else {}
     groups = weigh(preview.findings, newsletter.client_shares)
     return {

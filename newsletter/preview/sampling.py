@@ -25,7 +25,7 @@ from newsletter.model import (
     Picture,
     Reason,
     RevisionKind,
-    Stream,
+    StreamName,
 )
 from newsletter.preview.scenarios import SampleStory, Scenario, picture_file
 
@@ -33,14 +33,14 @@ _LOREM = "Here stands the text of the story, so many words long that its reading
 
 
 def sample_edition(
-    configuration: Configuration, newsletter_name: str, scenario: Scenario, now: datetime
+    configuration: Configuration, of: StreamName, scenario: Scenario, now: datetime
 ) -> tuple[Edition, dict[int, Article], tuple[Explanation, ...]]:
     """The edition of a scenario, its articles by id, and why each is in it, or not.
 
     Raises UsageError for a section or a picture that there is not.
     """
-    newsletter = configuration.newsletter(newsletter_name)
-    language = scenario.language or configuration.language(newsletter_name)
+    newsletter = configuration.named(of)
+    language = scenario.language or configuration.language(of.newsletter)
     names = newsletter.section_names
     sections: dict[str, list[int]] = {name: [] for name in names}
     articles: dict[int, Article] = {}
@@ -54,10 +54,10 @@ def sample_edition(
             sections[section].append(number)
         position = 0 if gone else len(sections[section])
         why.append(Explanation("", number, story.headline, section, position, reason, "", in_words(reason)))
-    zone = ZoneInfo(configuration.zone(newsletter_name))
+    zone = ZoneInfo(configuration.zone(*of))
     edition = Edition(
-        newsletter_name,
-        Stream.EACH,
+        of.newsletter,
+        of.stream,
         Occurrence(now.astimezone(zone).date(), 1),
         "",
         now,

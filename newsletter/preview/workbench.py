@@ -18,7 +18,7 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import staging_addresses
 from newsletter.errors import NewsletterError, UsageError
 from newsletter.members.addresses import parse_address
-from newsletter.model import SYSTEM, OccurrenceState, SubscriptionState
+from newsletter.model import SYSTEM, OccurrenceState, StreamName, SubscriptionState
 from newsletter.preview.choice import Choice
 from newsletter.preview.choosing import Turns, past_occurrences
 from newsletter.preview.comparing import Difference, Side, compare
@@ -103,12 +103,12 @@ class Workbench:
 
     def now(self, choice: Choice) -> datetime:
         """The time at which a choice is looked at. Raises UsageError."""
-        return choice.now(self.clock(), self.configuration.zone(choice.newsletter))
+        return choice.now(self.clock(), self.configuration.zone(*choice.of))
 
     def difference(self, kept: Kept) -> Difference | None:
         """What became of the last edition that was sent, for the same reader; None where there was none."""
         choice, shown = kept.choice, str(kept.preview.edition.occurrence)
-        for row in past_occurrences(self.store, choice.newsletter):
+        for row in past_occurrences(self.store, choice.of):
             earlier = row.due_at < kept.preview.due_at or choice.scenario
             if str(row.occurrence) == shown or not earlier or row.state is not OccurrenceState.SENT:
                 continue
@@ -121,7 +121,7 @@ class Workbench:
         """Addresses of active readers that hold ``search``, in the order in which they came."""
         found = self.store.read(
             subscribers.page,
-            newsletter=newsletter,
+            newsletter=StreamName.parse(newsletter).newsletter,
             state=SubscriptionState.ACTIVE,
             search=search or None,
             limit=_SUGGESTED,
@@ -139,6 +139,7 @@ class Workbench:
 
     def reader_beside(self, newsletter: str, address: str, *, after: bool) -> str:
         """The next (or previous) active reader; '' for the one put together by hand, who stands before the first."""
+        newsletter = StreamName.parse(newsletter).newsletter
         person = self.store.read(subscribers.by_address, parse_address(address)) if address else None
         if after:
             start = person.id if person is not None else 0
@@ -180,7 +181,7 @@ class Workbench:
 
     def _make(self, choice: Choice, *, to: str = "") -> Preview:
         configuration = self.refresh()
-        configuration.newsletter(choice.newsletter)
+        configuration.named(choice.of)
         if choice.newsletter == SYSTEM:
             return make_system_preview(
                 configuration,
@@ -195,7 +196,7 @@ class Workbench:
         return make_preview(
             configuration,
             self.store,
-            choice.newsletter,
+            choice.of,
             reader=choice.reader,
             edition=choice.edition,
             now=self.now(choice),

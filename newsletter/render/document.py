@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from newsletter.config.models import Images, Newsletter, Site
-from newsletter.model import Access, Article, Edition, Picture, RenderedKey
+from newsletter.model import Access, Article, Edition, Picture, RenderedKey, Stream, StreamName
 from newsletter.render import facts
 from newsletter.render.blocks import Blocks, blocks_of
 from newsletter.render.campaigns import campaign_of
@@ -85,7 +85,7 @@ def render_pieces(
     }
     design = newsletter.design
     templates.check(design)
-    texts = _text_sources(templates, newsletter, newsletter_name, edition)
+    texts = _text_sources(templates, newsletter, edition.name.of, edition)
     campaign = campaign_of(newsletter, newsletter_name, str(edition.occurrence), str(site.url), web_base)
     said = [*(asdict(story) for story in stories.values()), asdict(shared["site"]), asdict(blocks), campaign.parameters]
     says_nothing = newsletter.when_empty == "send"
@@ -108,24 +108,25 @@ def render_pieces(
     return pieces
 
 
-def check_newsletter(templates: Templates, newsletter_name: str, newsletter: Newsletter) -> None:
-    """Refuse a newsletter whose design, subject or preheader cannot be used. Raises TemplateError at ``file:line``."""
+def check_newsletter(templates: Templates, of: StreamName, newsletter: Newsletter) -> None:
+    """Refuse a stream whose design, subject or preheader cannot be used. Raises TemplateError at ``file:line``."""
     templates.check(newsletter.design)
-    _text_sources(templates, newsletter, newsletter_name)
+    _text_sources(templates, newsletter, of)
 
 
 def _text_sources(
-    templates: Templates, newsletter: Newsletter, name: str, edition: Edition | None = None
+    templates: Templates, newsletter: Newsletter, of: StreamName, edition: Edition | None = None
 ) -> dict[str, tuple[str, str]]:
     """The small texts that read joined facts, by place: source and where it stands; an editor's in place of the
     newsletter's. Each is compiled once, to check."""
+    here = f"newsletters.{of.newsletter}" + ("" if of.stream is Stream.EACH else f".streams.{of.stream}")
     sources = {
-        SUBJECT: (newsletter.subject, f"newsletters.{name}.subject"),
-        PREHEADER: (newsletter.preheader, f"newsletters.{name}.preheader"),
+        SUBJECT: (newsletter.subject, f"{here}.subject"),
+        PREHEADER: (newsletter.preheader, f"{here}.preheader"),
     }
     if edition is not None:
         edited = {SUBJECT: edition.edits.subject, PREHEADER: edition.edits.preheader}
-        where = f"{edition.newsletter}@{edition.occurrence}"
+        where = f"{edition.name.of}@{edition.occurrence}"
         sources |= {place: (text, f"{where}.{place}") for place, text in edited.items() if text is not None}
     for place in _TEXT_PLACES:
         if templates.has(newsletter.design, f"{place}.txt"):

@@ -40,7 +40,7 @@ def render_edition(
     return render_pieces(
         edition,
         articles,
-        configuration.newsletter(edition.newsletter),
+        configuration.of(edition),
         edition.newsletter,
         schedules.site,
         schedules.plans,
@@ -69,7 +69,7 @@ def render_fitted(
     return fitted(
         edition,
         keys,
-        configuration.newsletter(edition.newsletter),
+        configuration.of(edition),
         lambda one, key: render_edition(configuration, one, articles, key, templates, logo=logo),
         there=there,
     )

@@ -17,7 +17,7 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, TemplateError, UsageError
 from newsletter.members.addresses import parse_address
-from newsletter.model import Edition, EditionName, Gate, OccurrenceState, Reason, SubscriptionState
+from newsletter.model import Edition, EditionName, Gate, OccurrenceState, Reason, StreamName, SubscriptionState
 from newsletter.render.document import check_newsletter
 from newsletter.render.rendering import templates_of
 from newsletter.schedule.gatekeeping import Foreseen
@@ -48,7 +48,7 @@ class Plan:
 def plan_send(
     configuration: Configuration,
     store: Store,
-    newsletter_name: str,
+    of: StreamName,
     *,
     extra: bool,
     despite: Collection[Gate] = (),
@@ -60,17 +60,17 @@ def plan_send(
     Raises AlreadySent, OccurrenceHeld, NothingToSend (too few stories, or nobody subscribed), TemplateError and
     UsageError.
     """
-    newsletter = configuration.newsletter(newsletter_name)
-    check_newsletter(templates_of(configuration), newsletter_name, newsletter)
-    zone = configuration.zone(newsletter_name)
+    newsletter, newsletter_name = configuration.named(of), of.newsletter
+    check_newsletter(templates_of(configuration), of, newsletter)
+    zone = configuration.zone(*of)
     row = (
-        store.write(an_extra, newsletter_name, now.astimezone(ZoneInfo(zone)), now)
+        store.write(an_extra, of, now.astimezone(ZoneInfo(zone)), now)
         if extra
-        else store.write(due_or_next, newsletter_name, newsletter, zone, now)
+        else store.write(due_or_next, of, newsletter, zone, now)
     )
     if row is None:
         raise NothingToSend(
-            f"the schedule of {newsletter_name} has no turn to come", remedy="Use --extra to send an edition beside it"
+            f"the schedule of {of} has no turn to come", remedy="Use --extra to send an edition beside it"
         )
     if row.state is _S.SENT:
         raise AlreadySent(
@@ -88,25 +88,28 @@ def plan_send(
             f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}", remedy="Use --extra"
         )
     targeting = configuration.targets.of(newsletter_name)
-    readers = store.read(subscriptions.audience_count, newsletter_name, now, targeting)
+    asked_for = configuration.asked_for(*of)
+    readers = store.read(subscriptions.audience_count, newsletter_name, now, targeting, asked_for)
     proposal = None
     if row.state is _S.PLANNED:
-        own = str(configuration.own_cohort(newsletter_name))
-        proposal = compose_preview(store, newsletter_name, newsletter, cohort=own, edits=row.edits, now=now)
+        own = str(configuration.own_cohort(*of))
+        proposal = compose_preview(
+            store, newsletter_name, newsletter, stream=of.stream, cohort=own, edits=row.edits, now=now
+        )
         if proposal.skip is not Reason.NONE:
             number, least = proposal.selection.number, max(1, newsletter.articles.min)
             raise NothingToSend(
-                f"{newsletter_name} has {number} new {'story' if number == 1 else 'stories'}, and needs {least}",
+                f"{of} has {number} new {'story' if number == 1 else 'stories'}, and needs {least}",
                 remedy="Collect first (`newsletter collect`), or lower articles.min",
             )
     if not readers and targeting is not None:
         raise NothingToSend(
-            f"no subscriber of {newsletter_name} is in its target",
+            f"no subscriber of {of} is in its target",
             remedy=f"`newsletter target {newsletter_name} --explain` counts each part of it",
         )
     if not readers:
         raise NothingToSend(
-            f"nobody is subscribed to {newsletter_name}",
+            f"nobody is subscribed to {of}",
             remedy=f"Add a reader with `newsletter subscribers add ADDRESS --newsletter {newsletter_name}`",
         )
     stands = row.resumes if failed else row.state
@@ -180,7 +183,7 @@ def start(
         if not taken and row.state in (_S.PLANNED, _S.COMPOSED, _S.APPROVED):
             raise _edited(row)
     only = _cohorts_of(work, row, addresses)
-    by_reader = work.configuration.newsletter(row.newsletter).schedule.by_reader
+    by_reader = work.cohorts.has(row)
     if by_reader and not addresses and row.state is _S.SENDING and not row.by_hand:
         raise NothingToSend(
             f"{row.name} is going out at each reader's own hour",
@@ -244,14 +247,14 @@ def _edited(row: OccurrenceRow) -> OccurrenceHeld:
 
 def _cohorts_of(work: Work, row: OccurrenceRow, addresses: Sequence[str]) -> dict[Cohort, list[int]] | None:
     """The named readers by the cohort that they get it with; None where nobody is named, or all are one cohort."""
-    if not addresses or not work.configuration.newsletter(row.newsletter).schedule.by_reader:
+    if not addresses or not work.cohorts.has(row):
         return None
     found: dict[Cohort, list[int]] = {}
     for address in addresses:
         reader = _subscriber_id(work.store, row.newsletter, address)
         cohort = work.cohorts.cohort_of_reader(row, reader)
         if cohort is None:
-            raise UsageError(f"{address} gets {row.newsletter} another time than in {row.name}")
+            raise UsageError(f"{address} gets {row.newsletter} at another time or frequency than with {row.name}")
         found.setdefault(cohort, []).append(reader)
     return found
 

@@ -26,7 +26,7 @@ def lint_errors(configuration: Configuration, store: Store, edition: Edition, do
 
     None where the newsletter's ``gates.lint`` is false. Raises TemplateError and StoreError.
     """
-    if not configuration.newsletter(edition.newsletter).gates.lint:
+    if not configuration.of(edition).gates.lint:
         return []
     found: list[Finding] = []
     for key, document in documents.items():

@@ -53,7 +53,7 @@ class CohortComposing:
     ) -> list[EditionRow]:
         """Compose for each cohort whose time for that has come, or for those in ``only`` whatever the time; the new
         editions. An occurrence whose every cohort went without is skipped. Raises StoreError and UnreadableEdits."""
-        newsletter = self._configuration.newsletter(row.newsletter)
+        newsletter = self._configuration.of(row)
         made: list[EditionRow] = []
         over = only is None
         for due in self._cohorts.of(row):
@@ -79,7 +79,7 @@ class CohortComposing:
 
     def still_to_come(self, row: OccurrenceRow, now: datetime) -> bool:
         """Whether a cohort of this occurrence has its hour before it, or is to be composed late."""
-        catch_up = self._configuration.newsletter(row.newsletter).catch_up
+        catch_up = self._configuration.of(row).catch_up
         return any(
             due.due_at > now or (due.due_at + catch_up >= now and self.anybody(row, due, now))
             for due in self._cohorts.of(row)
@@ -101,7 +101,7 @@ class CohortComposing:
         return found
 
     def _compose(self, row: OccurrenceRow, due: Due, now: datetime) -> EditionRow | None:
-        newsletter = self._configuration.newsletter(row.newsletter)
+        newsletter = self._configuration.of(row)
         composed = compose(self._store, row, row.newsletter, newsletter, cohort=due.cohort, due_at=due.due_at, now=now)
         if composed.made:
             number = len(composed.edition.article_ids) if composed.edition else 0

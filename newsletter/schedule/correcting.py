@@ -88,7 +88,7 @@ def require_settled(row: OccurrenceRow) -> None:
     if row.occurrence.correction:
         raise UsageError(
             f"{row.name} is a correction itself",
-            remedy=f"Correct {row.newsletter}@{row.occurrence.corrected} once more, and say so in the note",
+            remedy=f"Correct {row.name.of}@{row.occurrence.corrected} once more, and say so in the note",
         )
     if row.state not in corrections.CORRECTABLE:
         remedies = {OccurrenceState.SENDING: f"`newsletter editions stop {row.name}` stops it first"}
@@ -102,7 +102,9 @@ def sample(configuration: Configuration, store: Store, written: Draft, address: 
     """The message as the reader with this address would get it now. Blocking. Raises AddressError and UsageError."""
     name = written.original.newsletter
     person = store.read(subscribers.by_address, parse_address(address))
-    copy = store.read(copies.find, person.id, name, written.original.occurrence) if person is not None else None
+    copy = None
+    if person is not None:
+        copy = store.read(copies.find, person.id, written.original.name.of, written.original.occurrence)
     if person is None or copy is None:
         raise UsageError(
             f"{address} has not got {written.original.name}",
@@ -110,7 +112,7 @@ def sample(configuration: Configuration, store: Store, written: Draft, address: 
             remedy=f"`newsletter deliveries list {written.original.name} --state sent` shows who has",
         )
     key = f"{name}/{written.original.stream}/{written.occurrence}"
-    sections = sections_for(copy.sections, configuration.newsletter(name))
+    sections = sections_for(copy.sections, configuration.of(written.original))
     variant = Variants(written.documents[copy.rendered_key]).variant(JoinedKey(sections, had=decode_had(copy.had)))
     assert variant is not None, "a correction says something to everyone"
     return message_for(
@@ -151,7 +153,7 @@ def _documents(
         made[key] = correction_pieces(
             store.read(pieces.load, *edition.pieces_at, nearest),
             occurrence,
-            configuration.newsletter(name),
+            configuration.of(original),
             name,
             configuration.schedules.site,
             key,

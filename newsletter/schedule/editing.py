@@ -64,7 +64,7 @@ def edit(
     it names what is not there or may not stand in it, NothingToDo where it changes nothing, EditedMeanwhile and
     StoreError where it is too late. Then nothing is changed.
     """
-    store, newsletter = work.store, work.configuration.newsletter(row.newsletter)
+    store, newsletter = work.store, work.configuration.of(row)
     editing.require_editable(row)
     before = Edits() if change.clear else row.edits
     wanted = change.article_ids | {pin.article_id for pin in before.pinned}

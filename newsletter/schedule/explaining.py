@@ -166,11 +166,11 @@ def why(configuration: Configuration, store: Store, address: str, edition: Editi
 def facts_of(configuration: Configuration, store: Store, address: str, edition: EditionName, now: datetime) -> Facts:
     """Everything the answer depends on. Raises UsageError where there is no such edition."""
     name = edition.newsletter
-    row = store.read(occurrences.find, name, Stream.EACH, edition.occurrence)
+    row = store.read(occurrences.find, *edition.of, edition.occurrence)
     configured = name in configuration.schedules.newsletters
     if row is None:
-        configuration.newsletter(name)
-    zone = ZoneInfo(configuration.zone(name) if configured else configuration.schedules.site.timezone)
+        configuration.named(edition.of)
+    zone = ZoneInfo(configuration.zone(*edition.of) if configured else configuration.schedules.site.timezone)
     person = store.read(subscribers.by_address, address)
     cohort = _cohort_of(configuration, store, row, edition, person) if configured else EVERYBODY
     due_at = _due_at(configuration, row, edition, cohort)
@@ -181,10 +181,7 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
         stands = tuple(store.read(suppressions.entries_of, hashes))
         return Facts(address, edition, zone, due_at, now, occurrence=row, suppressed=stands, cohort=cohort)
     only, then = staging_addresses(configuration), max(now, due_at)
-    found = store.read(
-        deliveries.listing, newsletter=name, occurrence=str(edition.occurrence), subscriber_id=person.id, limit=1
-    )
-    delivery = found[0] if found else None
+    delivery = _delivery_of(store, edition, person)
     if delivery is not None:
         verdict = store.read(deliveries.verdict_now, delivery.id, then, only, configuration.targets)
     else:
@@ -202,7 +199,7 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
     pool = next((one.edition for one in composed if is_composed and one.edition.article_ids), None)
     if configured and verdict is Reason.NONE and delivery is None and subscription is not None and pool is not None:
         stored = encode_sections(subscription.sections)
-        if not edition.occurrence.correction and not has_stories(stored, configuration.newsletter(name), pool):
+        if not edition.occurrence.correction and not has_stories(stored, configuration.of(edition), pool):
             verdict = Reason.NO_STORIES
     entries = store.read(consents.history, person.id)
     return Facts(
@@ -220,10 +217,22 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
         recipients_at=max((at for at in made if at is not None), default=None) if all(made) else None,
         cohort=cohort,
         without=without,
-        preferences=preferences_of(configuration, store, name, person, subscription, delivery, pool)
+        preferences=preferences_of(configuration, store, edition.of, person, subscription, delivery, pool)
         if configured
         else None,
     )
+
+
+def _delivery_of(store: Store, edition: EditionName, person: Subscriber) -> DeliveryRow | None:
+    found = store.read(
+        deliveries.listing,
+        newsletter=edition.newsletter,
+        stream=edition.stream,
+        occurrence=str(edition.occurrence),
+        subscriber_id=person.id,
+        limit=1,
+    )
+    return found[0] if found else None
 
 
 def _cohort_of(
@@ -234,21 +243,18 @@ def _cohort_of(
     person: Subscriber | None,
 ) -> Cohort:
     """The cohort whose edition is, was or would be hers; the newsletter's own where nothing of hers says which."""
-    name = edition.newsletter
-    own = configuration.own_cohort(name)
+    own = configuration.own_cohort(*edition.of)
     if own == EVERYBODY or person is None:
         return own
     if row is not None:
-        found = store.read(
-            deliveries.listing, newsletter=name, occurrence=str(edition.occurrence), subscriber_id=person.id, limit=1
-        )
-        if found and found[0].cohort:
-            return Cohort.parse(found[0].cohort)
+        delivery = _delivery_of(store, edition, person)
+        if delivery is not None and delivery.cohort:
+            return Cohort.parse(delivery.cohort)
         hers = Cohorts(configuration, store).cohort_of_reader(row, person.id)
         if hers is not None:
             return hers
-    held = store.read(subscriptions.one, person.id, name)
-    return configuration.cohort_of(name, person.timezone, held.hour if held is not None else "")
+    held = store.read(subscriptions.one, person.id, edition.newsletter)
+    return configuration.cohort_of(*edition.of, person.timezone, held.hour if held is not None else "")
 
 
 def _due_at(configuration: Configuration, row: OccurrenceRow | None, edition: EditionName, cohort: Cohort) -> datetime:
@@ -256,7 +262,7 @@ def _due_at(configuration: Configuration, row: OccurrenceRow | None, edition: Ed
         return row.due_at
     if cohort == EVERYBODY:
         return _turn_of(configuration, edition)
-    schedule = configuration.newsletter(edition.newsletter).schedule
+    schedule = configuration.of(edition).schedule
     due = due_on(schedule, cohort, edition.occurrence.local_date)
     if due is not None:
         return due
@@ -264,14 +270,14 @@ def _due_at(configuration: Configuration, row: OccurrenceRow | None, edition: Ed
 
 
 def _turn_of(configuration: Configuration, edition: EditionName) -> datetime:
-    name, occurrence = edition.newsletter, edition.occurrence
-    schedule, zone = configuration.newsletter(name).schedule, configuration.zone(name)
+    of, occurrence = edition.of, edition.occurrence
+    schedule, zone = configuration.named(of).schedule, configuration.zone(*of)
     for turn in turns(schedule, zone, occurrence.local_date, occurrence.local_date):
         if turn.occurrence == occurrence:
             return turn.utc
     raise UsageError(
-        f"there is no edition {name}@{occurrence}, and the schedule has no such turn",
-        remedy=f"`newsletter editions list {name}` and `newsletter schedule {name}` show what there is",
+        f"there is no edition {of}@{occurrence}, and the schedule has no such turn",
+        remedy=f"`newsletter editions list {of}` and `newsletter schedule {of}` show what there is",
     )
 
 
@@ -410,7 +416,7 @@ def _without_delivery(facts: Facts) -> _Reasoned:
         return _to_come(facts, f"is {occurrence_words(row)}")
     if facts.recipients_at is not None and facts.edition.occurrence.correction and facts.known:
         words = (
-            f"{name} went to those who have {name.newsletter}@{name.occurrence.corrected}, or may have it; "
+            f"{name} went to those who have {name.of}@{name.occurrence.corrected}, or may have it; "
             f"{facts.address} is not among them."
         )
         return Outcome.NOT_ADDRESSED, Reason.NONE, words, None

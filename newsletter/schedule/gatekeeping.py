@@ -101,9 +101,10 @@ class Gatekeeping:
         return Foreseen(self._judged(row, rendered, now).failed, tuple(dict.fromkeys(trimmed)), why)
 
     def _judged(self, row: OccurrenceRow, rendered: Sequence[_Rendered], goes_out_at: datetime) -> Looked:
-        newsletter = self._configuration.newsletter(row.newsletter)
+        newsletter = self._configuration.of(row)
         overruled = gates.overruled_of(row)
         targeting = self._configuration.targets.of(row.newsletter)
+        asked_for = self._configuration.asked_for(row.newsletter, row.stream)
         read = self._store.read
         earlier = read(gates.earlier, row, LAST_EDITIONS)
         known = read(articles.get_many, {article for one in rendered for article in one.edition.article_ids})
@@ -117,7 +118,7 @@ class Gatekeeping:
         facts = Facts(
             name=row.name,
             goes_out_at=goes_out_at,
-            readers=read(fan_out.count_readers, row.newsletter, row.stream.value, targeting),
+            readers=read(fan_out.count_readers, row.newsletter, row.stream.value, targeting, asked_for),
             earlier=earlier.readers,
             newest=max((article.published_at for article in known.values()), default=None),
             linked=[(len(points.stories), len(points.stories & points.links)) for points in found],

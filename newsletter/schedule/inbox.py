@@ -16,7 +16,7 @@ from newsletter.cohort import EVERYBODY, Cohort
 from newsletter.config.reading import Configuration
 from newsletter.errors import UsageError
 from newsletter.members.addresses import parse_address
-from newsletter.model import EditionName, OccurrenceState, Stream, SubscriptionState
+from newsletter.model import EditionName, OccurrenceState, StreamName, SubscriptionState
 from newsletter.schedule.explaining import Answer, Outcome, explain, facts_of
 from newsletter.schedule.preferences import Preferences
 from newsletter.schedule.turns import turns_between
@@ -69,37 +69,40 @@ def inbox(
         held = store.read(subscriptions.one, person.id, name)
         if held is None:
             continue
-        cohort = configuration.cohort_of(name, person.timezone, held.hour)
-        coming = _of_newsletter(configuration, store, who, name, cohort, now, days)
+        of = StreamName(name, configuration.stream_of(name, held.stream))
+        cohort = configuration.cohort_of(*of, person.timezone, held.hour)
+        coming = _of_stream(configuration, store, who, of, cohort, now, days)
         # Of one that she does not get, one line says it for all.
         found += coming if held.state is SubscriptionState.ACTIVE else islice(coming, 1)
     return sorted(found, key=lambda one: (one.due_at, one.edition))
 
 
-def _of_newsletter(
-    configuration: Configuration, store: Store, address: str, name: str, cohort: Cohort, now: datetime, days: int
+def _of_stream(
+    configuration: Configuration, store: Store, address: str, of: StreamName, cohort: Cohort, now: datetime, days: int
 ) -> Iterator[Coming]:
-    for edition in _editions(configuration, store, name, cohort, now, now + timedelta(days=days)):
+    for edition in _editions(configuration, store, of, cohort, now, now + timedelta(days=days)):
         facts = facts_of(configuration, store, address, edition, now)
         answer = explain(facts)
         past = facts.cohort != EVERYBODY and facts.due_at <= now and answer.outcome is not Outcome.WAITING
         if answer.outcome is not Outcome.SENT and not past:
-            yield _coming(name, answer, facts.zone)
+            yield _coming(of.newsletter, answer, facts.zone)
 
 
 def _editions(
-    configuration: Configuration, store: Store, name: str, cohort: Cohort, now: datetime, until: datetime
+    configuration: Configuration, store: Store, of: StreamName, cohort: Cohort, now: datetime, until: datetime
 ) -> Iterator[EditionName]:
-    """Those under way and planned, then those that the schedule brings beyond them."""
-    schedule, zone = configuration.newsletter(name).schedule, configuration.zone(name)
+    """Those under way and planned, then those that the schedule brings beyond them; of another stream, which she may
+    have come from, those that go out now."""
+    schedule, zone = configuration.newsletter(*of).schedule, configuration.zone(*of)
     if cohort != EVERYBODY:
         schedule, zone = schedule.at_hour(cohort.hour), cohort.zone
-    rows = store.read(occurrences.listing, newsletter=name, states=_OPEN, due_before=until, limit=_MOST)
+    rows = store.read(occurrences.listing, newsletter=of.newsletter, states=_OPEN, due_before=until, limit=_MOST)
     for row in reversed(rows):
-        yield row.name
+        if row.stream is of.stream or row.state is OccurrenceState.SENDING:
+            yield row.name
     for turn in turns_between(schedule, zone, now, until):
-        if store.read(occurrences.find, name, Stream.EACH, turn.occurrence) is None:
-            yield EditionName(name, turn.occurrence)
+        if store.read(occurrences.find, *of, turn.occurrence) is None:
+            yield EditionName(of.newsletter, turn.occurrence, stream=of.stream)
 
 
 def _coming(name: str, answer: Answer, zone: ZoneInfo) -> Coming:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
-from newsletter.model import Occurrence, Reason, Stream
+from newsletter.model import Occurrence, OccurrenceState, Reason, StreamName
 from newsletter.schedule.turns import Turn, next_turn, turns, turns_between
 from newsletter.store import Store, occurrences
 from newsletter.store.occurrences import OccurrenceRow
@@ -26,23 +26,28 @@ _SCHEDULED = 1440  # so many turns at most a schedule can have on one date
 _DATES = timedelta(days=2)
 
 
-FirstDue = Callable[[str, date], datetime | None]
-"""When the first cohort of a newsletter that comes on each reader's own clock has its occurrence of a date, UTC."""
+FirstDue = Callable[[StreamName, date], datetime | None]
+"""When the first cohort of a stream that comes on each reader's own clock has its occurrence of a date, UTC."""
 
 
 def plan_ahead(
     store: Store, configuration: Configuration, now: datetime, first_due: FirstDue = lambda _name, _day: None
 ) -> None:
-    """Plan every newsletter's occurrences until ``AHEAD`` from now, and those missed since the last one known.
+    """Plan the occurrences of every stream until ``AHEAD`` from now, and those missed since the last one known.
 
     Blocking. A missed occurrence stays planned while ``catch_up`` lasts; an older one is skipped as ``missed`` (of
     a long outage, the newest 200 of a newsletter have a row).
     """
-    for name, newsletter in configuration.schedules.newsletters.items():
+    for name in configuration.streams:
+        newsletter, zone = configuration.newsletter(*name), configuration.zone(*name)
         if newsletter.schedule.by_reader:
-            store.write(_plan_by_reader, name, newsletter, configuration.zone(name), now, partial(first_due, name))
+            store.write(_plan_by_reader, name, newsletter, zone, now, partial(first_due, name))
         else:
-            store.write(_plan, name, newsletter, configuration.zone(name), now)
+            store.write(_plan, name, newsletter, zone, now)
+    ahead = store.read(occurrences.listing, states=[OccurrenceState.PLANNED], due_from=now, limit=10_000)
+    for name in {row.name.of for row in ahead}.difference(configuration.streams):
+        if name.newsletter in configuration.schedules.newsletters:  # which has no such stream any more
+            store.write(occurrences.forget_unscheduled, *name, [], now)
 
 
 def too_late(row: OccurrenceRow, newsletter: Newsletter, now: datetime) -> bool:
@@ -61,15 +66,17 @@ def _end_on_earth(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC) + timedelta(days=1)
 
 
-def plan_turn(connection: Connection, name: str, newsletter: Newsletter, turn: Turn, now: datetime) -> OccurrenceRow:
+def plan_turn(
+    connection: Connection, name: StreamName, newsletter: Newsletter, turn: Turn, now: datetime
+) -> OccurrenceRow:
     """The row of one turn, made if need be."""
     compose_at = turn.utc - newsletter.compose_lead
-    return occurrences.plan(connection, name, Stream.EACH, turn.occurrence, turn.utc, compose_at, now)
+    return occurrences.plan(connection, *name, turn.occurrence, turn.utc, compose_at, now)
 
 
-def _plan(connection: Connection, name: str, newsletter: Newsletter, zone: str, now: datetime) -> None:
+def _plan(connection: Connection, name: StreamName, newsletter: Newsletter, zone: str, now: datetime) -> None:
     until = now + AHEAD + newsletter.compose_lead
-    latest = occurrences.latest(connection, name, Stream.EACH)
+    latest = occurrences.latest(connection, *name)
     since = min(latest.due_at if latest is not None else now, now - newsletter.catch_up)
     missed: deque[Turn] = deque(maxlen=_MOST_MISSED)
     coming: list[Turn] = []
@@ -83,12 +90,12 @@ def _plan(connection: Connection, name: str, newsletter: Newsletter, zone: str, 
             )
     for turn in coming:
         plan_turn(connection, name, newsletter, turn, now)
-    occurrences.forget_unscheduled(connection, name, Stream.EACH, [turn.occurrence for turn in coming], now)
+    occurrences.forget_unscheduled(connection, *name, [turn.occurrence for turn in coming], now)
 
 
 def _plan_by_reader(
     connection: Connection,
-    name: str,
+    name: StreamName,
     newsletter: Newsletter,
     zone: str,
     now: datetime,
@@ -97,7 +104,7 @@ def _plan_by_reader(
     """An occurrence for each date that has begun somewhere, or soon will, and is not over everywhere."""
     until = now + AHEAD + newsletter.compose_lead
     today = now.astimezone(UTC).date()
-    latest = occurrences.latest(connection, name, Stream.EACH)
+    latest = occurrences.latest(connection, *name)
     since = today - _DATES if latest is None else min(latest.occurrence.local_date, today - _DATES)
     coming: list[Turn] = []
     missed: deque[Turn] = deque(maxlen=_MOST_MISSED)
@@ -116,11 +123,11 @@ def _plan_by_reader(
             )
     for turn in coming:
         plan_turn(connection, name, newsletter, turn, now)
-    occurrences.forget_unscheduled(connection, name, Stream.EACH, [turn.occurrence for turn in coming], now)
+    occurrences.forget_unscheduled(connection, *name, [turn.occurrence for turn in coming], now)
 
 
 def due_or_next(
-    connection: Connection, name: str, newsletter: Newsletter, zone: str, now: datetime
+    connection: Connection, name: StreamName, newsletter: Newsletter, zone: str, now: datetime
 ) -> OccurrenceRow | None:
     """The occurrence that a manual send uses up: the latest due one still within ``catch_up``, else the next.
 
@@ -135,14 +142,16 @@ def due_or_next(
     return plan_turn(connection, name, newsletter, coming, now) if coming is not None else None
 
 
-def an_extra(connection: Connection, name: str, local: datetime, now: datetime) -> OccurrenceRow:
+def an_extra(connection: Connection, name: StreamName, local: datetime, now: datetime) -> OccurrenceRow:
     """A new occurrence beside the schedule's, on the local date of ``local``, due now."""
     on_the_day = [
         row.occurrence.ordinal
-        for row in occurrences.listing(connection, newsletter=name, limit=10_000)
+        for row in occurrences.listing(
+            connection, newsletter=name.newsletter, stream=name.stream, due_from=now - _DATES, limit=10_000
+        )
         if row.occurrence.local_date == local.date()
     ]
     # Far above what a schedule can have on one date, so that it never takes the schedule's own ordinal.
     ordinal = max([_SCHEDULED, *on_the_day]) + 1
     occurrence = Occurrence(local.date(), ordinal)
-    return occurrences.plan(connection, name, Stream.EACH, occurrence, now, now, now, by_hand=True)
+    return occurrences.plan(connection, *name, occurrence, now, now, now, by_hand=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from newsletter.compose.keys import sections_for, stories_for
 from newsletter.config.reading import Configuration
 from newsletter.deliver.leaving_out import Carried, LeavingOut
-from newsletter.model import Edition, MailFormat, RenderedKey, Subscriber, Subscription
+from newsletter.model import Edition, MailFormat, RenderedKey, StreamName, Subscriber, Subscription
 from newsletter.store import Store
 from newsletter.store.deliveries import DeliveryRow
 from newsletter.store.had import decode as decode_had
@@ -55,14 +55,14 @@ class Preferences:
 def preferences_of(
     configuration: Configuration,
     store: Store,
-    name: str,
+    of: StreamName,
     person: Subscriber,
     subscription: Subscription | None,
     delivery: DeliveryRow | None,
     pool: Edition | None,
 ) -> Preferences | None:
     """Those of her delivery, where it has been made; else hers as they are now."""
-    newsletter = configuration.newsletter(name)
+    newsletter, name = configuration.newsletter(*of), of.newsletter
     had, leaving_out = delivery.had if delivery is not None else "", LeavingOut(configuration)
     carried: list[Carried] = []
     if delivery is not None and delivery.attempt:

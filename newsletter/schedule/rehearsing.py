@@ -27,7 +27,7 @@ from newsletter.deliver.pipelining import Pipeline
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import NewsletterError
 from newsletter.members.addresses import masked
-from newsletter.model import Edition, Kind, Reason
+from newsletter.model import Edition, Kind, Reason, StreamName
 from newsletter.render.rendering import render_fitted, templates_of
 from newsletter.schedule.testing import next_edition
 from newsletter.schedule.work import Work
@@ -88,22 +88,20 @@ class Rehearsal:
         }
 
 
-async def rehearse(work: Work, newsletter_name: str, now: datetime) -> Rehearsal:
-    """Rehearse the next edition of a newsletter. Raises NothingToSend and TemplateError; what fails for one reader is
+async def rehearse(work: Work, of: StreamName, now: datetime) -> Rehearsal:
+    """Rehearse the next edition of a stream. Raises NothingToSend and TemplateError; what fails for one reader is
     counted."""
     configuration, store = work.configuration, work.store
     began = time.perf_counter()
-    edition, known = await asyncio.to_thread(
-        next_edition, configuration, store, newsletter_name, configuration.newsletter(newsletter_name), now
-    )
+    edition, known = await asyncio.to_thread(next_edition, configuration, store, of, configuration.named(of), now)
     composed = time.perf_counter()
-    keys = rendered_keys(configuration.languages(newsletter_name), configuration.schedules.plans)
+    keys = rendered_keys(configuration.languages(of.newsletter), configuration.schedules.plans)
     made = await asyncio.to_thread(
         render_fitted, configuration, edition, known, keys, templates_of(configuration), logo=work.logo
     )
     rendered = time.perf_counter()
     found = Rehearsal(str(edition.name))
-    found.last = await store.read_async(audience.last_sent, newsletter_name, edition.stream)
+    found.last = await store.read_async(audience.last_sent, *of)
     assembler = Assembler(configuration, store, lambda: now, dkim_signers(configuration))
     for key in keys:
         assembler.remember(0, 1, key, made.edition, made.pieces[key])
@@ -116,11 +114,12 @@ async def _send(
     configuration: Configuration, work: Work, edition: Edition, assembler: Assembler, found: Rehearsal, now: datetime
 ) -> None:
     name = edition.newsletter
-    newsletter = configuration.newsletter(name)
+    newsletter = configuration.of(edition)
     page = partial(
         audience.page,
         newsletter=name,
         stream=edition.stream,
+        asked_for=configuration.asked_for(name, edition.stream),
         limit=_PAGE,
         languages=configuration.languages(name),
         plans=tuple(configuration.schedules.plans),

@@ -130,10 +130,10 @@ class _Running:
         begun = [
             row
             for row in await self._store.read_async(occurrences.sending)
-            if row.newsletter in self._work.cohorts.newsletters and await asyncio.to_thread(self._work.begins, row, now)
+            if self._work.cohorts.has(row) and await asyncio.to_thread(self._work.begins, row, now)
         ]
         for row in [*await self._store.read_async(occurrences.due_to_send, now), *begun]:
-            if too_late(row, self._configuration.newsletter(row.newsletter), now):
+            if too_late(row, self._configuration.of(row), now):
                 continue
             try:
                 await freshening.freshen(row, now)

@@ -28,7 +28,7 @@ class Seeds:
 
     def follow_at(self, row: OccurrenceRow) -> datetime | None:
         """Until when at least the rest waits for the seeds; None where it does not."""
-        newsletter = self._configuration.newsletter(row.newsletter)
+        newsletter = self._configuration.of(row)
         if not newsletter.seeds or row.occurrence.correction:
             return None
         stands = self._store.read(seeding.of, row.id)
@@ -40,7 +40,7 @@ class Seeds:
         Held where a seed's mail failed. Where none has arrived yet when ``seed_wait`` is over, it waits on: the relay
         takes nothing, and would take nothing of the rest.
         """
-        newsletter = self._configuration.newsletter(row.newsletter)
+        newsletter = self._configuration.of(row)
         if not newsletter.seeds or row.occurrence.correction:
             return True
         stands = self._store.read(seeding.of, row.id)
@@ -66,7 +66,7 @@ class Seeds:
         return True
 
     def _begin(self, connection: Connection, row: OccurrenceRow, now: datetime, queue: QueueSeeds) -> int:
-        wanted = [parse_address(address) for address in self._configuration.newsletter(row.newsletter).seeds]
+        wanted = [parse_address(address) for address in self._configuration.of(row).seeds]
         ids = seeding.subscribed(connection, row.newsletter, wanted)
         queued = queue(connection, ids) if ids else 0
         seeding.begin(connection, row.id, now)

@@ -18,7 +18,7 @@ from newsletter.deliver.outgoing import Answered, LostBeforeBody, LostInDoubt, O
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import NothingToSend, RelayError, UsageError
 from newsletter.members.links import Links
-from newsletter.model import Article, Edition, Edits, JoinedKey, MailFormat, RenderedKey, Stream
+from newsletter.model import Article, Edition, Edits, JoinedKey, MailFormat, RenderedKey, StreamName
 from newsletter.render.joining import Variants
 from newsletter.render.rendering import render_fitted, templates_of, web_base
 from newsletter.schedule.logo import publish_logo
@@ -26,9 +26,7 @@ from newsletter.schedule.turns import next_turn
 from newsletter.store import Store, articles, editions, occurrences, subscribers
 
 
-async def send_test(
-    configuration: Configuration, store: Store, newsletter_name: str, address: str, now: datetime
-) -> str:
+async def send_test(configuration: Configuration, store: Store, of: StreamName, address: str, now: datetime) -> str:
     """Send it; the name of the edition it showed. Raises NothingToSend, TemplateError, RelayError and UsageError.
 
     It is made as a send makes it, for the newsletter's own sections and the first plan. Where the address is a
@@ -37,8 +35,8 @@ async def send_test(
     allowed = staging_addresses(configuration)
     if allowed is not None and address not in allowed:
         raise UsageError(f"staging may not mail {address}", where="--test", remedy="Add it to staging_recipients")
-    edition, message = await asyncio.to_thread(_make, configuration, store, newsletter_name, address, now)
-    await transmit_test(configuration, newsletter_name, address, message)
+    edition, message = await asyncio.to_thread(_make, configuration, store, of, address, now)
+    await transmit_test(configuration, of.newsletter, address, message)
     return str(edition.name)
 
 
@@ -66,10 +64,10 @@ async def transmit_test(configuration: Configuration, newsletter_name: str, addr
 
 
 def _make(
-    configuration: Configuration, store: Store, newsletter_name: str, address: str, now: datetime
+    configuration: Configuration, store: Store, of: StreamName, address: str, now: datetime
 ) -> tuple[Edition, bytes]:
-    newsletter = configuration.newsletter(newsletter_name)
-    edition, known = next_edition(configuration, store, newsletter_name, newsletter, now)
+    newsletter_name = of.newsletter
+    edition, known = next_edition(configuration, store, of, configuration.named(of), now)
     person = store.read(subscribers.by_address, address)
     language = configuration.language_for(newsletter_name, person.language if person is not None else "")
     keys = rendered_keys(configuration.languages(newsletter_name), configuration.schedules.plans)
@@ -100,23 +98,25 @@ def _make(
 
 
 def next_edition(
-    configuration: Configuration, store: Store, newsletter_name: str, newsletter: Newsletter, now: datetime
+    configuration: Configuration, store: Store, of: StreamName, newsletter: Newsletter, now: datetime
 ) -> tuple[Edition, Mapping[int, Article]]:
     """The edition of the next occurrence as it stands, with its articles: as it was composed, or would be now, with
     what editors changed of it. Raises NothingToSend."""
-    row = store.read(occurrences.next_open, newsletter_name)
-    own = configuration.own_cohort(newsletter_name)
+    row = store.read(occurrences.next_open, *of)
+    own = configuration.own_cohort(*of)
     composed = store.read(editions.nearest, row.id, own) if row is not None else None
     if composed is not None:
         return composed.edition, store.read(articles.get_many, composed.article_ids)
     edits = row.edits if row is not None else Edits()
-    proposal = compose_preview(store, newsletter_name, newsletter, cohort=str(own), edits=edits, now=now)
-    turn = next_turn(newsletter.schedule, configuration.zone(newsletter_name), now)
+    proposal = compose_preview(
+        store, of.newsletter, newsletter, stream=of.stream, cohort=str(own), edits=edits, now=now
+    )
+    turn = next_turn(newsletter.schedule, configuration.zone(*of), now)
     if row is not None:
         occurrence, due_at = row.occurrence, row.due_at
     elif turn is not None:
         occurrence, due_at = turn.occurrence, turn.utc
     if not proposal.selection.article_ids or (row is None and turn is None):
-        raise NothingToSend(f"{newsletter_name} has no new story", remedy="Collect first (`newsletter collect`)")
-    edition = Edition(newsletter_name, Stream.EACH, occurrence, str(own), due_at, proposal.sections, edits=edits)
+        raise NothingToSend(f"{of} has no new story", remedy="Collect first (`newsletter collect`)")
+    edition = Edition(of.newsletter, of.stream, occurrence, str(own), due_at, proposal.sections, edits=edits)
     return edition, proposal.articles

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from newsletter.collect import habits
 from newsletter.config.models import Source
 from newsletter.config.reading import Configuration
-from newsletter.model import DeliveryState, EditionName, OccurrenceState, Reason, Stream
+from newsletter.model import DeliveryState, EditionName, OccurrenceState, Reason, StreamName
 from newsletter.schedule.explaining import occurrence_words
 from newsletter.schedule.turns import next_turn
 from newsletter.store import Store, deliveries, gates, heartbeats, occurrences, sources
@@ -35,7 +36,8 @@ _ENDED = (_S.SENT, _S.SKIPPED, _S.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class NewsletterStatus:
-    """One newsletter: its last occurrence that is over, those under way or held, and when the next is due (UTC)."""
+    """One stream of a newsletter: its last occurrence that is over, those under way or held, and when the next is due
+    (UTC)."""
 
     name: str
     last: OccurrenceRow | None
@@ -70,7 +72,7 @@ class Status:
     newsletters: tuple[NewsletterStatus, ...]
     heartbeats: tuple[HeartbeatRow, ...]
     sources: tuple[SourceStatus, ...]
-    in_doubt: Mapping[tuple[str, str], int]
+    in_doubt: Mapping[tuple[StreamName, str], int]
     progress: Mapping[EditionName, Mapping[DeliveryState, int]]
     missed: tuple[OccurrenceRow, ...]
 
@@ -80,7 +82,7 @@ def status_of(configuration: Configuration, store: Store, now: datetime) -> Stat
     schedules = configuration.schedules
     known = {row.name: row for row in store.read(sources.list_sources)}
     last_new = store.read(sources.last_arrivals, now - _QUIET_FROM)
-    newsletters = tuple(_newsletter(configuration, store, name, now) for name in schedules.newsletters)
+    newsletters = tuple(_newsletter(configuration, store, of, now) for of in configuration.streams)
     progress: dict[EditionName, dict[DeliveryState, int]] = {}
     for row in store.read(occurrences.sending):
         counted = progress.setdefault(row.name, dict.fromkeys(DeliveryState, 0))
@@ -101,27 +103,31 @@ def status_of(configuration: Configuration, store: Store, now: datetime) -> Stat
     )
 
 
-def _newsletter(configuration: Configuration, store: Store, name: str, now: datetime) -> NewsletterStatus:
+def _newsletter(configuration: Configuration, store: Store, of: StreamName, now: datetime) -> NewsletterStatus:
     open_states = [state for state in OccurrenceState if state not in _ENDED]
-    rows = store.read(occurrences.listing, newsletter=name, states=open_states, limit=1000)
+    listed = partial(occurrences.listing, newsletter=of.newsletter, stream=of.stream)
+    rows = store.read(listed, states=open_states, limit=1000)
     # What lies ahead is only `next`; under way is what has begun, is due, or was held.
     under_way = [row for row in rows if row.state is not _S.PLANNED or row.due_at <= now]
-    last = store.read(occurrences.listing, newsletter=name, states=_ENDED, limit=1)
-    coming = _next(configuration, store, name, now)
+    last = store.read(listed, states=_ENDED, limit=1)
+    coming = _next(configuration, store, of, now)
     next_edition, next_due_at = coming if coming is not None else (None, None)
-    return NewsletterStatus(name, last[0] if last else None, tuple(reversed(under_way)), next_edition, next_due_at)
+    return NewsletterStatus(str(of), last[0] if last else None, tuple(reversed(under_way)), next_edition, next_due_at)
 
 
-def _next(configuration: Configuration, store: Store, name: str, now: datetime) -> tuple[EditionName, datetime] | None:
+def _next(
+    configuration: Configuration, store: Store, of: StreamName, now: datetime
+) -> tuple[EditionName, datetime] | None:
     """The first turn to come that is not over already: a manual send uses up turns before their time."""
-    schedule, zone, after = configuration.newsletter(name).schedule, configuration.zone(name), now
+    schedule, zone, after = configuration.newsletter(*of).schedule, configuration.zone(*of), now
     for _ in range(_TURNS_AHEAD):
         turn = next_turn(schedule, zone, after)
         if turn is None:
             return None
-        row = store.read(occurrences.find, name, Stream.EACH, turn.occurrence)
+        row = store.read(occurrences.find, *of, turn.occurrence)
         if row is None or row.state not in _ENDED:
-            return EditionName(name, turn.occurrence), row.due_at if row is not None else turn.utc
+            name = EditionName(of.newsletter, turn.occurrence, stream=of.stream)
+            return name, row.due_at if row is not None else turn.utc
         after = turn.utc
     return None
 
@@ -191,8 +197,8 @@ def _stuck(status: Status) -> Iterator[str]:
 
 
 def _doubt(status: Status) -> Iterator[str]:
-    for (newsletter, occurrence), number in status.in_doubt.items():
-        name = f"{newsletter}@{occurrence}"
+    for (of, occurrence), number in status.in_doubt.items():
+        name = f"{of}@{occurrence}"
         count = "1 delivery" if number == 1 else f"{number:,} deliveries"
         yield f"{count} of {name} in doubt: see `newsletter deliveries list {name} --in-doubt`, then release or close"
 

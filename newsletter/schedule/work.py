@@ -26,7 +26,7 @@ from newsletter.compose.composing import compose
 from newsletter.compose.keys import has_stories, rendered_keys
 from newsletter.config.reading import Configuration
 from newsletter.errors import EditedMeanwhile, NewsletterError, StoreError, UnreadableEdits
-from newsletter.model import Article, OccurrenceState, Picture, Reason, RenderedKey
+from newsletter.model import Article, OccurrenceState, Picture, Reason, RenderedKey, StreamName
 from newsletter.render.rendering import render_fitted, templates_of
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
 from newsletter.schedule.cohorts import Cohorts, Due
@@ -104,17 +104,18 @@ class Work:
         self.store.write(deliveries.expire, now)
         self._planned_at = now
 
-    def _first_due(self, newsletter: str, day: date) -> datetime | None:
-        return next((one.due_at for one in self.cohorts.on(newsletter, day)), None)
+    def _first_due(self, name: StreamName, day: date) -> datetime | None:
+        return next((one.due_at for one in self.cohorts.on(name, day)), None)
 
     def _with_cohorts(self, now: datetime) -> list[OccurrenceRow]:
         """Occurrences that go out at readers' own hours and may have some before them."""
         return [
             row
-            for name in self.cohorts.newsletters
+            for name in self.cohorts.streams
             for row in self.store.read(
                 occurrences.listing,
-                newsletter=name,
+                newsletter=name.newsletter,
+                stream=name.stream,
                 states=(_S.COMPOSED, _S.APPROVED, _S.SENDING, _S.SENT),
                 due_from=now - LONGEST_DATE,
                 turns_only=True,
@@ -135,7 +136,7 @@ class Work:
     def compose(self, row: OccurrenceRow, now: datetime, only: Collection[Cohort] | None = None) -> OccurrenceRow:
         """planned -> composed, or skipped with its reason. Where it goes out at readers' own hours, for the cohorts
         whose time for that has come, or for those in ``only``."""
-        newsletter = self.configuration.newsletter(row.newsletter)
+        newsletter = self.configuration.of(row)
         if too_late(row, newsletter, now):
             return self._skip_missed(row, now)
         if newsletter.schedule.by_reader:
@@ -165,7 +166,7 @@ class Work:
             row = self.check(row, now)
         if row.state is not _S.COMPOSED:
             return row
-        approval, zone = self.configuration.newsletter(row.newsletter).approval, self.configuration.zone(row.newsletter)
+        approval, zone = self.configuration.of(row).approval, self.configuration.zone(row.newsletter, row.stream)
         match verdict(approval, row, now):
             case Verdict.GOES_OUT:
                 self.store.write(
@@ -198,7 +199,7 @@ class Work:
         looked = self.gatekeeping.look(row, now, list(different.values()), lint=lint)
         if looked.failed:
             self.store.write(gates.hold, row, looked.failed, now, between_cohorts=row.state is _S.SENDING)
-        elif len(self.cohorts.newsletters):
+        elif self.cohorts.streams:
             self._looked_at = {*list(self._looked_at)[-_MOST_LOOKED_AT:], *different}
         return looked
 
@@ -274,7 +275,7 @@ class Work:
         """approved -> sending at its time; skipped when that is past catch-up."""
         if row.state is not _S.APPROVED:
             return row
-        if too_late(row, self.configuration.newsletter(row.newsletter), now):
+        if too_late(row, self.configuration.of(row), now):
             return self._skip_missed(row, now)
         if not row.by_hand and self._waits_for_others(row.newsletter, row.due_at):
             return row
@@ -305,7 +306,7 @@ class Work:
         speaks is held.
         """
         left, taken_out, rendered = 0, 0, set[int]()
-        newsletter = self.configuration.newsletter(row.newsletter)
+        newsletter = self.configuration.of(row)
         sends_nothing = newsletter.when_empty == "send"
         these = self._about_to_go(row, now, only)
         for edition in these:
@@ -350,7 +351,7 @@ class Work:
         self, row: OccurrenceRow, now: datetime, only: Collection[Cohort] | None = None
     ) -> list[EditionRow]:
         """The editions that go out next: all, or of the cohorts whose hour it is those of which nobody has one yet."""
-        if not self.configuration.newsletter(row.newsletter).schedule.by_reader:
+        if not self.configuration.of(row).schedule.by_reader:
             return self.store.read(editions.for_occurrence, row.id)
         if only is not None:
             found = [self.store.read(editions.find, row.id, str(one)) for one in only]
@@ -379,7 +380,7 @@ class Work:
 
     def _ready(self, row: OccurrenceRow, now: datetime) -> list[EditionRow]:
         """The editions of which deliveries may be made now, their stories as they are now."""
-        newsletter = self.configuration.newsletter(row.newsletter)
+        newsletter = self.configuration.of(row)
         if not newsletter.schedule.by_reader or row.occurrence.correction:
             return self.store.read(editions.for_occurrence, row.id)
         begun = self.store.read(editions.begun, row.id, now)
@@ -417,7 +418,7 @@ class Work:
         self, connection: Connection, row: OccurrenceRow, edition: EditionRow, who: Collection[int], now: datetime
     ) -> int:
         """Make the deliveries of an edition for these subscribers, due now; the number of new ones."""
-        newsletter = self.configuration.newsletter(row.newsletter)
+        newsletter = self.configuration.of(row)
         counts = self.configuration.moves_count(row.newsletter)
         return fan_out.add_recipients(
             connection,
@@ -433,7 +434,7 @@ class Work:
 
     def _page(self, row: OccurrenceRow, edition: EditionRow, now: datetime) -> Callable[..., int]:
         """What makes the next page of an edition's deliveries, or of a correction's."""
-        newsletter = self.configuration.newsletter(row.newsletter)
+        newsletter = self.configuration.of(row)
         expires_at = now + newsletter.tried_for
         if row.occurrence.correction:
             return partial(corrections.fan_out_page, correction=row, expires_at=expires_at, now=now)
@@ -449,6 +450,7 @@ class Work:
             warm_up=self._warm_up(newsletter.from_mailbox.address, row.due_at),
             targeting=self.configuration.targets.of(row.newsletter),
             places=due.places if due is not None else (),
+            asked_for=self.configuration.asked_for(row.newsletter, row.stream),
             moved_since=None if counts is None else edition.due_at - counts,
         )
 
@@ -467,7 +469,7 @@ class Work:
         self.cohorts.look_again(now)
         if self.store.read(editions.unfinished, row.id):
             return False
-        by_reader = self.configuration.newsletter(row.newsletter).schedule.by_reader
+        by_reader = self.configuration.of(row).schedule.by_reader
         if by_reader and not row.occurrence.correction and self._composing.still_to_come(row, now):
             return False
         if self.store.read(deliveries.open_work, row.id)[0]:

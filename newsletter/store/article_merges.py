@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from newsletter.errors import UsageError
-from newsletter.model import Article, IncomingArticle, OccurrenceState
+from newsletter.model import Article, EditionName, IncomingArticle, Occurrence, OccurrenceState, Stream
 from newsletter.store import article_identities, article_rows, audit, blocking
 from newsletter.store.article_identities import Identity, IdentityKind, Known, Remembrance
 from newsletter.store.conflicts import insert_ignoring_conflicts
@@ -219,14 +219,14 @@ def merge(connection: Connection, article_id: int, into_id: int, *, actor: str, 
 def unsent_editions(connection: Connection, article_id: int, states: Collection[OccurrenceState] = UNSENT) -> list[str]:
     """The editions that hold an article and are not sent yet (in these ``states``), by name."""
     statement = (
-        select(editions.c.newsletter, editions.c.occurrence, editions.c.cohort)
+        select(editions.c.newsletter, editions.c.stream, editions.c.occurrence, editions.c.cohort)
         .join(article_uses, article_uses.c.edition_id == editions.c.id)
         .join(occurrences, occurrences.c.id == editions.c.occurrence_id)
         .where(article_uses.c.article_id == article_id, occurrences.c.state.in_([one.value for one in states]))
         .order_by(editions.c.due_at, editions.c.id)
     )
     return [
-        f"{row.newsletter}@{row.occurrence}" + (f"/{row.cohort}" if row.cohort else "")
+        str(EditionName(row.newsletter, Occurrence.parse(row.occurrence), row.cohort, Stream(row.stream)))
         for row in connection.execute(statement)
     ]
 

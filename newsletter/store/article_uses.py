@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, true, update
 
-from newsletter.model import DeliveryState, Reason, Stream
+from newsletter.model import DeliveryState, Reason, Stream, StreamName
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.tables import article_uses, articles, deliveries, editions, selections
 
@@ -166,7 +166,8 @@ def of_readers(
         )
         for row in connection.execute(statement):
             verb = "was sent" if row.sent else "is"
-            where = "before this system" if row.stream == EVERY else f"in {newsletter}@{row.occurrence}"
+            name = f"{StreamName(newsletter, stream)}@{row.occurrence}"
+            where = "before this system" if row.stream == EVERY else f"in {name}"
             found[row.article_id] = Use(f"{verb} {where}", max(row.due_at, row.composed_at))
     return found
 

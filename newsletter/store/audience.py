@@ -48,6 +48,7 @@ def page(
     connection: Connection,
     newsletter: str,
     stream: Stream,
+    asked_for: Collection[Stream],
     *,
     after: int,
     limit: int,
@@ -77,7 +78,7 @@ def page(
         )
         .join_from(subscriptions, subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
         .where(
-            gets(newsletter, stream.value),
+            gets(newsletter, stream.value, asked_for),
             subscriptions.c.subscriber_id > after,
             true() if targeting is None else condition(targeting),
         )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from newsletter.model import MailFormat, Occurrence, RenderedKey
+from newsletter.model import MailFormat, Occurrence, RenderedKey, StreamName
 from newsletter.store.tables import deliveries, editions
 
 
@@ -28,14 +28,15 @@ class Copy:
     sent_at: datetime | None
 
 
-def find(connection: Connection, subscriber_id: int, newsletter: str, occurrence: Occurrence) -> Copy | None:
+def find(connection: Connection, subscriber_id: int, of: StreamName, occurrence: Occurrence) -> Copy | None:
     """Her copy of this occurrence; None where no sender ever took it up, so that she cannot have it."""
     row = connection.execute(
         select(deliveries, editions.c.revision, editions.c.pieces_of, editions.c.pieces_revision)
         .join(editions, editions.c.id == deliveries.c.edition_id)
         .where(
             deliveries.c.subscriber_id == subscriber_id,
-            deliveries.c.newsletter == newsletter,
+            deliveries.c.newsletter == of.newsletter,
+            deliveries.c.stream == of.stream.value,
             deliveries.c.occurrence == str(occurrence),
             deliveries.c.attempt > 0,
         )

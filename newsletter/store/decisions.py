@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter.errors import UsageError
-from newsletter.model import OccurrenceState, Reason
+from newsletter.model import OccurrenceState, Reason, StreamName
 from newsletter.store import audit, deliveries, gates, occurrences
 from newsletter.store.deliveries import DeliveryRow
 from newsletter.store.occurrences import OccurrenceRow
@@ -41,18 +41,18 @@ def release_deliveries(
     ids: Collection[int] | None,
     *,
     actor: str,
-    retry_for: Mapping[str, timedelta],
+    retry_for: Mapping[StreamName, timedelta],
     now: datetime,
 ) -> int:
-    """Send deliveries in doubt again (None: all of them); the number. ``retry_for`` by newsletter.
+    """Send deliveries in doubt again (None: all of them); the number. ``retry_for`` by stream.
 
     Raises UsageError, and changes nothing, where one of ``ids`` is not in doubt.
     """
     rows = _in_doubt(connection, ids)
     longest = max(retry_for.values(), default=timedelta(hours=8))
-    for newsletter in sorted({row.newsletter for row in rows}):
-        these = [row.id for row in rows if row.newsletter == newsletter]
-        deliveries.release_in_doubt(connection, these, now, retry_for.get(newsletter, longest))
+    for name in sorted({StreamName(row.newsletter, row.stream) for row in rows}):
+        these = [row.id for row in rows if (row.newsletter, row.stream) == name]
+        deliveries.release_in_doubt(connection, these, now, retry_for.get(name, longest))
     _record(connection, rows, actor, "release", now)
     return len(rows)
 
@@ -85,5 +85,5 @@ def _in_doubt(connection: Connection, ids: Collection[int] | None) -> list[Deliv
 
 def _record(connection: Connection, rows: list[DeliveryRow], actor: str, action: str, now: datetime) -> None:
     for row in rows:
-        detail = f"{row.newsletter}@{row.occurrence}"
-        audit.record(connection, actor=actor, action=action, subject=f"delivery/{row.id}", detail=detail, now=now)
+        subject = f"delivery/{row.id}"
+        audit.record(connection, actor=actor, action=action, subject=subject, detail=row.edition, now=now)

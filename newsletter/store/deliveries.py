@@ -17,13 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from newsletter.model import (
-    DeliveryState,
-    Kind,
-    MailFormat,
-    OccurrenceState,
-    Reason,
-)
+from newsletter.model import DeliveryState, Kind, MailFormat, OccurrenceState, Reason, Stream, StreamName
 from newsletter.store import occurrences
 from newsletter.store.consent_check import verdict, with_reader
 from newsletter.store.tables import (
@@ -121,15 +115,13 @@ def of_edition(connection: Connection, edition_id: int) -> bool:
     )
 
 
-def in_doubt_counts(connection: Connection) -> dict[tuple[str, str], int]:
-    """How many deliveries in doubt wait for a person, by newsletter and occurrence."""
-    rows = connection.execute(
-        select(deliveries.c.newsletter, deliveries.c.occurrence, func.count())
-        .where(_IN_DOUBT)
-        .group_by(deliveries.c.newsletter, deliveries.c.occurrence)
-        .order_by(deliveries.c.newsletter, deliveries.c.occurrence)
-    )
-    return {(newsletter, occurrence): number for newsletter, occurrence, number in rows}
+def in_doubt_counts(connection: Connection) -> dict[tuple[StreamName, str], int]:
+    """How many deliveries in doubt wait for a person, by stream and occurrence."""
+    which = (deliveries.c.newsletter, deliveries.c.stream, deliveries.c.occurrence)
+    rows = connection.execute(select(*which, func.count()).where(_IN_DOUBT).group_by(*which).order_by(*which))
+    return {
+        (StreamName(newsletter, Stream(stream)), occurrence): number for newsletter, stream, occurrence, number in rows
+    }
 
 
 def expire(connection: Connection, now: datetime) -> int:
@@ -169,12 +161,19 @@ class DeliveryRow:
     had: str = ""
     cohort: str = ""
     moved: bool = False
+    stream: Stream = Stream.EACH
+
+    @property
+    def edition(self) -> str:
+        """The name of its edition; of a mail on request, of its kind."""
+        return f"{StreamName(self.newsletter, self.stream)}@{self.occurrence}"
 
 
 def listing(
     connection: Connection,
     *,
     newsletter: str = "",
+    stream: Stream | None = None,
     occurrence: str = "",
     subscriber_id: int = 0,
     ids: Collection[int] | None = None,
@@ -187,6 +186,8 @@ def listing(
     wanted = [deliveries.c.id > after]
     if newsletter:
         wanted.append(deliveries.c.newsletter == newsletter)
+    if stream is not None:
+        wanted.append(deliveries.c.stream == stream.value)
     if occurrence:
         wanted.append(deliveries.c.occurrence == occurrence)
     if subscriber_id:
@@ -225,6 +226,7 @@ def listing(
             had=row.had,
             cohort=row.cohort,
             moved=row.moved,
+            stream=Stream(row.stream),
         )
         for row in rows
     ]

@@ -112,13 +112,11 @@ def _require_free(connection: Connection, row: OccurrenceRow, pinned: Collection
         article_uses.of_others(connection, row.newsletter, row.stream, pinned, row.id).items()
     ):
         if sent:
-            whose = f"was sent in {row.newsletter}@{occurrence}" if occurrence else "was sent before this system"
+            whose = f"was sent in {row.name.of}@{occurrence}" if occurrence else "was sent before this system"
             remedy = "An article reaches a reader once per newsletter"
         else:
-            whose = f"is in {row.newsletter}@{occurrence}, which is not sent yet"
-            remedy = (
-                f"Drop it there first: `newsletter editions edit {row.newsletter}@{occurrence} --drop {article_id}`"
-            )
+            whose = f"is in {row.name.of}@{occurrence}, which is not sent yet"
+            remedy = f"Drop it there first: `newsletter editions edit {row.name.of}@{occurrence} --drop {article_id}`"
         raise UsageError(f"article {article_id} {whose}; nothing was changed", where=str(row.name), remedy=remedy)
 
 

@@ -76,7 +76,7 @@ class EditionRow:
 
     @property
     def name(self) -> EditionName:
-        return EditionName(self.newsletter, self.occurrence, self.cohort)
+        return EditionName(self.newsletter, self.occurrence, self.cohort, self.stream)
 
     @property
     def article_ids(self) -> frozenset[int]:
@@ -99,7 +99,7 @@ class EditionRow:
             due_at=self.due_at,
             sections=self.sections,
             revision=self.revision,
-            edits=edits_from_json(self.layer, where=str(EditionName(self.newsletter, self.occurrence))),
+            edits=edits_from_json(self.layer, where=str(replace(self.name, cohort=""))),
         )
 
 

@@ -29,6 +29,7 @@ from newsletter.model import (
     Kind,
     Priority,
     Reason,
+    Stream,
     SubscriptionState,
 )
 from newsletter.store import moves, warming_up
@@ -76,6 +77,7 @@ def fan_out_page(
     warm_up: WarmUp | None = None,
     targeting: Targeting | None = None,
     places: Collection[Place] = (),
+    asked_for: Collection[Stream] | None = None,
     moved_since: datetime | None = None,
 ) -> int:
     """Make the next page of an edition's deliveries and remember how far it went; the number of subscribers seen.
@@ -85,18 +87,21 @@ def fan_out_page(
     with its reason. While its From domain warms up (``warm_up``), the readers beyond the day's number are skipped:
     those who joined last, as pages go by the subscribers' numbers. Who is not in the newsletter's target
     (``targeting``) gets no row; she is seen all the same, so that a page takes no longer where few are in it. Of a
-    cohort, those get it who stand at one of its ``places`` (``moves``). The rows of those who moved since
-    ``moved_since`` say so.
+    cohort, those get it who stand at one of its ``places`` (``moves``); else those who asked for a stream of
+    ``asked_for``, by default the edition's own. The rows of those who moved since ``moved_since`` say so.
     """
     by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
-    page = _page(edition, places, limit)
+    page = _page(edition, places, limit, asked_for)
     seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()
     if seen:
         within = (
             subscriptions.c.subscriber_id.in_(select(page.c.subscriber_id))
             if edition.cohort
-            else subscriptions.c.subscriber_id.between(edition.fanned_out_after + 1, last)
+            else and_(
+                gets(edition.newsletter, edition.stream, asked_for),
+                subscriptions.c.subscriber_id.between(edition.fanned_out_after + 1, last),
+            )
         )
         _insert_rows(
             connection,
@@ -159,12 +164,14 @@ def has_readers(connection: Connection, edition: Cohorted, places: Collection[Pl
     return connection.execute(select(page.c.subscriber_id)).first() is not None
 
 
-def _page(edition: Cohorted, places: Collection[Place], limit: int) -> Subquery:
+def _page(
+    edition: Cohorted, places: Collection[Place], limit: int, asked_for: Collection[Stream] | None = None
+) -> Subquery:
     """The next readers of an edition by number; a cohort's are looked up place by place, each in the index's order."""
     after = edition.fanned_out_after
     if not edition.cohort:
         everybody = select(subscriptions.c.subscriber_id).where(
-            gets(edition.newsletter, edition.stream), subscriptions.c.subscriber_id > after
+            gets(edition.newsletter, edition.stream, asked_for), subscriptions.c.subscriber_id > after
         )
         return everybody.order_by(subscriptions.c.subscriber_id).limit(limit).subquery()
     found = [
@@ -179,18 +186,36 @@ def _page(edition: Cohorted, places: Collection[Place], limit: int) -> Subquery:
     return select(together.c.subscriber_id).order_by(together.c.subscriber_id).limit(limit).subquery()
 
 
-def count_readers(connection: Connection, newsletter: str, stream: str, targeting: Targeting | None = None) -> int:
+def count_readers(
+    connection: Connection,
+    newsletter: str,
+    stream: str,
+    targeting: Targeting | None = None,
+    asked_for: Collection[Stream] | None = None,
+) -> int:
     """How many deliveries an occurrence would have if it were fanned out now."""
-    return count(connection, gets(newsletter, stream), targeting).readers
+    return count(connection, gets(newsletter, stream, asked_for), targeting).readers
 
 
-def gets(newsletter: str, stream: str) -> ColumnElement[bool]:
-    """Who gets a stream: what fans out and what counts beforehand ask the same."""
+def gets(newsletter: str, stream: str, asked_for: Collection[Stream] | None = None) -> ColumnElement[bool]:
+    """Who gets a stream: those who asked for it, or for one of ``asked_for``, which have it in their place. What fans
+    out and what counts beforehand ask the same."""
+    return and_(_gets_the_newsletter(newsletter), _asked_for((Stream(stream),) if asked_for is None else asked_for))
+
+
+def _gets_the_newsletter(newsletter: str) -> ColumnElement[bool]:
     return and_(
         subscriptions.c.newsletter == newsletter,
-        subscriptions.c.stream == stream,
         subscriptions.c.state == SubscriptionState.ACTIVE.value,
     )
+
+
+def _asked_for(streams: Collection[Stream]) -> ColumnElement[bool]:
+    if len(streams) == len(Stream):
+        return true()
+    if len(streams) == 1:
+        return subscriptions.c.stream == next(iter(streams)).value
+    return subscriptions.c.stream.in_(sorted(one.value for one in streams))
 
 
 def _insert_rows(
@@ -208,8 +233,8 @@ def _insert_rows(
     outside: ColumnElement[bool] | None = None,
     moved_since: datetime | None = None,
 ) -> int:
-    """Rows for ``which`` of the stream's readers: none but for ``these``, and skipped for those ``outside``."""
-    wanted = and_(gets(edition.newsletter, edition.stream), which, true() if these is None else these)
+    """Rows for ``which`` of the newsletter's readers: none but for ``these``, and skipped for those ``outside``."""
+    wanted = and_(_gets_the_newsletter(edition.newsletter), which, true() if these is None else these)
     readers = subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
     chosen = (
         connection.execute(select(subscriptions.c.sections).select_from(readers).where(wanted).distinct())

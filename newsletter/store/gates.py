@@ -145,7 +145,7 @@ def earlier(connection: Connection, row: OccurrenceRow, last: int) -> Earlier:
     rows = connection.execute(statement).all()
     if not rows:
         return Earlier()
-    name = EditionName(row.newsletter, Occurrence.parse(rows[0].occurrence))
+    name = EditionName(row.newsletter, Occurrence.parse(rows[0].occurrence), stream=row.stream)
     return Earlier(tuple(one.readers for one in rows), name, rows[0].subjects)
 
 

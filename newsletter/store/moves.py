@@ -23,8 +23,9 @@ _CHUNK = 500
 
 
 class Place(NamedTuple):
-    """Where readers stand of whom a newsletter may make one cohort: the zone and the hour they wrote down."""
+    """Where readers stand of whom a newsletter may make one cohort: the stream, zone and hour they asked for."""
 
+    stream: Stream
     zone: str
     hour: str
 
@@ -34,38 +35,36 @@ class Move:
     """That a reader changed, at ``at`` (UTC), and where she stood until then."""
 
     subscriber_id: int
-    stream: Stream
     place: Place
     at: datetime
 
 
-def places(connection: Connection, newsletter: str, stream: Stream, since: datetime) -> list[Place]:
-    """Every place that an active reader of this stream stands at, or stood at until a change after ``since``.
+def places(connection: Connection, newsletter: str, since: datetime) -> list[Place]:
+    """Every place that an active reader of a newsletter stands at, or stood at until a change after ``since``.
 
     One step of the index for each place, however many stand there.
     """
     found: list[Place] = []
-    after: ColumnElement[bool] | None = None
-    index = _of(newsletter, stream)
-    while True:
-        query = select(subscriptions.c.zone, subscriptions.c.hour).where(index)
-        query = query.where(after) if after is not None else query
-        row = connection.execute(query.order_by(subscriptions.c.zone, subscriptions.c.hour).limit(1)).first()
-        if row is None:
-            break
-        found.append(Place(*row))
-        after = tuple_(subscriptions.c.zone, subscriptions.c.hour) > tuple_(*row)
-    left = select(moves.c.zone, moves.c.hour).where(
-        moves.c.newsletter == newsletter, moves.c.stream == stream.value, moves.c.at > since
-    )
-    return list(dict.fromkeys([*found, *(Place(*row) for row in connection.execute(left.distinct()))]))
+    for stream in Stream:
+        after: ColumnElement[bool] | None = None
+        while True:
+            query = select(subscriptions.c.zone, subscriptions.c.hour).where(_of(newsletter, stream))
+            query = query.where(after) if after is not None else query
+            row = connection.execute(query.order_by(subscriptions.c.zone, subscriptions.c.hour).limit(1)).first()
+            if row is None:
+                break
+            found.append(Place(stream, *row))
+            after = tuple_(subscriptions.c.zone, subscriptions.c.hour) > tuple_(*row)
+    where = (moves.c.stream, moves.c.zone, moves.c.hour)
+    left = select(*where).where(moves.c.newsletter == newsletter, moves.c.at > since).distinct()
+    return list(dict.fromkeys([*found, *map(_place, connection.execute(left))]))
 
 
 def standing(
-    newsletter: str, stream: Stream | str, place: Place, after: int, limit: int, *, by: datetime, occurrence: str
+    newsletter: str, stream: str, place: Place, after: int, limit: int, *, by: datetime, occurrence: str
 ) -> Any:
     """A query for the next readers, by number, who stand at ``place``, subscribed by then and have not moved since
-    ``by`` (UTC), and have no delivery of ``occurrence`` yet."""
+    ``by`` (UTC), and have no delivery of ``occurrence`` of ``stream`` yet."""
     moved = exists().where(
         moves.c.subscriber_id == subscriptions.c.subscriber_id,
         moves.c.newsletter == subscriptions.c.newsletter,
@@ -73,14 +72,14 @@ def standing(
     )
     has_it = exists().where(
         deliveries.c.newsletter == newsletter,
-        deliveries.c.stream == str(stream),
+        deliveries.c.stream == stream,
         deliveries.c.occurrence == occurrence,
         deliveries.c.subscriber_id == subscriptions.c.subscriber_id,
     )
     return (
         select(subscriptions.c.subscriber_id)
         .where(
-            _of(newsletter, stream),
+            _of(newsletter, place.stream),
             subscriptions.c.zone == place.zone,
             subscriptions.c.hour == place.hour,
             subscriptions.c.subscriber_id > after,
@@ -93,16 +92,17 @@ def standing(
     )
 
 
-def movers_from(
-    connection: Connection, newsletter: str, stream: Stream, places_left: Collection[Place], since: datetime
-) -> list[int]:
+def movers_from(connection: Connection, newsletter: str, places_left: Collection[Place], since: datetime) -> list[int]:
     """The readers who left one of these places after ``since``."""
     if not places_left:
         return []
-    here = or_(*(and_(moves.c.zone == one.zone, moves.c.hour == one.hour) for one in places_left))
-    query = select(moves.c.subscriber_id).where(
-        moves.c.newsletter == newsletter, moves.c.stream == stream.value, moves.c.at > since, here
+    here = or_(
+        *(
+            and_(moves.c.stream == one.stream.value, moves.c.zone == one.zone, moves.c.hour == one.hour)
+            for one in places_left
+        )
     )
+    query = select(moves.c.subscriber_id).where(moves.c.newsletter == newsletter, moves.c.at > since, here)
     return sorted(connection.execute(query.distinct()).scalars())
 
 
@@ -122,17 +122,15 @@ def of_readers(
             .order_by(moves.c.at, moves.c.id)
         )
         for row in connection.execute(query):
-            found[row.subscriber_id].append(
-                Move(row.subscriber_id, Stream(row.stream), Place(row.zone, row.hour), row.at)
-            )
+            found[row.subscriber_id].append(Move(row.subscriber_id, _place(row), row.at))
     return found
 
 
 def where_they_stand(
     connection: Connection, newsletter: str, readers: Sequence[int], by: datetime | None = None
-) -> Mapping[int, tuple[Stream, Place]]:
-    """The stream and place of those of these readers who are active, subscribed by then (UTC)."""
-    found: dict[int, tuple[Stream, Place]] = {}
+) -> Mapping[int, Place]:
+    """The place of those of these readers who are active, subscribed by then (UTC)."""
+    found: dict[int, Place] = {}
     for start in range(0, len(readers), _CHUNK):
         query = select(
             subscriptions.c.subscriber_id, subscriptions.c.stream, subscriptions.c.zone, subscriptions.c.hour
@@ -143,7 +141,7 @@ def where_they_stand(
             *([] if by is None else [_subscribed(by)]),
         )
         for row in connection.execute(query):
-            found[row.subscriber_id] = Stream(row.stream), Place(row.zone, row.hour)
+            found[row.subscriber_id] = _place(row)
     return found
 
 
@@ -193,10 +191,14 @@ def _subscribed(by: datetime) -> ColumnElement[bool]:
     return or_(subscriptions.c.confirmed_at.is_(None), subscriptions.c.confirmed_at <= by)
 
 
-def _of(newsletter: str, stream: Stream | str) -> ColumnElement[bool]:
+def _place(row: Any) -> Place:
+    return Place(Stream(row.stream), row.zone, row.hour)
+
+
+def _of(newsletter: str, stream: Stream) -> ColumnElement[bool]:
     return and_(
         subscriptions.c.newsletter == newsletter,
-        subscriptions.c.stream == str(stream),
+        subscriptions.c.stream == stream.value,
         # Written out, so that the partial index is seen to fit.
         subscriptions.c.state == literal_column(f"'{SubscriptionState.ACTIVE.value}'"),
     )

@@ -61,7 +61,7 @@ class OccurrenceRow:
 
     @property
     def name(self) -> EditionName:
-        return EditionName(self.newsletter, self.occurrence)
+        return EditionName(self.newsletter, self.occurrence, stream=self.stream)
 
     @property
     def edits(self) -> Edits:

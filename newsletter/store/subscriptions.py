@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -169,15 +169,22 @@ def change(connection: Connection, wanted: Subscription, at: datetime) -> bool:
     return changed.rowcount == 1
 
 
-def audience_count(connection: Connection, newsletter: str, now: datetime, targeting: Targeting | None = None) -> int:
-    """How many an edition of ``newsletter`` would go to now: active, not paused, not suppressed in any scope, and in
-    its target."""
+def audience_count(
+    connection: Connection,
+    newsletter: str,
+    now: datetime,
+    targeting: Targeting | None = None,
+    asked_for: Collection[Stream] = tuple(Stream),
+) -> int:
+    """How many an edition of ``newsletter`` would go to now: active, of a stream ``asked_for``, not paused, not
+    suppressed in any scope, and in its target."""
     suppressed = select(suppressions.c.address_hash).where(suppressions.c.address_hash == subscribers.c.address_hash)
     query = (
         select(func.count())
         .select_from(subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id))
         .where(
             subscriptions.c.newsletter == newsletter,
+            subscriptions.c.stream.in_(sorted(asked_for)),
             subscriptions.c.state == SubscriptionState.ACTIVE,
             or_(subscriptions.c.paused_until.is_(None), subscriptions.c.paused_until <= now),
             ~suppressed.exists(),

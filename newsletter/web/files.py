@@ -13,14 +13,14 @@ from starlette.responses import Response
 from newsletter import __version__
 from newsletter.errors import StoreError, UsageError
 from newsletter.members import links
-from newsletter.model import Occurrence
+from newsletter.model import Occurrence, StreamName
 from newsletter.store import migrating
 from newsletter.web.pages import Pages
 from newsletter.web.protection import edition_policy
 from newsletter.web.readers import NEWSLETTER, reader
 
-BrowserCopy = Callable[[int, str, Occurrence], Awaitable[str | None]]
-"""(subscriber_id, newsletter, occurrence) -> her copy as HTML, None where it is no longer kept."""
+BrowserCopy = Callable[[int, StreamName, Occurrence], Awaitable[str | None]]
+"""(subscriber_id, newsletter and stream, occurrence) -> her copy as HTML, None where it is no longer kept."""
 
 _PICTURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,74}\.(png|jpg|jpeg|gif|webp)", re.ASCII)
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
@@ -67,19 +67,19 @@ def routes(pages: Pages, browser_copy: BrowserCopy | None) -> APIRouter:
         request: Request, newsletter: str, day: str, ordinal: str, subscriber_id: str, token: str
     ) -> Response:
         try:
-            occurrence = Occurrence.parse(f"{day}/{ordinal}")
+            occurrence, of = Occurrence.parse(f"{day}/{ordinal}"), StreamName.parse(newsletter)
         except UsageError:
             return pages.not_found()
-        named = NEWSLETTER.fullmatch(newsletter) is not None
-        name = newsletter if named else ""
+        named = NEWSLETTER.fullmatch(of.newsletter) is not None
+        name = of if named else StreamName("")
         subscriber = await reader(
             pages, subscriber_id, lambda secret: links.is_browser(token, secret, name, occurrence)
         )
         if subscriber is None or not named or browser_copy is None:
             return pages.not_found()
-        html = await browser_copy(subscriber.id, newsletter, occurrence)
+        html = await browser_copy(subscriber.id, of, occurrence)
         if html is None:
-            words = pages.words(subscriber, newsletter)
+            words = pages.words(subscriber, of.newsletter)
             return pages.notice(
                 words,
                 words.gettext("This edition is no longer kept here"),

@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from babel.dates import format_date
 from starlette.responses import Response
 
 from newsletter.errors import NewsletterError
-from newsletter.model import OccurrenceState
+from newsletter.model import OccurrenceState, Stream
 from newsletter.render.colour import PAPER, PAPER_DARK, readable
 from newsletter.render.filters import width_of
 from newsletter.render.frequency import frequency_of
@@ -118,7 +119,8 @@ class Offers:
 
     def _look(self, name: str) -> Shown:
         store = self._pages.store
-        for row in store.read(occurrences.listing, newsletter=name, states=_GONE_OUT, turns_only=True, limit=1):
+        each = partial(occurrences.listing, newsletter=name, stream=Stream.EACH, turns_only=True)
+        for row in store.read(each, states=_GONE_OUT, limit=1):
             own = self._pages.configuration.own_cohort(name)
             if (edition := store.read(editions.nearest, row.id, own)) is not None:
                 ids = edition.edition.article_ids

@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel.dates import format_time
 
 from newsletter.config.languages import language_among
-from newsletter.config.models import Schedule, Schedules
+from newsletter.config.models import Newsletter, Schedule, Schedules
 from newsletter.members.consent import Pause, PreferenceChange
-from newsletter.model import MailFormat, Subscription, SubscriptionState
+from newsletter.model import MailFormat, Stream, Subscription, SubscriptionState
+from newsletter.render.frequency import frequency_of
 from newsletter.render.words import Words, locale_of
 from newsletter.web.bodies import Fields
 from newsletter.web.pages import long_date
@@ -48,9 +49,10 @@ class NewsletterChoice:
     """A newsletter as the page shows it. ``on`` is its switch on the page, ``stands`` what is stored; ``settings``
     says whether anything but the switch is shown.
 
-    ``hours`` are those it may come at, each as it is stored ('': the newsletter's own) and in words; () where that is
-    not hers to choose. ``errors`` has, by field (``sections``, ``hour``, ``format``, ``pause``), what is wrong, in
-    words.
+    ``streams`` are the frequencies it may come at, each as it is stored, in words, and when that is ('': at no fixed
+    time). ``hours`` are those it may come at, each as it is stored ('': the newsletter's own) and in words. Either is
+    () where that is not hers to choose. ``errors`` has, by field (``stream``, ``sections``, ``hour``, ``format``,
+    ``pause``), what is wrong, in words.
     """
 
     name: str
@@ -59,6 +61,8 @@ class NewsletterChoice:
     on: bool
     stands: bool
     settings: bool
+    streams: tuple[tuple[str, str, str], ...] = ()
+    stream: str = Stream.EACH.value
     sections: tuple[SectionChoice, ...] = ()
     hours: tuple[tuple[str, str], ...] = ()
     hour: str = ""
@@ -136,8 +140,8 @@ def languages(offered: Sequence[str], hers: str, words: Words) -> LanguageChoice
 
 def clocks(schedules: Schedules, held: Sequence[Subscription], hers: str, words: Words) -> ClockChoice:
     """What there is to choose from for her who lives in the zone ``hers`` ('': nobody knows)."""
-    by_reader = [name for name, one in schedules.newsletters.items() if one.schedule.by_reader]
-    if not any(is_on(one) and one.newsletter in by_reader for one in held):
+    published = [one for one in held if is_on(one) and one.newsletter in schedules.newsletters]
+    if not any(schedules.newsletters[one.newsletter].of(one.stream).schedule.by_reader for one in published):
         return ClockChoice((), hers)
     own = ("", words.gettext("Each newsletter's own"))
     zones = sorted({*_places(), *([hers] if hers else [])})
@@ -210,7 +214,8 @@ def read(
             left_off.append(choice.name)
         entered = replace(choice, on=wants)
         if wants and choice.on and choice.settings and fields.one(f"settings:{choice.name}") is not None:
-            entered, change = _settings(fields, entered, change, by_name[choice.name], now, zone_of, words)
+            known, stands = schedules.newsletters[choice.name], by_name[choice.name]
+            entered, change = _settings(fields, entered, change, stands, known, now, zone_of, words)
         again.append(entered)
         changes.append(change)
     language = None
@@ -244,7 +249,8 @@ def _choice(
     known = schedules.newsletters.get(held.newsletter)
     if known is None:
         return NewsletterChoice(held.newsletter, held.newsletter, "", is_on(held), is_on(held), settings=False)
-    zone = zone_of(held.newsletter)
+    zone, stream = zone_of(held.newsletter), _stream(known, held.stream)
+    schedule = known.of(stream).schedule
     today = now.astimezone(zone).date()
     until = held.paused_until
     return NewsletterChoice(
@@ -254,14 +260,39 @@ def _choice(
         on=is_on(held),
         stands=is_on(held),
         settings=is_on(held),
+        streams=_streams(known, words),
+        stream=stream.value,
         sections=_sections(known.section_names, held.sections),
-        hours=_hours(known.schedule, words),
-        hour=_hour(known.schedule, held.hour),
+        hours=_hours(schedule, words),
+        hour=_hour(schedule, held.hour),
         format=held.format,
         pause=until.astimezone(zone).date().isoformat() if until is not None and paused(held, now) else "",
         first_pause=(today + timedelta(days=1)).isoformat(),
         last_pause=(today + timedelta(days=LONGEST_PAUSE_DAYS)).isoformat(),
     )
+
+
+def _streams(newsletter: Newsletter, words: Words) -> tuple[tuple[str, str, str], ...]:
+    """One frequency alone is no choice."""
+    if len(newsletter.offered_streams) < 2:
+        return ()
+    named = {
+        Stream.EACH: words.gettext("Every edition"),
+        Stream.DAILY: words.gettext("Once a day, a round-up"),
+        Stream.WEEKLY: words.gettext("Once a week, a round-up"),
+        Stream.BREAKING: words.gettext("Breaking news only"),
+    }
+
+    def when(stream: Stream) -> str:
+        own = newsletter.of(stream)
+        return own.frequency if stream is Stream.BREAKING else frequency_of(own, words)
+
+    return tuple((stream.value, named[stream], when(stream)) for stream in newsletter.offered_streams)
+
+
+def _stream(newsletter: Newsletter, stored: Stream) -> Stream:
+    """The frequency at which a reader has it who has ``stored``."""
+    return stored if stored in newsletter.offered_streams else Stream.EACH
 
 
 def _hours(schedule: Schedule, words: Words) -> tuple[tuple[str, str], ...]:
@@ -297,11 +328,19 @@ def _settings(
     choice: NewsletterChoice,
     change: PreferenceChange,
     held: Subscription,
+    known: Newsletter,
     now: datetime,
     zone_of: Callable[[str], ZoneInfo],
     words: Words,
 ) -> tuple[NewsletterChoice, PreferenceChange]:
     errors: dict[str, str] = {}
+    before = choice.stream
+    often = fields.one(f"stream:{choice.name}")
+    if choice.streams and often is not None:
+        if often not in [value for value, *_ in choice.streams]:
+            errors["stream"] = words.gettext("Choose one of these.")
+        elif often != before:
+            choice, change = replace(choice, stream=often), replace(change, stream=Stream(often))
     if choice.sections:
         entered = _entered(fields, choice)
         if any(section.wrong for section in entered):
@@ -311,12 +350,13 @@ def _settings(
         else:
             change = replace(change, sections=_in_order(choice.sections, entered))
         choice = replace(choice, sections=entered)
-    at = fields.one(f"hour:{choice.name}")
+    at, schedule = fields.one(f"hour:{choice.name}"), known.of(Stream(choice.stream)).schedule
     if choice.hours and at is not None:
         if at not in dict(choice.hours):
             errors["hour"] = words.gettext("Choose one of these times.")
-        elif at != choice.hour:
-            choice, change = replace(choice, hour=at), replace(change, hour=at)
+        elif at != choice.hour and (choice.stream == before or at in schedule.offered_hours):
+            # The stream's own hour is stored as no choice: another, if it is given one, then comes to her too.
+            choice, change = replace(choice, hour=at), replace(change, hour="" if at in schedule.times else at)
     asked = fields.one(f"format:{choice.name}")
     if asked in set(MailFormat):
         choice = replace(choice, format=MailFormat(asked))
@@ -382,15 +422,13 @@ def _pause(
 
 
 def as_stored(changes: Sequence[PreferenceChange], schedules: Schedules) -> tuple[PreferenceChange, ...]:
-    """Every section in the newsletter's own order, and its own hour, are stored as no choice: a section added later, or
-    another hour, then comes to her too."""
+    """Every section in the newsletter's own order is stored as no choice: a section added later then comes to her
+    too."""
 
     def stored(change: PreferenceChange) -> PreferenceChange:
         known = schedules.newsletters.get(change.newsletter)
         if known is not None and change.sections == known.section_names:
             change = replace(change, sections=())
-        if known is not None and change.hour is not None and change.hour in known.schedule.times:
-            change = replace(change, hour="")
         return change
 
     return tuple(map(stored, changes))

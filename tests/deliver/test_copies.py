@@ -9,7 +9,7 @@ from pathlib import Path
 from newsletter.config.reading import load
 from newsletter.deliver.copies import browser_copy, parts_of
 from newsletter.members.links import is_mailed_unsubscribe
-from newsletter.model import Occurrence
+from newsletter.model import Occurrence, StreamName
 from newsletter.store import Store, subscribers
 from tests.builders import NOW, add_subscribers
 from tests.support.site_folder import SiteFolder
@@ -34,7 +34,7 @@ async def test_a_reader_sees_what_she_was_sent(tmp_path: Path, store_url: str) -
     configuration = load(site.path / "schedules.yaml", {})
     with Store.open(store_url) as store:
         for subscriber_id, address in ((1, "reader00001@readers.example"), (2, "reader00002@readers.example")):
-            shown = await browser_copy(configuration, store, subscriber_id, "daily", SENT)
+            shown = await browser_copy(configuration, store, subscriber_id, StreamName("daily"), SENT)
             assert shown == received[address]
             assert shown is not None
             assert re.search(rf"/u/{subscriber_id}/daily/", shown)
@@ -46,10 +46,12 @@ async def test_who_was_not_sent_it_sees_nothing(tmp_path: Path, store_url: str) 
     configuration = load(site.path / "schedules.yaml", {})
     with Store.open(store_url) as store:
         late = add_subscribers(store, 1, first=3)[0]
-        assert await browser_copy(configuration, store, late, "daily", SENT) is None
-        assert await browser_copy(configuration, store, 1, "daily", Occurrence(date(2026, 11, 25), 1)) is None
-        assert await browser_copy(configuration, store, 1, "gone", SENT) is None
-        assert await browser_copy(configuration, store, 99, "daily", SENT) is None
+        assert await browser_copy(configuration, store, late, StreamName("daily"), SENT) is None
+        assert (
+            await browser_copy(configuration, store, 1, StreamName("daily"), Occurrence(date(2026, 11, 25), 1)) is None
+        )
+        assert await browser_copy(configuration, store, 1, StreamName("gone"), SENT) is None
+        assert await browser_copy(configuration, store, 99, StreamName("daily"), SENT) is None
 
 
 def test_where_a_mailbox_is_read_every_mail_offers_to_unsubscribe_by_mail_too(

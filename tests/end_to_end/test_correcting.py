@@ -18,7 +18,7 @@ from sqlalchemy import update
 from newsletter.config.reading import load
 from newsletter.deliver.copies import browser_copy, parts_of
 from newsletter.members.consent import Evidence, unsubscribe
-from newsletter.model import ConsentChannel, DeliveryState, EditionName, Reason
+from newsletter.model import ConsentChannel, DeliveryState, EditionName, Reason, StreamName
 from newsletter.store import Store, tables
 from tests.builders import NOW, add_subscribers
 from tests.support.console import Folder, Ran
@@ -135,7 +135,9 @@ async def test_a_correction_is_listed_explained_previewed_and_shown_in_the_brows
         assert previewed.read_bytes() == shown.read_bytes()
     configuration = load(site.path / "schedules.yaml", {})
     with site.open() as store:
-        page = await browser_copy(configuration, store, 1, "daily", EditionName.parse(CORRECTION).occurrence)
+        page = await browser_copy(
+            configuration, store, 1, StreamName("daily"), EditionName.parse(CORRECTION).occurrence
+        )
     assert page == parts_of(first[reader(1)].content)[0]
     assert "/e/daily/2026-11-24/1/correction-1/1/" in page
 

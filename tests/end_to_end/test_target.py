@@ -10,6 +10,7 @@ import pytest
 
 from newsletter.config.reading import load
 from newsletter.deliver.copies import browser_copy
+from newsletter.model import StreamName
 from newsletter.preview.choosing import KeyFacts
 from newsletter.preview.making import make_preview
 from newsletter.schedule.explaining import Outcome, why
@@ -49,16 +50,20 @@ def test_a_send_goes_to_those_in_the_target_and_shows_each_her_promotions(tmp_pa
             assert (answer.outcome, answer.reason) == (Outcome.NOT_ADDRESSED, "not_targeted")
             assert "this reader is not in the newsletter's target" in answer.sentence
             previews = {
-                reader: make_preview(configuration, store, "daily", reader=reader, edition=str(name), now=now)
+                reader: make_preview(
+                    configuration, store, StreamName("daily"), reader=reader, edition=str(name), now=now
+                )
                 for reader in (*shown, "cal@readers.example")
             }
             for reader, sees in shown.items():
                 assert ("Spring coats" in previews[reader].text) == sees, "her own copy, as it was sent"
                 person = store.read(subscribers.by_address, reader)
                 assert person is not None
-                page = asyncio.run(browser_copy(configuration, store, person.id, "daily", name.occurrence))
+                page = asyncio.run(browser_copy(configuration, store, person.id, StreamName("daily"), name.occurrence))
                 assert ("Spring coats" in str(page)) == sees
             refused = "She would not get it: she is not in the newsletter's target."
             assert refused in previews["cal@readers.example"].notices
-            by_hand = make_preview(configuration, store, "daily", reader=KeyFacts(), edition=str(name), now=now)
+            by_hand = make_preview(
+                configuration, store, StreamName("daily"), reader=KeyFacts(), edition=str(name), now=now
+            )
             assert "Spring coats" in by_hand.text, "a reader put together by hand sees every promotion"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from newsletter.config.reading import load
 from newsletter.deliver.copies import browser_copy
-from newsletter.model import EditionName, Occurrence, Reason
+from newsletter.model import EditionName, Occurrence, Reason, StreamName
 from newsletter.preview.making import make_preview
 from newsletter.schedule.explaining import Outcome, why
 from newsletter.store import Store, occurrences, subscribers
@@ -69,7 +69,7 @@ def test_what_the_morning_carried_the_evening_leaves_out_for_those_who_had_it(tm
         configuration = load(tmp_path / "schedules.yaml", {})
         with site.open() as store:
             site.add_stories(store, (4, 5), datetime.now(UTC) - timedelta(hours=1))
-            shown = make_preview(configuration, store, "evening", reader=ANN, now=datetime.now(UTC))
+            shown = make_preview(configuration, store, StreamName("evening"), reader=ANN, now=datetime.now(UTC))
             assert "3 stories are left out: she had them that day in daily." in shown.notices
             assert {one.headline for one in shown.stories if one.shown} == {
                 "Story number 4 of the test", "Story number 5 of the test",
@@ -87,7 +87,7 @@ def test_what_the_morning_carried_the_evening_leaves_out_for_those_who_had_it(tm
             assert "2 of 5 stories; 3 left out because daily carried them at " in said.sentence
             ann = store.read(subscribers.by_address, ANN)
             assert ann is not None
-            page = asyncio.run(browser_copy(configuration, store, ann.id, "evening", occurrence))
+            page = asyncio.run(browser_copy(configuration, store, ann.id, StreamName("evening"), occurrence))
             assert page is not None
             assert ("Story number 4" in page, "Story number 1 " in page) == (True, False), "as it was sent"
         correcting = site.command("editions", "correct", f"evening@{occurrence}", "--note", "We were wrong.", "--yes")

@@ -24,7 +24,7 @@ from newsletter.config.reading import Configuration
 from newsletter.members import consent
 from newsletter.members.consent import Evidence
 from newsletter.members.links import Links
-from newsletter.model import ConsentChannel, MailedPurpose, Occurrence, Subscriber, SuppressionScope
+from newsletter.model import ConsentChannel, MailedPurpose, Occurrence, StreamName, Subscriber, SuppressionScope
 from newsletter.preview import serving
 from newsletter.preview.choice import VIEWS, Choice
 from newsletter.preview.workbench import Workbench
@@ -136,7 +136,7 @@ async def _fetch(configuration: Configuration) -> list[Kept]:
     return kept
 
 
-async def _kept_no_longer(_subscriber_id: int, _newsletter: str, _occurrence: Occurrence) -> str | None:
+async def _kept_no_longer(_subscriber_id: int, _of: StreamName, _occurrence: Occurrence) -> str | None:
     return None
 
 
@@ -151,7 +151,7 @@ async def _fetch_web(store: Store, client: aiohttp.ClientSession, base: str, kep
     leaving = links.unsubscribe(jaya.id, jaya.secret, "weekend")
     choosing = links.preferences(jaya.id, jaya.secret)
     [last, *_] = store.read(occurrences.listing, newsletter="daily", limit=1)
-    gone = links.browser(anitha.id, anitha.secret, "daily", last.occurrence)
+    gone = links.browser(anitha.id, anitha.secret, StreamName("daily"), last.occurrence)
     visits: list[tuple[str, str, list[tuple[str, str]] | None]] = [
         ("preferences", choosing, None),
         ("unsubscribe", links.unsubscribe(anitha.id, anitha.secret, "daily"), None),

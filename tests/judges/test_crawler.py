@@ -22,7 +22,7 @@ import lxml.html
 from newsletter.config.reading import load
 from newsletter.deliver.copies import browser_copy
 from newsletter.members.links import Links
-from newsletter.model import MailedPurpose, Occurrence
+from newsletter.model import MailedPurpose, Occurrence, StreamName
 from newsletter.store import Store, mailed_links, subscribers
 from newsletter.store.backup import back_up
 from tests.judges.gallery import Gallery
@@ -98,8 +98,8 @@ def test_a_crawler_changes_no_row(shown: Gallery, tmp_path: Path) -> None:
     assert {path.split("/")[1] for path in asked_for} >= {"c", "i", "p"}
 
     async def both(store: Store) -> list[dict[str, int]]:
-        async def copy(subscriber_id: int, newsletter: str, occurrence: Occurrence) -> str | None:
-            return await browser_copy(configuration, store, subscriber_id, newsletter, occurrence)
+        async def copy(subscriber_id: int, of: StreamName, occurrence: Occurrence) -> str | None:
+            return await browser_copy(configuration, store, subscriber_id, of, occurrence)
 
         async with (
             served(configuration, store, browser_copy=copy) as base,

@@ -6,7 +6,7 @@ import random
 from datetime import date
 
 from newsletter.members.links import Links, is_browser, is_mailed_unsubscribe, is_preferences, is_unsubscribe
-from newsletter.model import Occurrence
+from newsletter.model import Occurrence, StreamName
 
 ANN, BOB = b"a" * 32, b"b" * 32
 TODAY = Occurrence(date(2026, 11, 1), 1)
@@ -23,7 +23,7 @@ def test_links_already_mailed_keep_working() -> None:
     assert LINKS.unsubscribe(7, ANN, "daily") == "https://mail.news.example/u/7/daily/jPxinDdiGaBRcD4YYbdTFg"
     assert LINKS.preferences(7, ANN) == "https://mail.news.example/p/7/pS6JA4zbUBQLf52pCNnVfw"
     assert (
-        LINKS.browser(7, ANN, "daily", TODAY)
+        LINKS.browser(7, ANN, StreamName("daily"), TODAY)
         == "https://mail.news.example/e/daily/2026-11-01/1/7/k0re6PQHuZk4ihVHNQcCHQ"
     )
 
@@ -31,14 +31,14 @@ def test_links_already_mailed_keep_working() -> None:
 def test_each_link_permits_what_it_was_made_for() -> None:
     assert is_unsubscribe(token(LINKS.unsubscribe(7, ANN, "daily")), ANN, "daily")
     assert is_preferences(token(LINKS.preferences(7, ANN)), ANN)
-    assert is_browser(token(LINKS.browser(7, ANN, "daily", TODAY)), ANN, "daily", TODAY)
+    assert is_browser(token(LINKS.browser(7, ANN, StreamName("daily"), TODAY)), ANN, StreamName("daily"), TODAY)
 
 
 def test_no_link_permits_anything_else() -> None:
     tokens = {
         "u daily": token(LINKS.unsubscribe(7, ANN, "daily")),
         "p": token(LINKS.preferences(7, ANN)),
-        "e": token(LINKS.browser(7, ANN, "daily", TODAY)),
+        "e": token(LINKS.browser(7, ANN, StreamName("daily"), TODAY)),
     }
     tomorrow = Occurrence(date(2026, 11, 2), 1)
     permitted = {
@@ -49,12 +49,12 @@ def test_no_link_permits_anything_else() -> None:
             "u weekly": is_unsubscribe(one, ANN, "weekly"),
             "u nothing": is_unsubscribe(one, ANN, ""),
             "p": is_preferences(one, ANN),
-            "e": is_browser(one, ANN, "daily", TODAY),
-            "e tomorrow": is_browser(one, ANN, "daily", tomorrow),
-            "e weekly": is_browser(one, ANN, "weekly", TODAY),
+            "e": is_browser(one, ANN, StreamName("daily"), TODAY),
+            "e tomorrow": is_browser(one, ANN, StreamName("daily"), tomorrow),
+            "e weekly": is_browser(one, ANN, StreamName("weekly"), TODAY),
             "bob u": is_unsubscribe(one, BOB, "daily"),
             "bob p": is_preferences(one, BOB),
-            "bob e": is_browser(one, BOB, "daily", TODAY),
+            "bob e": is_browser(one, BOB, StreamName("daily"), TODAY),
         }.items()
         if allowed
     }

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from newsletter.cli.previewing import turns_to_send
 from newsletter.errors import NothingToSend, TemplateError, UsageError
-from newsletter.model import MailFormat, Occurrence, Stream, SubscriptionState
+from newsletter.model import MailFormat, Occurrence, Stream, StreamName, SubscriptionState
 from newsletter.preview.choosing import KeyFacts
 from newsletter.preview.making import Preview, make_preview
 from newsletter.store import Store, occurrences, tables
@@ -36,7 +36,7 @@ def previewed(site: SiteFolder, reader: str | KeyFacts = READER, **choice: str) 
         return make_preview(
             configuration_of(site),
             store,
-            "daily",
+            StreamName("daily"),
             reader=reader,
             now=NOW,
             turns=turns_to_send,
@@ -151,7 +151,7 @@ def test_stories_that_are_all_passed_over_are_counted_with_the_reason(tmp_path: 
     site = SiteFolder(tmp_path, f"sqlite:///{tmp_path}/newsletter.db", 2525)
     site.fill(stories=2, seen_at=NOW + timedelta(hours=1))
     with site.open() as store, pytest.raises(NothingToSend, match="not yet"):
-        make_preview(configuration_of(site), store, "daily", reader=KeyFacts(), now=NOW)
+        make_preview(configuration_of(site), store, StreamName("daily"), reader=KeyFacts(), now=NOW)
 
 
 def test_who_would_not_get_it_is_shown_it_with_the_reason(tmp_path: Path) -> None:
@@ -165,10 +165,10 @@ def test_without_a_schedule_at_hand_the_stores_next_occurrence_is_taken(tmp_path
     site = a_site(tmp_path)
     with site.open() as store:
         configuration = configuration_of(site)
-        alone = make_preview(configuration, store, "daily", reader=KeyFacts(), now=NOW)
+        alone = make_preview(configuration, store, StreamName("daily"), reader=KeyFacts(), now=NOW)
         assert str(alone.edition) == "daily@2026-11-23/1"
         _plan(store)
-        planned = make_preview(configuration, store, "daily", reader=KeyFacts(), now=NOW)
+        planned = make_preview(configuration, store, StreamName("daily"), reader=KeyFacts(), now=NOW)
         assert str(planned.edition) == "daily@2026-11-25/1"
 
 

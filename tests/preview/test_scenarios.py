@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import ConfigurationError, NothingToSend, UsageError
+from newsletter.model import StreamName
 from newsletter.preview import scenarios
 from newsletter.preview.choosing import KeyFacts
 from newsletter.preview.making import Preview, make_preview
@@ -37,7 +38,7 @@ def site(tmp_path: Path) -> SiteFolder:
 def staged(site: SiteFolder, name: str, key: KeyFacts = KeyFacts()) -> Preview:
     with site.open() as store:
         return make_preview(
-            configuration_of(site), store, "daily", reader=key, edition=scenarios.PREFIX + name, now=NOW
+            configuration_of(site), store, StreamName("daily"), reader=key, edition=scenarios.PREFIX + name, now=NOW
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.model import Access, Article, RenderedKey
+from newsletter.model import Access, Article, RenderedKey, StreamName
 from newsletter.render.document import check_newsletter
 from newsletter.render.templates import Templates
 from tests.render.mails import a_design, a_newsletter, a_site, mail, pieces, variant
@@ -84,7 +84,7 @@ def test_a_template_may_branch_on_the_plan(tmp_path: Path) -> None:
         card_html="<tr><td>{{ story.headline }}{% if key.plan != 'free' %}{{ story.body }}{% endif %}</td></tr>",
     )
     newsletter = a_newsletter(tuple(POOL), design="mine")
-    check_newsletter(Templates([folder]), "daily", newsletter)
+    check_newsletter(Templates([folder]), StreamName("daily"), newsletter)
     for plan in ("free", "member"):
         got = mail(
             variant(pieces(POOL, newsletter=newsletter, folders=[folder], change=locked, key=RenderedKey("en", plan)))

@@ -12,7 +12,7 @@ from newsletter.compose.edits import Change
 from newsletter.config.layout import Approval
 from newsletter.config.reading import Configuration, load
 from newsletter.errors import OccurrenceHeld
-from newsletter.model import OccurrenceState, Reason
+from newsletter.model import OccurrenceState, Reason, StreamName
 from newsletter.schedule import by_hand
 from newsletter.schedule.approving import Verdict, deadline, verdict, waiting_words
 from newsletter.schedule.editing import edit
@@ -158,7 +158,7 @@ def test_an_automatic_approval_takes_the_edit_and_goes_out(site: SiteFolder, sto
 
 
 def begin(configuration: Configuration, store: Store, now: datetime, *addresses: str) -> OccurrenceRow:
-    plan = by_hand.plan_send(configuration, store, "daily", extra=False, now=now)
+    plan = by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=now)
     assert plan.unapproved
     return by_hand.begin(Work(configuration, store), plan, addresses, now, actor="anna@desk")
 
@@ -213,7 +213,7 @@ def test_what_was_edited_since_the_person_said_send_is_not_sent(site: SiteFolder
     configuration = required(site)
     work = Work(configuration, store)
     work.advance(at(20))
-    plan = by_hand.plan_send(configuration, store, "daily", extra=False, now=at(19))
+    plan = by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=at(19))
     edit(work, today(store), Change(texts={"subject": "Mine"}), places={}, actor="ben@desk", now=at(18))
     with pytest.raises(OccurrenceHeld, match="was edited in this moment, and nothing was sent"):
         by_hand.begin(work, plan, [], at(17), actor="anna@desk")

@@ -369,13 +369,24 @@ def test_the_inbox_planner_shows_her_hour(site: SiteFolder, store: Store) -> Non
         ([("a", 25)], "a"),  # it is past: the old one for the last time
         ([("a", 5), ("b", 25)], "b"),
         ([("a", 12), ("b", 25)], "a"),  # b's was past when she came, and so was c's
+        ([("week", 15)], "c"),  # she came to this stream before it was due there
+        ([("week", 25)], ""),  # and after
+        ([("c", 15), ("week", 18)], "c"),  # away and back again before it was due
+        ([("c", 25), ("week", 28)], "c"),  # and after: it had been due where she was
+        ([("c", 15), ("week", 25)], ""),  # she was away when it was due
     ],
 )
 def test_where_she_stands_for_one_date_follows_her_moves(moves: Sequence[tuple[str, int]], expected: str) -> None:
     hours = {"a": 30, "b": 10, "c": 20}
-    due = {Place(name, ""): FIRST + timedelta(hours=hour) for name, hour in hours.items()}
-    moved = [Move(1, Stream.EACH, Place(name, ""), FIRST + timedelta(hours=at)) for name, at in moves]
-    assert stands_for(Place("c", ""), moved, due.get) == Place(expected, "")
+    due = {place(name): FIRST + timedelta(hours=hour) for name, hour in hours.items()}
+    moved = [Move(1, place(name), FIRST + timedelta(hours=at)) for name, at in moves]
+    stands = stands_for(place("c"), moved, due.get, lambda one: one.stream is Stream.EACH)
+    assert stands == (place(expected) if expected else None)
+
+
+def place(name: str) -> Place:
+    """Where readers stand who have that newsletter each time, in a zone of this name; ``week``: once a week."""
+    return Place(Stream.WEEKLY if name == "week" else Stream.EACH, name, "")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from newsletter.collect.identity import to_remember
 from newsletter.compose.edits import Change
 from newsletter.config.reading import Configuration, load
 from newsletter.errors import OccurrenceHeld
-from newsletter.model import FailedGate, Gate, Occurrence, OccurrenceState, Picture, Pin, Reason, Stream
+from newsletter.model import FailedGate, Gate, Occurrence, OccurrenceState, Picture, Pin, Reason, Stream, StreamName
 from newsletter.render.templates import shipped_templates
 from newsletter.schedule import by_hand
 from newsletter.schedule.editing import edit
@@ -288,7 +288,7 @@ def test_a_template_that_was_mended_counts_once_it_is_released_to_be_looked_at_a
 
 
 def plan(configuration: Configuration, store: Store, *despite: Gate) -> by_hand.Plan:
-    return by_hand.plan_send(configuration, store, "daily", extra=False, despite=despite, now=EARLY)
+    return by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, despite=despite, now=EARLY)
 
 
 def test_a_send_by_hand_is_held_by_the_same_gates_and_says_how_to_send_all_the_same(

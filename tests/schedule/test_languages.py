@@ -14,6 +14,7 @@ from sqlalchemy import Connection, update
 
 from newsletter.config.reading import Configuration, load
 from newsletter.deliver.assembling import Assembler
+from newsletter.model import StreamName
 from newsletter.preview.choosing import choose_edition, choose_reader
 from newsletter.schedule import by_hand
 from newsletter.schedule.testing import _make as make_test
@@ -100,7 +101,7 @@ async def test_each_reader_gets_frame_dates_numbers_and_words_in_her_language(si
 async def test_a_send_by_hand_speaks_to_each_reader_too(site: SiteFolder, store: Store) -> None:
     speak(store)
     work = Work(configured(site), store)
-    plan = by_hand.plan_send(work.configuration, store, "daily", extra=False, now=SEVEN)
+    plan = by_hand.plan_send(work.configuration, store, StreamName("daily"), extra=False, now=SEVEN)
     by_hand.begin(work, plan, ["reader00002@readers.example", "reader00004@readers.example"], SEVEN)
     messages = await sent(site, store)
     assert [message["Content-Language"] for message in messages.values()] == ["hi", "en"]
@@ -109,11 +110,11 @@ async def test_a_send_by_hand_speaks_to_each_reader_too(site: SiteFolder, store:
 def test_preview_and_test_mail_are_in_the_readers_language(site: SiteFolder, store: Store) -> None:
     speak(store)
     configuration = configured(site)
-    pool = choose_edition(configuration, store, "daily", "next", SEVEN, None)
+    pool = choose_edition(configuration, store, StreamName("daily"), "next", SEVEN, None)
     shown = [
         choose_reader(configuration, store, pool, f"reader{number:05d}@readers.example", SEVEN).rendered_key.language
         for number in range(1, 5)
     ]
     assert shown == ["en", "hi", "ar", "en"]
-    _, message = make_test(configuration, store, "daily", "reader00003@readers.example", SEVEN)
+    _, message = make_test(configuration, store, StreamName("daily"), "reader00003@readers.example", SEVEN)
     assert b"Content-Language: ar" in message

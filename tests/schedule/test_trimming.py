@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from newsletter.compose.edits import Change
 from newsletter.compose.explaining import explain
 from newsletter.config.reading import load
-from newsletter.model import OccurrenceState, Reason, RenderedKey
+from newsletter.model import OccurrenceState, Reason, RenderedKey, StreamName
 from newsletter.preview.choosing import KeyFacts
 from newsletter.preview.making import make_preview
 from newsletter.render.fitting import largest_html
@@ -54,7 +54,9 @@ def held(store: Store, edition: EditionRow) -> set[int]:
 
 
 def test_what_gave_way_is_explained_logged_previewed_and_in_the_next_edition(work: Work, store: Store) -> None:
-    before = make_preview(work.configuration, store, "daily", reader=KeyFacts(), now=SEVEN - timedelta(minutes=20))
+    before = make_preview(
+        work.configuration, store, StreamName("daily"), reader=KeyFacts(), now=SEVEN - timedelta(minutes=20)
+    )
     structlog.reset_defaults()  # a command of another test may have asked for warnings only
     with capture_logs() as logged:
         work.advance(SEVEN - timedelta(minutes=20))
@@ -74,7 +76,9 @@ def test_what_gave_way_is_explained_logged_previewed_and_in_the_next_edition(wor
         made = store.read(pieces.load, edition.id, edition.revision, RenderedKey("en", key))
         assert largest_html(made) <= BUDGET
 
-    after = make_preview(work.configuration, store, "daily", reader=KeyFacts(), now=SEVEN - timedelta(minutes=20))
+    after = make_preview(
+        work.configuration, store, StreamName("daily"), reader=KeyFacts(), now=SEVEN - timedelta(minutes=20)
+    )
     assert before.message == after.message
     assert f"{len(trimmed)} stories give way: " in before.notices[0]
     assert "size_budget is 22,000" in before.notices[0]
@@ -91,7 +95,7 @@ def test_what_gave_way_is_explained_logged_previewed_and_in_the_next_edition(wor
 
 def test_a_dry_run_foresees_what_gives_way_and_what_is_linted_is_what_would_be_sent(work: Work, store: Store) -> None:
     now = SEVEN - timedelta(minutes=40)
-    plan = by_hand.plan_send(work.configuration, store, "daily", extra=False, now=now)
+    plan = by_hand.plan_send(work.configuration, store, StreamName("daily"), extra=False, now=now)
     foreseen = by_hand.foresee(work, plan, now)
     work.advance(SEVEN - timedelta(minutes=20))
     row, _ = of(store, "01")

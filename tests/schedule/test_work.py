@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.config.reading import Configuration, load
 from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, UsageError
-from newsletter.model import Occurrence, OccurrenceState, Reason, Stream
+from newsletter.model import Occurrence, OccurrenceState, Reason, Stream, StreamName
 from newsletter.schedule import by_hand
 from newsletter.schedule.planning import plan_ahead
 from newsletter.schedule.work import Work
@@ -196,12 +196,12 @@ def test_a_template_that_includes_itself_holds_its_occurrence_and_ends_no_tick(s
 def test_a_manual_send_uses_up_the_next_turn_and_a_second_one_says_so(site: SiteFolder, store: Store) -> None:
     site.fill(readers=2, seen_at=SEVEN - timedelta(hours=2))
     configuration, now = configured(site), SEVEN - timedelta(hours=1)
-    plan = by_hand.plan_send(configuration, store, "daily", extra=False, now=now)
+    plan = by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=now)
     row = by_hand.begin(Work(configuration, store), plan, [], now)
     assert (str(row.occurrence), row.state) == ("2026-11-01/1", _S.SENDING)
     store.write(occurrences.transition, row.id, _S.SENT, from_={_S.SENDING}, now=now)
     with pytest.raises(AlreadySent, match="daily@2026-11-01/1 has been sent"):
-        by_hand.plan_send(configuration, store, "daily", extra=False, now=now)
+        by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=now)
     Work(configuration, store).advance(SEVEN + timedelta(minutes=1))
     assert rows(store)["2026-11-01/1"].state is _S.SENT, "the schedule finds it done"
 
@@ -209,14 +209,14 @@ def test_a_manual_send_uses_up_the_next_turn_and_a_second_one_says_so(site: Site
 def test_a_manual_send_with_nothing_new_uses_nothing_up(site: SiteFolder, store: Store) -> None:
     site.fill(readers=2, stories=0)
     with pytest.raises(NothingToSend, match="0 new stories"):
-        by_hand.plan_send(configured(site), store, "daily", extra=False, now=SEVEN - timedelta(hours=1))
+        by_hand.plan_send(configured(site), store, StreamName("daily"), extra=False, now=SEVEN - timedelta(hours=1))
     assert rows(store)["2026-11-01/1"].state is _S.PLANNED
 
 
 def test_sending_to_one_reader_leaves_the_occurrence_open_for_the_rest(site: SiteFolder, store: Store) -> None:
     site.fill(readers=3, seen_at=SEVEN - timedelta(hours=2))
     configuration, now = configured(site), SEVEN - timedelta(hours=1)
-    plan = by_hand.plan_send(configuration, store, "daily", extra=False, now=now)
+    plan = by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=now)
     row = by_hand.begin(Work(configuration, store), plan, ["reader00002@readers.example"], now)
     assert states(store, row) == {"queued": 1}
     assert row.state is _S.APPROVED
@@ -227,7 +227,7 @@ def test_sending_to_one_reader_leaves_the_occurrence_open_for_the_rest(site: Sit
 def test_sending_to_somebody_who_is_not_subscribed_is_refused(site: SiteFolder, store: Store) -> None:
     site.fill(readers=1, seen_at=SEVEN - timedelta(hours=2))
     configuration = configured(site)
-    plan = by_hand.plan_send(configuration, store, "daily", extra=False, now=SEVEN)
+    plan = by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=SEVEN)
     with pytest.raises(UsageError, match=r"nobody@readers\.example is not subscribed"):
         by_hand.begin(Work(configuration, store), plan, ["nobody@readers.example"], SEVEN)
 
@@ -235,7 +235,7 @@ def test_sending_to_somebody_who_is_not_subscribed_is_refused(site: SiteFolder, 
 def test_an_extra_edition_stands_beside_those_of_the_schedule(site: SiteFolder, store: Store) -> None:
     site.fill(readers=1, seen_at=SEVEN - timedelta(hours=2))
     configuration = configured(site)
-    plan = by_hand.plan_send(configuration, store, "daily", extra=True, now=SEVEN - timedelta(hours=1))
+    plan = by_hand.plan_send(configuration, store, StreamName("daily"), extra=True, now=SEVEN - timedelta(hours=1))
     assert plan.row.occurrence.ordinal > 1440
     by_hand.begin(Work(configuration, store), plan, [], SEVEN - timedelta(hours=1))
     assert store.read(occurrences.find, "daily", Stream.EACH, Occurrence(date(2026, 11, 1), 1)) is None
@@ -248,4 +248,4 @@ def test_a_held_occurrence_is_not_sent_by_hand(site: SiteFolder, store: Store) -
     row = rows(store)["2026-11-01/1"]
     store.write(occurrences.hold, row.id, reason=Reason.BY_HAND, detail="wait for the verdict", now=SEVEN)
     with pytest.raises(OccurrenceHeld, match="wait for the verdict"):
-        by_hand.plan_send(configuration, store, "daily", extra=False, now=SEVEN - timedelta(hours=1))
+        by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=SEVEN - timedelta(hours=1))

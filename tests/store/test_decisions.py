@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from newsletter.errors import UsageError
-from newsletter.model import DeliveryState, OccurrenceState, Reason
+from newsletter.model import DeliveryState, OccurrenceState, Reason, StreamName
 from newsletter.store import Store, audit, decisions, deliveries, occurrences, tables
 from newsletter.store.claiming import claim
 from tests.builders import NOW, add_subscribers
@@ -32,8 +32,8 @@ def in_doubt(store: Store) -> int:
 
 def test_a_delivery_released_days_later_is_claimed_and_does_not_expire(store: Store) -> None:
     delivery = in_doubt(store)
-    assert store.read(deliveries.in_doubt_counts) == {("daily", "2026-11-23/1"): 1}
-    wait = {"daily": timedelta(hours=3)}
+    assert store.read(deliveries.in_doubt_counts) == {(StreamName("daily"), "2026-11-23/1"): 1}
+    wait = {StreamName("daily"): timedelta(hours=3)}
     assert store.write(decisions.release_deliveries, [delivery], actor="ann", retry_for=wait, now=LATER) == 1
     assert store.write(deliveries.expire, LATER) == 0
     claimed = store.write(
@@ -57,7 +57,7 @@ def test_one_delivery_that_is_not_in_doubt_leaves_all_as_they_are(store: Store) 
     delivery = in_doubt(store)
     with pytest.raises(UsageError, match=f"delivery {delivery + 5} is not in doubt"):
         store.write(decisions.close_deliveries, [delivery, delivery + 5], actor="ann", now=LATER)
-    assert store.read(deliveries.in_doubt_counts) == {("daily", "2026-11-23/1"): 1}
+    assert store.read(deliveries.in_doubt_counts) == {(StreamName("daily"), "2026-11-23/1"): 1}
     assert store.read(audit.listing) == []
     assert store.write(decisions.close_deliveries, None, actor="ann", now=LATER) == 1
     (row,) = store.read(deliveries.listing)

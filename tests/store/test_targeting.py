@@ -287,10 +287,10 @@ def test_the_claim_writes_down_which_promotions_she_is_shown(store: Store) -> No
         "after": 0,
         "limit": 9,
     }
-    rehearsed = store.read(audience.page, "daily", Stream.EACH, **everybody, targets=targets)
+    rehearsed = store.read(audience.page, "daily", Stream.EACH, [Stream.EACH], **everybody, targets=targets)
     assert {one.subscriber_id: targeting.decode_digests(one.targets) for one in rehearsed} == shown
     narrowed = replace(targets, newsletters=(("daily", founders),))
-    rehearsed = store.read(audience.page, "daily", Stream.EACH, **everybody, targets=narrowed)
+    rehearsed = store.read(audience.page, "daily", Stream.EACH, [Stream.EACH], **everybody, targets=narrowed)
     assert [one.subscriber_id for one in rehearsed] == [ids[0]]
 
 

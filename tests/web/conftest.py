@@ -12,7 +12,7 @@ import pytest
 from newsletter.collect.parsing import Parser
 from newsletter.config.reading import Configuration
 from newsletter.members.links import Links
-from newsletter.model import Occurrence, Subscriber, SubscriptionState
+from newsletter.model import Occurrence, StreamName, Subscriber, SubscriptionState
 from newsletter.store import Store, subscribers, subscriptions
 from tests.builders import NOW, add_subscribers
 from tests.support.web_server import a_site, served
@@ -43,11 +43,11 @@ class Visit:
         return {one.newsletter: one.state for one in self.store.read(subscriptions.of, self.ann.id)}
 
 
-async def browser_copy(subscriber_id: int, newsletter: str, occurrence: Occurrence) -> str | None:
+async def browser_copy(subscriber_id: int, of: StreamName, occurrence: Occurrence) -> str | None:
     """What the lead's callable gives: a page, or None where the edition is gone."""
     if occurrence.ordinal > 1:
         return None
-    return f'<!DOCTYPE html><html lang="en"><p style="color:red">{subscriber_id} {newsletter} {occurrence}</p></html>'
+    return f'<!DOCTYPE html><html lang="en"><p style="color:red">{subscriber_id} {of} {occurrence}</p></html>'
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from yarl import URL
 
-from newsletter.model import MailedPurpose, Occurrence
+from newsletter.model import MailedPurpose, Occurrence, StreamName
 from newsletter.store import mailed_links, subscribers, tables
 from tests.builders import NOW, add_subscribers
 from tests.support.ledger import dump
@@ -28,7 +28,7 @@ def true_links(visit: Visit, number: int, secret: bytes) -> dict[str, tuple[str,
         "unsubscribe": visit.links.unsubscribe(number, secret, "daily"),
         "unsubscribe weekly": visit.links.unsubscribe(number, secret, "weekly"),
         "preferences": visit.links.preferences(number, secret),
-        "edition": visit.links.browser(number, secret, "daily", Occurrence(date(2026, 11, 1), 1)),
+        "edition": visit.links.browser(number, secret, StreamName("daily"), Occurrence(date(2026, 11, 1), 1)),
         "one more": visit.links.subscribe(number, secret, "weekly"),
         **mailed(visit, number, secret),
     }

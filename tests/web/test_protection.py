@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from sqlalchemy import Connection, text
 
-from newsletter.model import Occurrence, SubscriptionState
+from newsletter.model import Occurrence, StreamName, SubscriptionState
 from newsletter.store import Store
 from newsletter.web.protection import MAX_BODY, without_token
 from newsletter.web.readers import truncated
@@ -140,7 +140,7 @@ async def test_a_picture_is_served_for_ever_under_its_name_and_nothing_else_is(v
 
 async def test_an_edition_in_the_browser_is_hers_alone_and_cannot_act(visit: Visit) -> None:
     first, gone = (Occurrence(date(2026, 11, 1), ordinal) for ordinal in (1, 2))
-    link = visit.links.browser(visit.ann.id, visit.ann.secret, "daily", first)
+    link = visit.links.browser(visit.ann.id, visit.ann.secret, StreamName("daily"), first)
     async with visit.client.get(link) as response:
         assert (response.status, "daily 2026-11-01/1" in await response.text()) == (200, True)
         policy = response.headers["Content-Security-Policy"]
@@ -151,7 +151,9 @@ async def test_an_edition_in_the_browser_is_hers_alone_and_cannot_act(visit: Vis
         assert (response.status, await response.read()) == (200, b"")
     async with visit.client.get(link.replace("2026-11-01", "2026-11-02")) as response:
         assert response.status == 404
-    async with visit.client.get(visit.links.browser(visit.ann.id, visit.ann.secret, "daily", gone)) as response:
+    async with visit.client.get(
+        visit.links.browser(visit.ann.id, visit.ann.secret, StreamName("daily"), gone)
+    ) as response:
         assert (response.status, "no longer kept" in await response.text()) == (410, True)
 
 
