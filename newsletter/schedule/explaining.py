@@ -36,6 +36,7 @@ from newsletter.store import (
     consents,
     deliveries,
     editions,
+    moves,
     occurrences,
     subscribers,
     subscriptions,
@@ -195,6 +196,10 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
     if cohort != EVERYBODY and not composed and past:  # nobody was at this hour then, or nothing was running
         made, without = [due_at], Reason.MISSED
     subscription = store.read(subscriptions.one, person.id, name)
+    if verdict is Reason.NONE and delivery is None and subscription is not None and not edition.occurrence.correction:
+        asked_for = _asked_for(store, subscription, min(due_at, now))
+        if configured and configuration.stream_of(name, asked_for) is not edition.stream:
+            verdict = Reason.STREAM_CHANGED
     is_composed = row is not None and row.state is not _S.PLANNED
     pool = next((one.edition for one in composed if is_composed and one.edition.article_ids), None)
     if configured and verdict is Reason.NONE and delivery is None and subscription is not None and pool is not None:
@@ -233,6 +238,13 @@ def _delivery_of(store: Store, edition: EditionName, person: Subscriber) -> Deli
         limit=1,
     )
     return found[0] if found else None
+
+
+def _asked_for(store: Store, subscription: Subscription, at: datetime) -> Stream:
+    """The stream that she had asked for then, as far back as changes are kept."""
+    later = store.read(moves.of_readers, subscription.newsletter, [subscription.subscriber_id], at)
+    changes = later.get(subscription.subscriber_id, ())
+    return changes[0].place.stream if changes else subscription.stream
 
 
 def _cohort_of(
@@ -461,9 +473,6 @@ def _left_out(facts: Facts) -> _Reasoned:
         return Outcome.NOT_ADDRESSED, Reason.NOT_SUBSCRIBED, words, later.at
     if facts.verdict is not Reason.NONE:
         return Outcome.NOT_ADDRESSED, facts.verdict, f"{address} gets no {name}: {REASONS[facts.verdict]}.", None
-    if facts.subscription is not None and facts.subscription.stream is not Stream.EACH:
-        words = f"{address} does not get {name}: {REASONS[Reason.STREAM_CHANGED]}."
-        return Outcome.NOT_ADDRESSED, Reason.STREAM_CHANGED, words, None
     words = f"The ledger holds no delivery of {name} to {address}, and nothing says why: it may be older than its rows."
     return Outcome.UNKNOWN, Reason.NONE, words, None
 

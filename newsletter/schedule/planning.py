@@ -24,6 +24,7 @@ AHEAD = timedelta(days=2)
 _MOST_MISSED = 200
 _SCHEDULED = 1440  # so many turns at most a schedule can have on one date
 _DATES = timedelta(days=2)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 FirstDue = Callable[[StreamName, date], datetime | None]
@@ -44,10 +45,10 @@ def plan_ahead(
             store.write(_plan_by_reader, name, newsletter, zone, now, partial(first_due, name))
         else:
             store.write(_plan, name, newsletter, zone, now)
-    ahead = store.read(occurrences.listing, states=[OccurrenceState.PLANNED], due_from=now, limit=10_000)
-    for name in {row.name.of for row in ahead}.difference(configuration.streams):
+    planned = store.read(occurrences.listing, states=[OccurrenceState.PLANNED], limit=10_000)
+    for name in {row.name.of for row in planned}.difference(configuration.streams):
         if name.newsletter in configuration.schedules.newsletters:  # which has no such stream any more
-            store.write(occurrences.forget_unscheduled, *name, [], now)
+            store.write(occurrences.forget_unscheduled, *name, [], _EVER)
 
 
 def too_late(row: OccurrenceRow, newsletter: Newsletter, now: datetime) -> bool:
