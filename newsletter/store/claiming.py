@@ -47,7 +47,7 @@ from newsletter.model import (
 from newsletter.store.columns import Id, UtcDateTime
 from newsletter.store.consent_check import verdict, with_reader
 from newsletter.store.domain_limits import DomainLimits, Due
-from newsletter.store.prepared import Prepared, parameter
+from newsletter.store.prepared import Prepared, PreparedRows, parameter
 from newsletter.store.reader_language import reader_language
 from newsletter.store.row_sets import RowSet
 from newsletter.store.tables import (
@@ -168,17 +168,17 @@ def claim(
         leave_out(connection, sender, [row_id for row_id, _ in group], now)
     order = {row_id: place for place, (row_id, _) in enumerate(group)}
     rows = sorted(
-        (_claimed(row, seen) for row in statements.moved.run(connection, us=sender, **given)),
+        (_claimed(row, seen) for row in statements.moved.all(connection, us=sender, **given)),
         key=lambda row: order[row.id],
     )
     return Claim(tuple(rows), len(group) - len(rows), postponed)
 
 
 def _within_limits(
-    connection: Connection, statement: Prepared, limit: int, now: datetime, per_minute: Mapping[str, int]
+    connection: Connection, statement: PreparedRows, limit: int, now: datetime, per_minute: Mapping[str, int]
 ) -> tuple[Sequence[Any], int]:
     """The due rows to claim, and how many of those at the front were postponed instead."""
-    due: Sequence[Any] = statement.run(connection, now=now, most=limit).all()
+    due: Sequence[Any] = statement.all(connection, now=now, most=limit)
     if not per_minute or not due:
         return due, 0
     limits = DomainLimits(connection, per_minute, now)
@@ -187,7 +187,7 @@ def _within_limits(
     postponed = 0
     for most in (limit, limit + _LOOK_BEHIND):
         if most > limit:  # the front was theirs who have to wait: look far behind it, at once
-            due = statement.run(connection, now=now, most=most).all()
+            due = statement.all(connection, now=now, most=most)
         for row in due:
             if len(taken) == limit:
                 break
@@ -207,11 +207,11 @@ class _Claiming:
     """The statements of a claim, prepared for one sender's rules."""
 
     group: RowSet
-    due: Prepared
+    due: PreparedRows
     newest: Prepared | None
     lock: Prepared | None
     move: Prepared
-    moved: Prepared
+    moved: PreparedRows
 
 
 @lru_cache(maxsize=32)  # a dialect is one opened database's
@@ -264,11 +264,11 @@ def _claiming(
         lock = Prepared(dialect, locking.order_by(subscribers.c.id).with_for_update(read=True))
     return _Claiming(
         group,
-        Prepared(dialect, _due(dialect, newsletters, now)),
+        PreparedRows(dialect, _due(dialect, newsletters, now)),
         newest,
         lock,
         Prepared(dialect, move),
-        Prepared(dialect, _moved_rows(group.rows, sender)),
+        PreparedRows(dialect, _moved_rows(group.rows, sender)),
     )
 
 

@@ -6,12 +6,25 @@ pass through the types of their columns (``UtcDateTime``, JSON), so that a row i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, CursorResult, Dialect, Table, bindparam, insert
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    CursorResult,
+    Dialect,
+    LargeBinary,
+    Select,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.types import TypeEngine
@@ -67,6 +80,35 @@ class Prepared:
             for name, process, fixed in self._parameters
         ]
         return dict(given) if self._by_name else tuple(value for _, value in given)
+
+
+class PreparedRows:
+    """A query whose rows are fetched all at once; times come as the driver reads them.
+
+    Python's SQLite lets go of the interpreter's lock before each row and has to win it back after it. So there the rows
+    come as one text of JSON, made in a single step: a claim then waits for the event loop once, not once a row.
+    """
+
+    def __init__(self, dialect: Dialect, statement: Select[Any]) -> None:
+        self._in_json = dialect.name == "sqlite"
+        if self._in_json:
+            rows = statement.subquery("rows")
+            # JSON holds no bytes.
+            self._binary = [place for place, one in enumerate(rows.c) if isinstance(one.type, LargeBinary)]
+            columns = [func.hex(one) if place in self._binary else one for place, one in enumerate(rows.c)]
+            statement = select(func.json_group_array(func.json_array(*columns)))
+        self.prepared = Prepared(dialect, statement)
+
+    def all(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
+        """The rows for these values of the parameters."""
+        result = self.prepared.run(connection, **values)
+        if not self._in_json:
+            return result.all()
+        rows: list[list[Any]] = json.loads(result.scalar_one())
+        for place in self._binary:
+            for row in rows:
+                row[place] = bytes.fromhex(row[place])
+        return rows
 
 
 def insert_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:

@@ -59,9 +59,9 @@ async def test_groups_are_found_by_key_and_the_queue_in_its_order(store: Store, 
         times, postponing = _postponing(connection.dialect)
         outcomes = [(number, "sent", "", 0, 0, "main", "250 ok", None, NOW) for number, _ in ids]
         return {
-            "due": plan_of(connection, hot.due, {"now": NOW, "most": 100}),
+            "due": plan_of(connection, hot.due.prepared, {"now": NOW, "most": 100}),
             "move": plan_of(connection, hot.move, {"now": NOW, "us": 1, **given}),
-            "moved": plan_of(connection, hot.moved, {"us": 1, **given}),
+            "moved": plan_of(connection, hot.moved.prepared, {"us": 1, **given}),
             "postpone": plan_of(connection, postponing, times.given([(number, NOW) for number, _ in ids])),
             "record": plan_of(connection, recording, {"now": NOW, "us": 1, **group.given(outcomes)}),
         }
