@@ -2,8 +2,9 @@
 
     a relay says 354 -> ask -> the store -> permit: the body is written at once, or the connection is dropped
 
-On SQLite the answer is there at once; elsewhere those who ask meanwhile are asked for together, by one question that
-begins after the last of them.
+Those who ask meanwhile are asked for together, by one question that begins after the last of them: on SQLite, whose
+answer is there at once, when the event loop has read what had come from all relays; elsewhere when the one before it is
+answered.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class ConsentGate:
 
     def __init__(self, store: Store) -> None:
         self._withdrawals = Withdrawals(store)
+        self._asking: list[tuple[Pipeline, Outgoing]] = []  # since the event loop last looked
         self._waiting: list[tuple[Pipeline, Outgoing]] = []
         self._answering: asyncio.Task[None] | None = None
 
@@ -35,24 +37,35 @@ class ConsentGate:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._asking.clear()
         if self._answering is not None:
             self._answering.cancel()
             await asyncio.gather(self._answering, return_exceptions=True)
         await asyncio.to_thread(self._withdrawals.close)
 
     def ask(self, pipeline: Pipeline, outgoing: Outgoing) -> None:
-        """Answer the pipeline's question, now or soon. Where the store cannot be asked, nothing is written."""
+        """Answer the pipeline's question, soon. Where the store cannot be asked, nothing is written."""
+        self._asking.append((pipeline, outgoing))
+        if len(self._asking) == 1:
+            asyncio.get_running_loop().call_soon(self._answer_at_once)
+
+    def _answer_at_once(self) -> None:
+        asking, self._asking = self._asking, []
+        if not asking:  # closed meanwhile
+            return
         try:
             newest = self._withdrawals.newest_at_once()
         except StoreError as error:
             log.error("consent cannot be asked for", error=str(error))
-            pipeline.permit(outgoing, allowed=False)
+            for pipeline, outgoing in asking:
+                pipeline.permit(outgoing, allowed=False)
             return
-        if newest is not None and newest <= outgoing.about.withdrawals_seen:
-            pipeline.permit(outgoing, allowed=True)
-            return
-        self._waiting.append((pipeline, outgoing))
-        if self._answering is None or self._answering.done():
+        for pipeline, outgoing in asking:
+            if newest is not None and newest <= outgoing.about.withdrawals_seen:
+                pipeline.permit(outgoing, allowed=True)
+            else:
+                self._waiting.append((pipeline, outgoing))
+        if self._waiting and (self._answering is None or self._answering.done()):
             self._answering = asyncio.get_running_loop().create_task(self._answer())
 
     async def _answer(self) -> None:
