@@ -42,8 +42,10 @@ log = structlog.get_logger()
 
 _POLL_SECONDS = 0.5
 _RECORD_RETRY_SECONDS = 10.0
-# While mail flows, outcomes of so long are committed together: each commit waits for the disk.
+# While mail flows, outcomes of so long are committed together, or as soon as they are such a part of all that is held:
+# each commit waits for the disk, and what is held is soon all there may be.
 _GATHER_SECONDS = 0.008
+_GATHER_PART = 1 / 2
 _GATHER_FROM_RATE = 500.0
 _ASSEMBLED_AT_A_STRETCH = 8
 # While one waits for its signature, which threads make, others are assembled and signed.
@@ -130,6 +132,8 @@ class Sender:
         self._claimed: deque[tuple[Claimed, RelayLine]] = deque()  # and not yet assembled
         self._to_assemble = asyncio.Event()
         self._outcomes: list[tuple[RelayLine, Outcome]] = []
+        self._gathered = asyncio.Event()  # so many outcomes as to be a group
+        self._group = 0
         self._closing = False
         self._failures = FailureWatch(rules.failing)
         self._failing: dict[int, str] = {}  # editions to be held, and why
@@ -206,7 +210,7 @@ class Sender:
             if self._failing:
                 await self._hold_failing()
             if self._outcomes and not self._closing and sum(line.rate for line in self._lines) > _GATHER_FROM_RATE:
-                await asyncio.sleep(_GATHER_SECONDS)
+                await self._gather()
             asking = [one for one in routes if one not in quiet and one.worth_claiming and not self._closing]
             outcomes, self._outcomes = self._outcomes, []
             found, asked = False, set[_Route]()
@@ -262,6 +266,17 @@ class Sender:
         if self._claimed:
             self._to_assemble.set()
         return found, {route for route, its in places if its}
+
+    async def _gather(self) -> None:
+        """Wait until the outcomes are worth a commit."""
+        self._group = int(sum(line.held for line in self._lines) * _GATHER_PART)
+        self._gathered.clear()
+        if len(self._outcomes) < self._group:
+            try:
+                async with asyncio.timeout(_GATHER_SECONDS):
+                    await self._gathered.wait()
+            except TimeoutError:
+                pass
 
     async def _in_ledger(
         self, batch: Sequence[Outcome], claims: Sequence[Callable[[Connection], Claim]]
@@ -378,6 +393,8 @@ class Sender:
     def _tell(self, line: RelayLine, outcome: Outcome) -> None:
         self._outcomes.append((line, outcome))
         self._changed.set()
+        if len(self._outcomes) >= self._group:
+            self._gathered.set()
 
 
 def _places(routes: Sequence[_Route]) -> list[tuple[_Route, list[RelayLine]]]:
