@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-LEAD, CATCH_UP, MAX_AGE = timedelta(minutes=30), timedelta(hours=2), timedelta(days=3)
+LEAD, CATCH_UP = timedelta(minutes=30), timedelta(hours=2)
+MAX_AGE = {"each": timedelta(days=3), "weekly": timedelta(days=2)}
+WEEKLY_HOUR, SUNDAY = "09:00", 6
 
-Clock = tuple[str, str]
-"""A zone and an hour, HH:MM: whose readers get it together."""
+Place = tuple[str, str, str]
+"""A stream, a zone and an hour, HH:MM: whose readers get it together. The weekly comes on Sundays, at one hour."""
 
 
 @dataclass
@@ -35,11 +37,11 @@ class Reader:
     """A reader, with every change of hers: (when, what it is from then on)."""
 
     number: int
-    clocks: list[tuple[datetime, Clock]]
+    places: list[tuple[datetime, Place]]
     sections: list[tuple[datetime, tuple[str, ...]]]
     pauses: list[tuple[datetime, datetime]] = field(default_factory=list)
     had: set[int] = field(default_factory=set)
-    dates: set[date] = field(default_factory=set)
+    dates: set[tuple[str, date]] = field(default_factory=set)
 
     def sections_at(self, at: datetime) -> tuple[str, ...]:
         return [chosen for since, chosen in self.sections if since <= at][-1]
@@ -49,12 +51,16 @@ class Reader:
         set_by_then = [until for since, until in self.pauses if since <= at]
         return bool(set_by_then) and set_by_then[-1] > at
 
-    def clock_for(self, day: date) -> Clock:
-        """A change counts for every date whose hour is still to come on the new clock."""
-        holds = self.clocks[0][1]
-        for at, clock in self.clocks[1:]:
-            if due(clock, day) > at:
-                holds = clock
+    def place_for(self, stream: str, day: date) -> Place | None:
+        """A change counts for every date whose hour is still to come on the new clock. Of a stream that she leaves she
+        gets what was due before."""
+        holds: Place | None = None
+        for at, place in self.places:
+            if place[0] == stream:
+                if (holds is None and at == self.places[0][0]) or due(place, day) > at:
+                    holds = place
+            elif holds is not None and due(holds, day) > at:
+                holds = None
         return holds
 
 
@@ -63,14 +69,15 @@ class Mail:
     """One mail that a reader should get: of which date, when, and which stories under which headlines."""
 
     reader: int
+    stream: str
     day: date
     at: datetime
     stories: frozenset[tuple[int, str]]
 
 
-def due(clock: Clock, day: date) -> datetime:
+def due(place: Place, day: date) -> datetime:
     """That hour of that date in that zone: the first where the clock shows it twice, moved on where it shows it not."""
-    zone, hour = clock
+    _, zone, hour = place
     local = datetime(day.year, day.month, day.day, int(hour[:2]), int(hour[3:]), tzinfo=ZoneInfo(zone))
     return local.astimezone(UTC)
 
@@ -81,10 +88,10 @@ class Newsroom:
     def __init__(self, readers: list[Reader], outages: list[tuple[datetime, datetime]]) -> None:
         self.readers, self.outages = readers, outages
         self.stories: list[Story] = []
-        self.used: dict[Clock, set[int]] = {}
-        self.made: dict[tuple[Clock, date], list[Story] | None] = {}
+        self.used: dict[Place, set[int]] = {}
+        self.made: dict[tuple[Place, date], list[Story] | None] = {}
         self.mails: list[Mail] = []
-        self.reasons: dict[tuple[int, date], str] = {}
+        self.reasons: dict[tuple[int, str, date], str] = {}
 
     def runs_at(self, at: datetime) -> bool:
         return not any(begin <= at < end for begin, end in self.outages)
@@ -94,62 +101,64 @@ class Newsroom:
         if not self.runs_at(now):
             return
         for day in (now.date() + timedelta(days=offset) for offset in (-2, -1, 0, 1, 2)):
-            together: dict[Clock, list[Reader]] = {}
+            together: dict[Place, list[Reader]] = {}
             for reader in self.readers:
-                if day not in reader.dates:
-                    together.setdefault(reader.clock_for(day), []).append(reader)
-            for clock in sorted(together, key=lambda clock: (due(clock, day), clock)):
-                self._compose(clock, day, now)
-            for clock, readers in sorted(together.items(), key=lambda pair: (due(pair[0], day), pair[0])):
-                self._send(clock, day, readers, now)
+                for stream in ("each", "weekly") if day.weekday() == SUNDAY else ("each",):
+                    place = reader.place_for(stream, day)
+                    if place is not None and (stream, day) not in reader.dates:
+                        together.setdefault(place, []).append(reader)
+            for place in sorted(together, key=lambda place: (due(place, day), place)):
+                self._compose(place, day, now)
+            for place, readers in sorted(together.items(), key=lambda pair: (due(pair[0], day), pair[0])):
+                self._send(place, day, readers, now)
 
-    def _compose(self, clock: Clock, day: date, now: datetime) -> None:
-        at = due(clock, day)
-        if (clock, day) in self.made or now < at - LEAD:
+    def _compose(self, place: Place, day: date, now: datetime) -> None:
+        at = due(place, day)
+        if (place, day) in self.made or now < at - LEAD:
             return
         if now > at + CATCH_UP:
-            self.made[clock, day] = None
+            self.made[place, day] = None
             return
-        used = self.used.setdefault(clock, set())
+        used = self.used.setdefault(place, set())
         found = [
             story
             for story in self.stories
             if story.seen <= now
             and story.number not in used
-            and now - story.seen <= MAX_AGE
+            and now - story.seen <= MAX_AGE[place[0]]
             and not (story.retracted is not None and story.retracted <= now)
         ]
-        self.made[clock, day] = found
+        self.made[place, day] = found
         used.update(story.number for story in found)
 
-    def _send(self, clock: Clock, day: date, readers: list[Reader], now: datetime) -> None:
-        if due(clock, day) > now or (clock, day) not in self.made:
+    def _send(self, place: Place, day: date, readers: list[Reader], now: datetime) -> None:
+        if due(place, day) > now or (place, day) not in self.made:
             return
-        made = self.made[clock, day]
-        if made and now > due(clock, day) + CATCH_UP:  # composed before an outage; it goes to nobody, and is free again
-            self.used[clock].difference_update(story.number for story in made)
+        made, stream = self.made[place, day], place[0]
+        if made and now > due(place, day) + CATCH_UP:  # composed before an outage; it goes to nobody, and is free again
+            self.used[place].difference_update(story.number for story in made)
             made = None
         there = [one for one in made or [] if not (one.retracted is not None and one.retracted <= now)]
         for reader in readers:
-            reader.dates.add(day)
+            reader.dates.add((stream, day))
             if made is None:
-                self.reasons[reader.number, day] = "missed"
+                self.reasons[reader.number, stream, day] = "missed"
             elif not there:
-                self.reasons[reader.number, day] = "empty"
+                self.reasons[reader.number, stream, day] = "empty"
             else:
-                self._mail(reader, day, there, now)
+                self._mail(reader, stream, day, there, now)
 
-    def _mail(self, reader: Reader, day: date, there: list[Story], now: datetime) -> None:
+    def _mail(self, reader: Reader, stream: str, day: date, there: list[Story], now: datetime) -> None:
         chosen = reader.sections_at(now)
         hers = [story for story in there if not chosen or story.section in chosen]
         new = [story for story in hers if story.number not in reader.had]
         if not hers:
-            self.reasons[reader.number, day] = "no_stories"
+            self.reasons[reader.number, stream, day] = "no_stories"
         elif reader.paused_at(now):
-            self.reasons[reader.number, day] = "paused"
+            self.reasons[reader.number, stream, day] = "paused"
         elif not new:
-            self.reasons[reader.number, day] = "all_had"
+            self.reasons[reader.number, stream, day] = "all_had"
         else:
             reader.had.update(story.number for story in new)
             stories = frozenset((story.number, story.headline_at(now)) for story in new)
-            self.mails.append(Mail(reader.number, day, now, stories))
+            self.mails.append(Mail(reader.number, stream, day, now, stories))

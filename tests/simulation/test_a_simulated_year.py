@@ -1,6 +1,6 @@
-"""Readers in many zones who change their hours, zones and sections, and pause, through changes of the clocks and
-outages: the real scheduler loop, ledger and sender over real SMTP, only time replaced. A plain model written from the
-documents (``story_model``) says what each of them should get; nothing may differ.
+"""Readers in many zones who change their hours, zones, sections and streams, and pause, through changes of the clocks
+and outages: the real scheduler loop, ledger and sender over real SMTP, only time replaced. A plain model written from
+the documents (``story_model``) says what each of them should get; nothing may differ.
 
 A week of it here; `make soak` does the year and writes its table into docs/reliability.md.
 """
@@ -28,18 +28,25 @@ from newsletter.collect.identity import to_remember
 from newsletter.config.reading import Configuration, load
 from newsletter.members import subscribing
 from newsletter.members.consent import Evidence, Pause, PreferenceChange, change_preferences
-from newsletter.model import ConsentChannel
+from newsletter.model import ConsentChannel, Stream
 from newsletter.schedule.running import run
 from newsletter.store import Store, articles, heartbeats, subscribers, tables
 from newsletter.store.migrating import migrate
 from tests.builders import an_incoming_article
-from tests.simulation.story_model import Mail, Newsroom, Reader, Story, due
+from tests.simulation.story_model import WEEKLY_HOUR, Mail, Newsroom, Place, Reader, Story, due
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
 from tests.support.zones import ZONES
 
 NUDGE = timedelta(seconds=11)  # longer than heartbeats are apart
 SECTIONS = ("National", "World", "Sport")
+_WEEKLY = """\
+    streams:
+      weekly:
+        schedule: {deliver_at: "09:00 subscriber", days: [sun]}
+        lead: first
+        articles: {max: 100, max_age: 2d}
+"""
 HOURS = ("06:30", "07:00", "12:00", "18:00", "21:00")
 _HEADLINE = re.compile(r"Story (\d+), version (\d+)")
 
@@ -123,6 +130,7 @@ class Simulation:
         self.outages = [(size.begin + after, size.begin + after + lasting) for after, lasting in size.outages]
         self.model = Newsroom([], self.outages)
         self.ids: dict[int, int] = {}
+        self.hours: dict[int, str] = {}
         self.at: list[datetime] = []
         server.on_body = self._note
 
@@ -134,14 +142,25 @@ class Simulation:
         evidence = Evidence(ConsentChannel.CLI, self.size.begin - timedelta(hours=1))
         zones = ZONES[: self.size.zones]
         for number in range(self.size.readers):
-            clock = (self.dice.choice(zones), self.dice.choice(HOURS))
+            stream = self._stream()
+            zone, hour = self.dice.choice(zones), self.dice.choice(HOURS)
             chosen = self._sections()
-            wanted = subscribing.Wanted("daily", sections=chosen, hour="" if clock[1] == "07:00" else clock[1])
+            wanted = subscribing.Wanted("daily", sections=chosen, hour="" if hour == "07:00" else hour, stream=stream)
             one = subscribing.Enrolment(
-                f"reader{number}@readers.example", (f"hash-{number}",), (wanted,), timezone=clock[0]
+                f"reader{number}@readers.example", (f"hash-{number}",), (wanted,), timezone=zone
             )
             self.ids[number] = self.store.write(subscribing.subscribe, [one], evidence)[0].subscriber_id
-            self.model.readers.append(Reader(number, [(evidence.at, clock)], [(evidence.at, chosen)]))
+            self.hours[number] = hour
+            self.model.readers.append(
+                Reader(number, [(evidence.at, self._place(stream, zone, hour))], [(evidence.at, chosen)])
+            )
+
+    def _stream(self) -> Stream:
+        return Stream.WEEKLY if self.dice.random() < 0.3 else Stream.EACH
+
+    @staticmethod
+    def _place(stream: Stream, zone: str, hour: str) -> Place:
+        return stream.value, zone, WEEKLY_HOUR if stream is Stream.WEEKLY else hour
 
     def _sections(self) -> tuple[str, ...]:
         return () if self.dice.random() < 0.3 else tuple(self.dice.sample(SECTIONS, self.dice.randint(1, 2)))
@@ -203,8 +222,8 @@ class Simulation:
 
     def _change(self, reader: Reader, at: datetime) -> None:
         subscriber, how = self.ids[reader.number], Evidence(ConsentChannel.PAGE, at)
-        zone, hour = reader.clocks[-1][1]
-        match self.dice.choice(("hour", "zone", "sections", "pause", "both")):
+        stream, zone, hour = Stream(reader.places[-1][1][0]), reader.places[-1][1][1], self.hours[reader.number]
+        match self.dice.choice(("hour", "zone", "sections", "pause", "both", "stream")):
             case "sections":
                 chosen = self._sections()
                 reader.sections.append((at, chosen))
@@ -214,16 +233,21 @@ class Simulation:
                 until = at + timedelta(days=self.dice.randint(1, 4))
                 reader.pauses.append((at, until))
                 self.store.write(change_preferences, subscriber, [PreferenceChange("daily", pause=Pause(until))], how)
+            case "stream":
+                stream = self._stream()
+                changes = [PreferenceChange("daily", stream=stream)]
+                self.store.write(change_preferences, subscriber, changes, how)
+                reader.places.append((at, self._place(stream, zone, hour)))
             case what:
                 if what in ("hour", "both"):
-                    hour = self.dice.choice(HOURS)
+                    hour = self.hours[reader.number] = self.dice.choice(HOURS)
                     changes = [PreferenceChange("daily", hour="" if hour == "07:00" else hour)]
                     self.store.write(change_preferences, subscriber, changes, how)
-                    reader.clocks.append((at, (zone, hour)))
+                    reader.places.append((at, self._place(stream, zone, hour)))
                 if what in ("zone", "both"):
                     zone = self.dice.choice(ZONES[: self.size.zones])
                     self.store.write(subscribers.live_in, subscriber, zone, at)
-                    reader.clocks.append((at, (zone, hour)))
+                    reader.places.append((at, self._place(stream, zone, hour)))
 
     # --- the passing of time ---
 
@@ -280,25 +304,25 @@ class Simulation:
                 for number, version in _HEADLINE.findall(text.get_content())
             }
             reader = int(accepted.recipient.partition("@")[0].removeprefix("reader"))
-            found.append(Mail(reader, self._day_of(accepted.message_id), self._marked(at), frozenset(named)))
+            found.append(Mail(reader, *self._edition_of(accepted.message_id), self._marked(at), frozenset(named)))
         return found
 
     def _marked(self, at: datetime) -> datetime:
         """The mark at or before an instant: mail goes within seconds of it."""
         return at - timedelta(seconds=at.timestamp() % self.size.mark.total_seconds())
 
-    def _day_of(self, message_id: str) -> date:
+    def _edition_of(self, message_id: str) -> tuple[str, date]:
         rows = tables.deliveries
-        statement = select(rows.c.occurrence).where(rows.c.message_id == message_id)
-        name = self.store.read(lambda connection: connection.execute(statement).scalar_one())
-        return date.fromisoformat(str(name).partition("/")[0])
+        statement = select(rows.c.stream, rows.c.occurrence).where(rows.c.message_id == message_id)
+        stream, name = self.store.read(lambda connection: connection.execute(statement).one())
+        return stream, date.fromisoformat(str(name).partition("/")[0])
 
-    def reasons(self) -> dict[tuple[int, date], str]:
-        """Of each reader and date without a mail that the ledger has a row of: why."""
+    def reasons(self) -> dict[tuple[int, str, date], str]:
+        """Of each reader, stream and date without a mail that the ledger has a row of: why."""
         rows, numbers = tables.deliveries, {subscriber: number for number, subscriber in self.ids.items()}
-        statement = select(rows.c.subscriber_id, rows.c.occurrence, rows.c.reason).where(rows.c.state == "skipped")
-        found = self.store.read(lambda connection: connection.execute(statement).all())
-        return {(numbers[row[0]], date.fromisoformat(row[1].partition("/")[0])): row[2] for row in found}
+        which = select(rows.c.subscriber_id, rows.c.stream, rows.c.occurrence, rows.c.reason)
+        found = self.store.read(lambda connection: connection.execute(which.where(rows.c.state == "skipped")).all())
+        return {(numbers[row[0]], row[1], date.fromisoformat(row[2].partition("/")[0])): row[3] for row in found}
 
 
 def simulate(size: Size, tmp_path: Path, store: Store, store_url: str, seed: int) -> tuple[Simulation, list[str]]:
@@ -320,7 +344,8 @@ def simulate(size: Size, tmp_path: Path, store: Store, store_url: str, seed: int
         text = re.sub(r"sections: .*\n", f"sections: [{sections}]\n", text)
         text = re.sub(
             r"articles: .*\n",
-            "articles: {min: 1, max: 100, max_age: 3d}\n    ranking: {collapse: false}\n    size_budget: 10000000\n",
+            "articles: {min: 1, max: 100, max_age: 3d}\n    ranking: {collapse: false}\n    size_budget: 10000000\n"
+            + _WEEKLY,
             text,
         )
         file.write_text(text)
@@ -358,6 +383,7 @@ def test_a_week_of_readers_in_many_zones_is_what_the_documents_say(tmp_path: Pat
     assert not differences, "\n".join(sorted(differences)[:40])
     assert len(simulation.model.mails) > WEEK.readers * WEEK.days / 2
     assert set(simulation.model.reasons.values()) >= {"missed", "paused", "no_stories"}, "it has seen all of it"
+    assert len([one for one in simulation.model.mails if one.stream == "weekly"]) > 5
 
 
 @pytest.mark.soak
@@ -372,6 +398,6 @@ def test_a_year_of_readers_in_forty_zones_is_what_the_documents_say(
 
 def test_the_model_knows_the_hours_that_a_clock_shows_twice_or_not_at_all() -> None:
     """The model is no use where it shares a mistake: these are from the tz database's own documents."""
-    spring, autumn = ("Europe/Berlin", "02:30"), ("America/New_York", "01:30")
+    spring, autumn = ("each", "Europe/Berlin", "02:30"), ("each", "America/New_York", "01:30")
     assert due(spring, date(2027, 3, 28)) == datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
     assert due(autumn, date(2026, 11, 1)) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
