@@ -33,6 +33,7 @@ from newsletter.schedule.cohorts import Cohorts, Due
 from newsletter.schedule.composing_cohorts import CohortComposing
 from newsletter.schedule.gatekeeping import Gatekeeping, Looked
 from newsletter.schedule.planning import plan_ahead, too_late
+from newsletter.schedule.remembering import Remembered
 from newsletter.schedule.seeding import Seeds
 from newsletter.store import (
     Store,
@@ -60,6 +61,7 @@ FAN_OUT_PAGE = 1000
 FAN_OUT_SECONDS, FAN_OUT_LEAST, FAN_OUT_MOST = 0.03, 200, 20_000
 PLAN_EVERY = timedelta(minutes=1)
 _MOST_LOOKED_AT = 1000
+_MOST_FROZEN = 20_000  # more cohorts than several dates have; one that is forgotten is looked at again
 
 
 class Work:
@@ -72,8 +74,8 @@ class Work:
         self.cohorts = Cohorts(configuration, store)
         self._composing = CohortComposing(configuration, store, self.cohorts)
         self._rendered: OrderedDict[tuple[int, str], EditionRow] = OrderedDict()
-        self._looked_at: set[tuple[int, int]] = set()
-        self._frozen: set[int] = set()
+        self._looked_at: Remembered[tuple[int, int]] = Remembered(_MOST_LOOKED_AT)
+        self._frozen: Remembered[int] = Remembered(_MOST_FROZEN)
         self._planned_at: datetime | None = None
 
     def advance(self, now: datetime, stopping: Callable[[], bool] = lambda: False) -> bool:
@@ -200,7 +202,7 @@ class Work:
         if looked.failed:
             self.store.write(gates.hold, row, looked.failed, now, between_cohorts=row.state is _S.SENDING)
         elif self.cohorts.streams:
-            self._looked_at = {*list(self._looked_at)[-_MOST_LOOKED_AT:], *different}
+            self._looked_at.update(different)
         return looked
 
     def approve(self, row: OccurrenceRow, *, actor: str, detail: str = "", now: datetime) -> OccurrenceRow:

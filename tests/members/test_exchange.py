@@ -25,11 +25,12 @@ from newsletter.members.exchange import (
     export_subscribers,
     import_subscribers,
 )
-from newsletter.model import ConsentAction, ConsentChannel, MailFormat, SubscriptionState, SuppressionScope
+from newsletter.model import ConsentAction, ConsentChannel, MailFormat, Stream, SubscriptionState, SuppressionScope
 from newsletter.store import Store, consents, subscribers, subscriptions, tables
 from tests.builders import NOW
 from tests.support.web_server import a_site
 from tests.web.test_own_hours import a_site_with_hours
+from tests.web.test_own_stream import a_site_with_streams
 
 HOW = Evidence(ConsentChannel.IMPORT, NOW)
 
@@ -345,6 +346,25 @@ def test_who_is_paused_is_not_in_the_audience_until_the_pause_is_over(store: Sto
     store.write(consent.change_preferences, ann.id, [pause], HOW)
     assert store.read(subscriptions.audience_count, "daily", NOW) == 1
     assert store.read(subscriptions.audience_count, "daily", NOW + timedelta(days=1)) == 2
+
+
+def test_a_stream_that_the_newsletter_has_is_taken_and_comes_back_out(store: Store, tmp_path: Path) -> None:
+    site = a_site_with_streams(tmp_path)
+    file = "address,newsletters,stream\nann@example.org,daily;weekly,daily=Weekly\nbob@example.org,daily,each\n"
+    take_in(store, site, file)
+    ann, bob = (store.read(subscribers.by_address, f"{name}@example.org") for name in ("ann", "bob"))
+    assert ann is not None
+    assert bob is not None
+    assert {one.newsletter: one.stream for one in store.read(subscriptions.of, ann.id)} == {
+        "daily": Stream.WEEKLY,
+        "weekly": Stream.EACH,
+    }
+    assert [one.stream for one in store.read(subscriptions.of, bob.id)] == [Stream.EACH]
+    assert [one["stream"] for one in give_out(store)] == ["daily=weekly", ""]
+    _, remarks = take_in(store, site, "address,newsletters,stream\ncem@example.org,daily,daily\n")
+    assert "daily has no stream 'daily'" in remarks[0].reason
+    _, remarks = take_in(store, site, "address,newsletters,stream,hour\ncem@example.org,daily,weekly,18:00\n")
+    assert "daily does not come at '18:00'" in remarks[0].reason, "the weekly has one hour for all"
 
 
 def test_an_hour_that_the_newsletter_offers_is_taken_and_comes_back_out(store: Store, tmp_path: Path) -> None:
