@@ -103,7 +103,16 @@ class Configuration:
             raise UsageError(
                 f"there is no newsletter '{name}'", remedy=faults.suggestion(name, self.schedules.newsletters)
             )
-        return found.of(stream)
+        if stream is Stream.EACH:
+            return found
+        if (name, stream) not in self._in_streams:
+            self._in_streams[name, stream] = found.of(stream)
+        return self._in_streams[name, stream]
+
+    @cached_property
+    def _in_streams(self) -> dict[tuple[str, Stream], Newsletter]:
+        """What was asked for of streams: it is asked at every tick, of every occurrence."""
+        return {}
 
     def of(self, one: InStream) -> Newsletter:
         """The newsletter of an occurrence or edition, as it is in that stream. Raises UsageError."""

@@ -7,7 +7,6 @@ file, line numbers and "did you mean" are in ``config.reading``; checks across k
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -395,16 +394,12 @@ class Newsletter(Strict):
         """The frequencies that a reader may have it at, each edition first."""
         return tuple(stream for stream in Stream if stream is Stream.EACH or stream.value in self.streams)
 
-    @cached_property
-    def _in_streams(self) -> Mapping[Stream, Newsletter]:
-        return {
-            Stream(stream): self.model_copy(update=settings.over(Stream(stream), self.articles, self.ranking))
-            for stream, settings in self.streams.items()
-        }
-
     def of(self, stream: Stream) -> Newsletter:
         """It as it is in one stream; in one that it does not have, and in each edition, as it is."""
-        return self._in_streams.get(stream, self)
+        settings = next((one for name, one in self.streams.items() if name == stream), None)
+        if settings is None:
+            return self
+        return self.model_copy(update=settings.over(stream, self.articles, self.ranking))
 
     @property
     def tried_for(self) -> timedelta:

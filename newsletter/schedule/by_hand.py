@@ -251,10 +251,10 @@ def _cohorts_of(work: Work, row: OccurrenceRow, addresses: Sequence[str]) -> dic
         return None
     found: dict[Cohort, list[int]] = {}
     for address in addresses:
-        reader = _subscriber_id(work.store, row.newsletter, address)
+        reader = _subscriber_id(work, row, address)
         cohort = work.cohorts.cohort_of_reader(row, reader)
         if cohort is None:
-            raise UsageError(f"{address} gets {row.newsletter} at another time or frequency than with {row.name}")
+            raise _at_another_time(row, address)
         found.setdefault(cohort, []).append(reader)
     return found
 
@@ -263,7 +263,7 @@ def _queue_named(
     work: Work, row: OccurrenceRow, addresses: Sequence[str], only: dict[Cohort, list[int]] | None, now: datetime
 ) -> None:
     store = work.store
-    named = [_subscriber_id(store, row.newsletter, address) for address in addresses]
+    named = [_subscriber_id(work, row, address) for address in addresses]
     store.write(occurrences.mark_partial, row.id, True, now)
     made = 0
     for edition in store.read(editions.for_occurrence, row.id):
@@ -273,15 +273,28 @@ def _queue_named(
         raise AlreadySent(f"{row.name} has been sent to {', '.join(addresses)}")
 
 
-def _subscriber_id(store: Store, newsletter: str, address: str) -> int:
-    person = store.read(subscribers.by_address, parse_address(address))
-    subscription = store.read(subscriptions.one, person.id, newsletter) if person is not None else None
+def _subscriber_id(work: Work, row: OccurrenceRow, address: str) -> int:
+    """Who is asked for by name. Raises UsageError for one who gets the newsletter not at all, or at another frequency;
+    whose hour it is, cohorts say."""
+    newsletter = row.newsletter
+    person = work.store.read(subscribers.by_address, parse_address(address))
+    subscription = work.store.read(subscriptions.one, person.id, newsletter) if person is not None else None
     if person is None or subscription is None or subscription.state is not SubscriptionState.ACTIVE:
         raise UsageError(
             f"{address} is not subscribed to {newsletter}",
             remedy="Add her first, or use --test to mail an address that is not on the list",
         )
+    hers = work.configuration.stream_of(newsletter, subscription.stream)
+    if hers is not row.stream and not work.cohorts.has(row):
+        raise _at_another_time(row, address)
     return person.id
+
+
+def _at_another_time(row: OccurrenceRow, address: str) -> UsageError:
+    return UsageError(
+        f"{address} gets {row.newsletter} at another time or frequency than with {row.name}",
+        remedy=f"`newsletter schedule --for {address}` shows what she gets",
+    )
 
 
 def _by_hand(row: OccurrenceRow) -> OccurrenceRow:

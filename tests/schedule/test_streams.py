@@ -185,6 +185,8 @@ def test_a_stream_is_sent_by_hand_under_its_own_name(site: SiteFolder, store: St
     configuration, now = configured(site), MONDAY + timedelta(hours=10)
     plan = by_hand.plan_send(configuration, store, StreamName("daily", Stream.WEEKLY), extra=False, now=now)
     assert (str(plan.name), plan.readers) == ("daily:weekly@2026-11-08/1", 1)
+    with pytest.raises(UsageError, match="at another time or frequency"):
+        by_hand.start(Work(configuration, store), plan, ["each@readers.example"], now)
     row = by_hand.begin(Work(configuration, store), plan, [], now)
     assert row.state is OccurrenceState.SENDING
     with pytest.raises(UsageError, match=r"daily has no stream 'daily'.*There is daily, daily:weekly, daily:breaking"):
