@@ -45,12 +45,22 @@ def sections_for(stored: str, newsletter: Newsletter) -> tuple[str, ...]:
 def has_stories(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
     """Whether an edition holds any story for a reader with these stored sections; ``when_empty: send`` always mails.
 
-    For a story of other sections that leads, or for what was missed, alone nobody is mailed.
+    For a story of other sections that leads alone nobody is mailed, unless the newsletter has ``nothing_chosen: lead``;
+    for what was missed alone nobody at all.
     """
-    if newsletter.when_empty == "send":
+    if newsletter.when_empty == "send" or gets_lead_alone(stored, newsletter, edition):
         return True
     sections = sections_for(stored, newsletter)
     return any(section.article_ids and _is_hers(section, sections) for section in edition.sections)
+
+
+def gets_lead_alone(stored: str, newsletter: Newsletter, edition: Edition) -> bool:
+    """Whether a reader with these stored sections gets the lead and nothing else, as none of them holds a story."""
+    if newsletter.nothing_chosen != "lead":
+        return False
+    sections = sections_for(stored, newsletter)
+    there = [section for section in edition.sections if section.article_ids and not section.missed]
+    return bool(there) and not any(_is_hers(section, sections) for section in there)
 
 
 def stories_for(
@@ -58,6 +68,9 @@ def stories_for(
 ) -> tuple[int, ...]:
     """The ids of the stories that a reader with these stored sections gets of an edition, each once and without those
     she ``had``; none where it holds none for her."""
+    if gets_lead_alone(stored, newsletter, edition):
+        lead = next(section for section in edition.sections if section.article_ids and not section.missed)
+        return tuple(one for one in lead.article_ids[:1] if one not in had)
     sections = sections_for(stored, newsletter)
     there = [section for section in edition.sections if any(one not in had for one in section.article_ids)]
     if not any(_is_hers(section, sections) for section in there):

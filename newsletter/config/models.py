@@ -366,6 +366,9 @@ class Newsletter(Strict):
     )
     failing: Failing = Failing()
     when_empty: Literal["skip", "send"] = "skip"
+    nothing_chosen: Literal["skip", "lead"] = Field(
+        "skip", description="What a reader gets whose sections hold nothing today: no mail, or the lead alone"
+    )
     in_doubt: Literal["resend", "keep"] = "resend"
     retry_for: LongerThanZero | None = Field(
         None, description="How long a delivery is tried again; default: 8h, and 5m for the design `alert`"

@@ -50,6 +50,7 @@ class StreamSettings(Strict):
     gates: Gates | None = None
     size_budget: int | None = Field(None, ge=20_000, le=10_000_000)
     when_empty: Literal["skip", "send"] | None = None
+    nothing_chosen: Literal["skip", "lead"] | None = None
     retry_for: LongerThanZero | None = Field(None, description="Default for breaking: 5m")
     subject: str | None = Field(None, min_length=1)
     preheader: str | None = None

@@ -104,7 +104,16 @@ def render_pieces(
             says_nothing=says_nothing,
         )
         pieces |= whole.pieces()
-    pieces[MANIFEST] = _manifest(edition, pool, blocks, shared, words, texts, says_nothing=says_nothing)
+    pieces[MANIFEST] = _manifest(
+        edition,
+        pool,
+        blocks,
+        shared,
+        words,
+        texts,
+        says_nothing=says_nothing,
+        nothing_chosen=newsletter.nothing_chosen,
+    )
     return pieces
 
 
@@ -145,6 +154,7 @@ def _manifest(
     texts: Mapping[str, tuple[str, str]],
     *,
     says_nothing: bool,
+    nothing_chosen: str,
 ) -> bytes:
     manifest = {
         "edition": asdict(shared["edition"]) | {"date": edition.occurrence.local_date.isoformat()},
@@ -154,6 +164,7 @@ def _manifest(
         "zone": shared["zone"].key,
         "words": words.only(key for source, _ in texts.values() for key in messages_of(source)).as_json(),
         "says_nothing": says_nothing,
+        "nothing_chosen": nothing_chosen,
         "texts": {name: list(source) for name, source in texts.items()},
         "lead": pool.lead,
         "promotions": [promotion.after for promotion in blocks.promotions],

@@ -151,8 +151,9 @@ class Variants:
     def variant(self, joined: JoinedKey) -> Variant | None:
         """The message for a reader of ``joined.sections``, without the stories that she ``had``.
 
-        Where the pool holds no story for her: one that says so if the newsletter has ``when_empty: send``, else None. A
-        story of other sections that leads, and what was missed, are none for her alone.
+        Where the pool holds no story for her: the lead alone if the newsletter has ``nothing_chosen: lead``, one that
+        says so if it has ``when_empty: send``, else None. A story of other sections that leads, and what was missed,
+        are otherwise none for her alone.
         """
         targets = tuple(target for target in self.targets if target in joined.targets) if joined.targets else ()
         known = JoinedKey(joined.sections, targets, self._here(joined.had) if joined.had else ())
@@ -182,12 +183,24 @@ class Variants:
         else:
             sections = tuple(self._sections.values())
         leads, missed = self._leading, self._missed
+        if wanted and not sections and (leads is None or leads.home not in wanted):
+            return self._lead_alone(joined)
         if joined.had:
             sections, missed = _without(sections, joined.had), _without(missed, joined.had)
             leads = next(iter(_without((leads,), joined.had)), None) if leads is not None else None
         if not sections and (leads is None or (wanted and leads.home not in wanted)):
             return None
         return _Chosen(leads, sections, missed, joined.targets)
+
+    def _lead_alone(self, joined: JoinedKey) -> _Chosen | None:
+        """What leads, or else the first story, for her whose sections hold nothing; None where that is no mail."""
+        first = self._leading or next(iter(self._sections.values()), None)
+        if self._manifest.get("nothing_chosen") != "lead" or first is None or first.stories[0].id in joined.had:
+            return None
+        alone = first if len(first.stories) == 1 else replace(first, stories=first.stories[:1], whole=False)
+        if self._leading is not None:
+            return _Chosen(alone, (), (), joined.targets)
+        return _Chosen(None, (alone,), (), joined.targets)
 
     def _here(self, had: Collection[int]) -> tuple[int, ...]:
         """Those that the pool holds, in its order: others make no difference."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from newsletter.compose.keys import sections_for, stories_for
+from newsletter.compose.keys import gets_lead_alone, sections_for, stories_for
 from newsletter.config.reading import Configuration
 from newsletter.deliver.leaving_out import Carried, LeavingOut
 from newsletter.model import Edition, MailFormat, RenderedKey, StreamName, Subscriber, Subscription
@@ -23,7 +23,7 @@ class Preferences:
     """What her copy follows. ``sections`` are in her order, ``chosen`` says that they are her own choice;
     ``stories`` is how many of the edition's ``of`` stories her copy has, None before it is composed; ``carried`` are
     those it goes without, by the newsletter that carried them and when that was due (UTC). ``moved``: not long ago she
-    had it at another hour."""
+    had it at another hour. ``lead_alone``: none of her sections held a story."""
 
     sections: tuple[str, ...]
     chosen: bool
@@ -34,11 +34,14 @@ class Preferences:
     of: int = 0
     carried: tuple[tuple[str, datetime, int], ...] = ()
     moved: bool = False
+    lead_alone: bool = False
 
     def sentence(self, due_at: datetime, zone: ZoneInfo) -> str:
         """All of it in words, with the time of the edition on the newsletter's clock."""
         whose = "as chosen" if self.chosen else "the newsletter's own"
         parts = [f"Due {due_at.astimezone(zone):%H:%M} {zone.key}", f"sections {', '.join(self.sections)}, {whose}"]
+        if self.lead_alone:
+            parts.append("none of them held a story: the lead alone")
         if self.stories is not None:
             parts.append(f"{self.stories} of {self.of} {'story' if self.of == 1 else 'stories'}")
         today = due_at.astimezone(zone).date()
@@ -88,4 +91,5 @@ def preferences_of(
         len(set(pool.article_ids)) if pool is not None else 0,
         tuple((one.newsletter, one.due_at, len(one.article_ids)) for one in carried),
         moved=delivery is not None and delivery.moved,
+        lead_alone=pool is not None and gets_lead_alone(stored, newsletter, pool),
     )

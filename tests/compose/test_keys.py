@@ -70,6 +70,21 @@ def test_a_reader_whose_sections_hold_nothing_today_gets_no_mail_unless_empty_on
     assert has_stories(national, NEWSLETTER.model_copy(update={"when_empty": "send"}), edition)
 
 
+def test_with_nothing_chosen_lead_she_gets_the_lead_alone_or_else_the_first_story() -> None:
+    alone = NEWSLETTER.model_copy(update={"nothing_chosen": "lead"})
+    first, world = EditionSection("World", (1, 2)), json.dumps(["World"])
+    lead, missed = EditionSection("", (9,), home="World"), EditionSection("", (8,), missed=True)
+    edition = Edition("daily", Stream.EACH, Occurrence(NOW.date(), 1), "", NOW, (first, missed))
+    national = json.dumps(["National"])
+    assert has_stories(national, alone, edition)
+    assert stories_for(national, alone, edition) == (1,)
+    assert stories_for(national, alone, edition, {1}) == ()
+    assert stories_for(national, alone, replace(edition, sections=(lead, first, missed))) == (9,)
+    assert stories_for(world, alone, edition) == stories_for(world, NEWSLETTER, edition) == (1, 2, 8)
+    assert stories_for(world, alone, edition, {1, 2}) == (), "her sections hold stories, and she had them all"
+    assert not has_stories(national, alone, replace(edition, sections=(missed,)))
+
+
 def test_for_the_lead_of_others_or_what_was_missed_alone_nobody_is_mailed() -> None:
     lead, missed = EditionSection("", (1,), home="World"), EditionSection("", (2,), missed=True)
     edition = Edition("daily", Stream.EACH, Occurrence(NOW.date(), 1), "", NOW, (lead, missed))
