@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from types import MappingProxyType
@@ -21,7 +19,7 @@ from newsletter.errors import StoreError, TemplateError
 from newsletter.members.links import Links
 from newsletter.model import SYSTEM, Edition, JoinedKey, Kind, MailFormat, Picture, RenderedKey
 from newsletter.render.joining import Variant, Variants
-from newsletter.render.message import Heading, assemble, edition_heading
+from newsletter.render.message import Assembled, Heading, assemble, edition_heading
 from newsletter.render.rendering import web_base
 from newsletter.render.slots import SUBSCRIBE
 from newsletter.store import Store, editions, pieces
@@ -75,7 +73,7 @@ def message_for(
         mail_format=mail_format,
         links=links,
         in_reply_to=in_reply_to,
-    )
+    ).message
 
 
 def _heading(configuration: Configuration, edition: Edition, now: datetime) -> Heading:
@@ -99,7 +97,7 @@ def _filled(
     mail_format: MailFormat,
     links: Links,
     in_reply_to: str,
-) -> bytes:
+) -> Assembled:
     return assemble(
         variant,
         heading,
@@ -171,8 +169,6 @@ class Assembler:
             for name in (*configuration.schedules.newsletters, SYSTEM)
         }
         self._system = SystemMails(configuration, store, logo)
-        # RSA lets go of the interpreter's lock while it signs: as many at once as there are cores.
-        self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
         self._links = Links(web_base(configuration), configuration.schedules.unsubscribe_mailbox or "")
         self._documents: OrderedDict[tuple[int, int, RenderedKey], _Document] = OrderedDict()
         self._loading = asyncio.Lock()
@@ -181,10 +177,10 @@ class Assembler:
         """The post for this row. Raises TemplateError or StoreError when it cannot be made."""
         if row.kind is Kind.SYSTEM:
             message = await self._system.message(row, self._clock())
-            return Post(self._system.envelope_sender, await self._signed(SYSTEM, message))
+            return self._post(SYSTEM, self._system.envelope_sender, Assembled(message, relaxed=False))
         wanted = (row.pieces_of, row.pieces_revision, row.rendered_key)
         document = self._documents.get(wanted) or await self._load(*wanted)
-        message = _filled(
+        made = _filled(
             document.heading(self._clock()),
             document.edition,
             document.variant(row.sections, row.targets, row.had),
@@ -194,18 +190,14 @@ class Assembler:
             links=self._links,
             in_reply_to=row.in_reply_to,
         )
-        signed = await self._signed(row.newsletter, message)
-        return Post(document.envelope_sender, signed)
+        return self._post(row.newsletter, document.envelope_sender, made)
 
-    async def _signed(self, newsletter: str, message: bytes) -> bytes:
+    def _post(self, newsletter: str, envelope_sender: str, made: Assembled) -> Post:
         signer = self._signers[newsletter]
         if signer is None:
-            return message
-        at = int(self._clock().timestamp())
-        if not signer.slow:
-            return signer.sign(message, at=at) + message
-        sign = partial(signer.sign, message, at=at)
-        return await asyncio.get_running_loop().run_in_executor(self._signing, sign) + message
+            return Post(envelope_sender, made.message)
+        sign = signer.sign_relaxed if made.relaxed else signer.sign
+        return Post(envelope_sender, made.message, partial(sign, made.message, at=int(self._clock().timestamp())))
 
     async def _load(self, edition_id: int, revision: int, key: RenderedKey) -> _Document:
         async with self._loading:  # several ask for the same at once

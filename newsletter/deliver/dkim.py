@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from newsletter.errors import ConfigurationError
+from newsletter.render.encoding import is_relaxed
 
 SHORTEST_RSA = 1024  # bits; RFC 8301 §3.2
 SIGNED = (
@@ -33,7 +34,7 @@ OVERSIGNED = frozenset(
 )  # fmt: skip
 _BLANKS = re.compile(rb"[ \t]+")
 _LONG_BLANKS = re.compile(rb"[ \t]{2,}|\t")
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n")
+_FOLD = re.compile(rb"\r\n(?=[ \t])")
 _LINE = 76
 
 PrivateKey = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -52,11 +53,6 @@ class SigningKey:
         """The ``a=`` tag (RFC 6376 §3.5, RFC 8463 §3)."""
         return "rsa-sha256" if isinstance(self.private, rsa.RSAPrivateKey) else "ed25519-sha256"
 
-    @property
-    def slow(self) -> bool:
-        """Whether a signature takes so long, most of a millisecond, that it belongs into a thread of its own."""
-        return isinstance(self.private, rsa.RSAPrivateKey)
-
     def sign(self, data: bytes) -> bytes:
         """The raw signature over the header hash input ``data``."""
         if isinstance(self.private, rsa.RSAPrivateKey):
@@ -71,32 +67,42 @@ class DkimSigner:
     keys: tuple[SigningKey, ...]
     unsigned: frozenset[str] = frozenset()
 
-    @property
-    def slow(self) -> bool:
-        return any(key.slow for key in self.keys)
-
     def sign(self, message: bytes, *, at: int) -> bytes:
         """The ``DKIM-Signature`` fields for ``message`` (CRLF), folded, to be put before it. ``at``: seconds, UTC."""
         end = message.index(b"\r\n\r\n") + 2
-        fields, names = self._header(message[:end])
-        body_hash = base64.b64encode(hashlib.sha256(canonical_body(message[end + 2 :])).digest()).decode("ascii")
-        return b"".join(self._signature(key, fields, names, body_hash, at) for key in self.keys)
+        return self._fields(message[:end], canonical_body(message[end + 2 :]), at)
+
+    def sign_relaxed(self, message: bytes, *, at: int) -> bytes:
+        """The same for a message whose body is in relaxed form already, but for empty lines at its end."""
+        if message.endswith(b"\r\n\r\n"):
+            return self.sign(message, at=at)
+        end = message.index(b"\r\n\r\n") + 2
+        return self._fields(message[:end], memoryview(message)[end + 2 :], at)
+
+    def _fields(self, header: bytes, body: bytes | memoryview, at: int) -> bytes:
+        fields, names = self._header(header)
+        body_hash = base64.b64encode(hashlib.sha256(body).digest()).decode("ascii")
+        return b"".join([self._signature(key, fields, names, body_hash, at) for key in self.keys])
 
     def _header(self, block: bytes) -> tuple[bytes, str]:
         """The canonical form of the signed fields, last of each name first (RFC 6376 §5.4.2), and the ``h=`` tag."""
         found: dict[bytes, list[bytes]] = {}
-        for name, value in _FIELD.findall(block):
-            found.setdefault(name.lower(), []).append(value)
-        canonical: list[bytes] = []
+        for line in _FOLD.sub(b"", block).split(b"\r\n"):
+            lower, canonical = _canonical_field(line)
+            found.setdefault(lower, []).append(canonical)
+        fields: list[bytes] = []
         named: list[str] = []
-        for name in SIGNED:
-            lower = name.lower()
-            if lower in self.unsigned:
-                continue
-            values = found.get(lower.encode(), [])
-            canonical += [b"%s:%s\r\n" % (lower.encode(), canonical_value(value)) for value in reversed(values)]
-            named += [name] * (len(values) + (lower in OVERSIGNED))
-        return b"".join(canonical), ":".join(named)
+        for lower, name, oversigned in self._signed:
+            values = found.get(lower, ())
+            fields += reversed(values)
+            named += [name] * (len(values) + oversigned)
+        return b"".join(fields), ":".join(named)
+
+    @cached_property
+    def _signed(self) -> list[tuple[bytes, str, bool]]:
+        """The fields to sign, each with whether it is signed once more than it stands there."""
+        lower = [(name.lower(), name) for name in SIGNED]
+        return [(one.encode(), name, one in OVERSIGNED) for one, name in lower if one not in self.unsigned]
 
     @staticmethod
     def _signature(key: SigningKey, fields: bytes, names: str, body_hash: str, at: int) -> bytes:
@@ -122,6 +128,14 @@ def _head(domain: str, selector: str, algorithm: str, names: str, at: int) -> tu
     return head, canonical_value(head.partition(":")[2].encode("ascii"))
 
 
+@lru_cache(maxsize=256)  # most fields of a mail are those of the mails before it
+def _canonical_field(line: bytes) -> tuple[bytes, bytes]:
+    """An unfolded field's name, and the field in relaxed form."""
+    name, _, value = line.partition(b":")
+    lower = name.rstrip(b" \t").lower()
+    return lower, b"%s:%s\r\n" % (lower, canonical_value(value))
+
+
 def canonical_value(value: bytes) -> bytes:
     """A header field's value in relaxed form (RFC 6376 §3.4.2): unfolded, blanks run together, none at its ends."""
     return _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
@@ -129,7 +143,7 @@ def canonical_value(value: bytes) -> bytes:
 
 def canonical_body(body: bytes) -> bytes:
     """A body that ends with CRLF, in relaxed form (RFC 6376 §3.4.4); bodies of ours mostly are that already."""
-    if b"  " in body or b"\t" in body or b" \r\n" in body:
+    if not is_relaxed(body):
         body = _LONG_BLANKS.sub(b" ", body).replace(b" \r\n", b"\r\n")
     written = body.rstrip(b"\r\n")
     return written + b"\r\n" if written else b""

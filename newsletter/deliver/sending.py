@@ -14,6 +14,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -47,17 +48,25 @@ _RECORD_RETRY_SECONDS = 10.0
 _GATHER_SECONDS = 0.008
 _GATHER_PART = 1 / 2
 _GATHER_FROM_RATE = 500.0
+# So many are assembled before connections may read and write, and signed together: a thread costs a turn of the loop.
 _ASSEMBLED_AT_A_STRETCH = 8
-# While one waits for its signature, which threads make, others are assembled and signed.
+# While some wait for their signatures, which threads make, others are assembled and signed.
 _ASSEMBLING_AT_ONCE = 2 * (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A message ready for the wire: its envelope sender (RFC 5321 §3.3) and its bytes."""
+    """A message as it was assembled, and its envelope sender (RFC 5321 §3.3)."""
 
     envelope_sender: str
     message: bytes = field(repr=False)
+    signature: Callable[[], bytes] | None = field(default=None, repr=False)
+    """Makes the header fields that go before it. It takes so long that it belongs into a thread; there it lets go of
+    the interpreter's lock."""
+
+    def signed(self) -> bytes:
+        """The bytes for the wire."""
+        return self.message if self.signature is None else self.signature() + self.message
 
 
 Assemble = Callable[[Claimed], Awaitable[Post]]
@@ -135,6 +144,8 @@ class Sender:
         self._gathered = asyncio.Event()  # so many outcomes as to be a group
         self._group = 0
         self._closing = False
+        # As many at once as there are cores: a signature lets go of the interpreter's lock.
+        self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
         self._failures = FailureWatch(rules.failing)
         self._failing: dict[int, str] = {}  # editions to be held, and why
 
@@ -168,6 +179,8 @@ class Sender:
                     raise trouble
             except* NewsletterError as errors:
                 raise first_of(errors) from None
+            finally:
+                self._signing.shutdown(wait=False)
         return self.tally
 
     def wake(self) -> None:
@@ -348,40 +361,51 @@ class Sender:
 
     async def _assemble_claimed(self) -> None:
         """Assemble what was claimed, just ahead of the wire, and hand it to its relay."""
-        done = 0
         while True:
             while self._claimed:
-                row, line = self._claimed.popleft()
-                try:
-                    post = await self._assemble(row)
-                    sender = line.relay.envelope_sender or post.envelope_sender
-                    if line.relay.verp:
-                        sender = self._rules.return_path_of(sender, row.id)
-                    outgoing = Outgoing(row, sender, row.address, post.message)
-                except NewsletterError as error:
-                    log.error(
-                        "a message cannot be assembled", delivery=row.id, edition=row.edition_id, error=str(error)
-                    )
-                    self._tell(line, deferred(row, self._clock(), line.name, f"not assembled: {error}"))
-                    continue
-                except ValueError as error:
-                    failed = Outcome(row.id, DeliveryState.FAILED, Reason.UNDELIVERABLE_ADDRESS, line.name, str(error))
-                    self._tell(line, failed)
-                    continue
-                except Exception as error:  # a fault of ours costs this message, not all that come after it
-                    log.exception("a message cannot be assembled", delivery=row.id, edition=row.edition_id)
-                    why = f"not assembled: {type(error).__name__}: {error}"
-                    self._tell(line, deferred(row, self._clock(), line.name, why))
-                    continue
-                if self._closing:
-                    self._tell(line, released(row, self._clock()))
-                else:
-                    line.add(outgoing)
-                done += 1
-                if done % _ASSEMBLED_AT_A_STRETCH == 0:
-                    await asyncio.sleep(0)  # let the connections read and write
+                made: list[tuple[Claimed, RelayLine, Post]] = []
+                while self._claimed and len(made) < _ASSEMBLED_AT_A_STRETCH:
+                    row, line = self._claimed.popleft()
+                    try:
+                        made.append((row, line, await self._assemble(row)))
+                    except Exception as error:
+                        self._not_assembled(row, line, error)
+                await self._sign_and_add(made)
             self._to_assemble.clear()
             await self._to_assemble.wait()
+
+    async def _sign_and_add(self, made: Sequence[tuple[Claimed, RelayLine, Post]]) -> None:
+        posts = [post for _, _, post in made]
+        if any(post.signature is not None for post in posts):
+            signed = await asyncio.get_running_loop().run_in_executor(self._signing, _signed, posts)
+        else:
+            signed = [post.message for post in posts]
+            await asyncio.sleep(0)  # let the connections read and write
+        for (row, line, post), message in zip(made, signed, strict=True):
+            if self._closing:
+                self._tell(line, released(row, self._clock()))
+                continue
+            try:
+                if isinstance(message, Exception):
+                    raise message
+                sender = line.relay.envelope_sender or post.envelope_sender
+                if line.relay.verp:
+                    sender = self._rules.return_path_of(sender, row.id)
+                line.add(Outgoing(row, sender, row.address, message))
+            except Exception as error:
+                self._not_assembled(row, line, error)
+
+    def _not_assembled(self, row: Claimed, line: RelayLine, error: Exception) -> None:
+        if isinstance(error, NewsletterError):
+            log.error("a message cannot be assembled", delivery=row.id, edition=row.edition_id, error=str(error))
+            self._tell(line, deferred(row, self._clock(), line.name, f"not assembled: {error}"))
+        elif isinstance(error, ValueError):
+            failed = Outcome(row.id, DeliveryState.FAILED, Reason.UNDELIVERABLE_ADDRESS, line.name, str(error))
+            self._tell(line, failed)
+        else:  # a fault of ours costs this message, not all that come after it
+            log.error("a message cannot be assembled", delivery=row.id, edition=row.edition_id, exc_info=error)
+            why = f"not assembled: {type(error).__name__}: {error}"
+            self._tell(line, deferred(row, self._clock(), line.name, why))
 
     def _finished(self, line: RelayLine, outgoing: Outgoing, result: Transmission) -> None:
         row: Claimed = outgoing.about
@@ -395,6 +419,17 @@ class Sender:
         self._changed.set()
         if len(self._outcomes) >= self._group:
             self._gathered.set()
+
+
+def _signed(posts: Sequence[Post]) -> list[bytes | Exception]:
+    """In a thread of its own: what goes on the wire, or why it cannot be made."""
+    made: list[bytes | Exception] = []
+    for post in posts:
+        try:
+            made.append(post.signed())
+        except Exception as error:
+            made.append(error)
+    return made
 
 
 def _places(routes: Sequence[_Route]) -> list[tuple[_Route, list[RelayLine]]]:

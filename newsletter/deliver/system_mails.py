@@ -201,7 +201,7 @@ def system_message(
             "action_url": _action(mail, event, reader, links),
         },
         format=mail_format,
-    )
+    ).message
 
 
 def _action(mail: SystemMail, event: str, reader: Addressed, links: Links) -> str:

@@ -114,6 +114,11 @@ def unpack(body: bytes) -> list[bytes | Reference]:
     return unpacked
 
 
+def is_relaxed(body: bytes) -> bool:
+    """Whether whole lines are in DKIM's relaxed canonical form (RFC 6376 section 3.4.4), as all are that we write."""
+    return not (b"  " in body or b"\t" in body or b" \r\n" in body)
+
+
 def decoded_length(chunks: Iterable[bytes]) -> int:
     """Bytes of what these encoded chunks stand for, lines counted as the reader's program sees them (CRLF as LF)."""
     return sum(len(a2b_qp(chunk).replace(b"\r\n", b"\n")) for chunk in chunks)

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import cache, lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from newsletter.config.models import Newsletter, Site
 from newsletter.errors import AddressError, TemplateError
 from newsletter.model import Edition, Kind, MailFormat
-from newsletter.render.encoding import Slot, clean, slot_values
+from newsletter.render.encoding import Slot, clean, is_relaxed, slot_values
 from newsletter.render.headers import header, mailbox_header, structured
 from newsletter.render.joining import Variant
 from newsletter.render.slots import SlotKind, kind_of
@@ -59,6 +60,14 @@ class _Prepared:
     chunks: tuple[bytes, ...]
     holes: tuple[tuple[Slot, bool, tuple[int, ...], tuple[int, ...]], ...]
     """Each slot, whether it is a link, and its places among the chunks: of the text part, of the HTML part."""
+    relaxed: bool
+
+
+class Assembled(NamedTuple):
+    """A message; ``relaxed`` says that its body is as DKIM's relaxed form has it, but for empty lines at its end."""
+
+    message: bytes
+    relaxed: bool
 
 
 def edition_heading(
@@ -86,7 +95,7 @@ def assemble(
     format: MailFormat,  # noqa: A002 - the word of the table's column
     unsubscribe_mailto: str = "",
     in_reply_to: str = "",
-) -> bytes:
+) -> Assembled:
     """One subscriber's message. ``to`` is her address, or ``Name <address>``; ``slots`` holds her values by name.
 
     ``unsubscribe_url`` also fills the slot of that name; ``in_reply_to`` is the Message-ID that this one follows up,
@@ -116,7 +125,7 @@ def assemble(
             chunks[index] = text
         for index in in_html:
             chunks[index] = html
-    return b"".join(head + chunks)
+    return Assembled(b"".join(head + chunks), prepared.relaxed)
 
 
 def _prepare(variant: Variant, heading: Heading, mail_format: MailFormat) -> _Prepared:
@@ -145,7 +154,9 @@ def _prepare(variant: Variant, heading: Heading, mail_format: MailFormat) -> _Pr
         (slot, kind_of(slot.name) is SlotKind.URL, tuple(in_text), tuple(in_html))
         for slot, (in_text, in_html) in holes.items()
     )
-    return _Prepared(first, _shared_subject(variant.subject), after, tuple(filled), places)
+    # Looked at once: a reader's values are encoded so that they change nothing of it.
+    relaxed = is_relaxed(b"".join(filled))
+    return _Prepared(first, _shared_subject(variant.subject), after, tuple(filled), places, relaxed)
 
 
 @lru_cache(maxsize=64)

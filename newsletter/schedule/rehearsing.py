@@ -161,7 +161,8 @@ async def _add(
 ) -> None:
     try:
         post = await assembler(_row(configuration, edition, reader, now))
-        line.waiting.append(Outgoing(reader, post.envelope_sender, reader.address, post.message))
+        message = post.message if post.signature is None else await asyncio.to_thread(post.signed)
+        line.waiting.append(Outgoing(reader, post.envelope_sender, reader.address, message))
     except (NewsletterError, ValueError) as error:
         line.failed(reader, str(error))
 

@@ -24,6 +24,7 @@ from newsletter.deliver.dkim import (
     zone_line,
 )
 from newsletter.errors import ConfigurationError
+from newsletter.render.encoding import is_relaxed
 
 NOON = 1_795_608_000
 
@@ -128,6 +129,14 @@ def test_any_body_has_the_canonical_form_that_dkimpy_gives_it(text: str) -> None
     body = text.encode()
     assert canonical_body(body) == dkim.canonicalization.Relaxed.canonicalize_body(body)
     assert verdicts(signed(a_message(body=text))) == [True, True]
+
+
+@given(st.lists(blanks).map(lambda parts: "".join(parts) + "\r\n"))
+def test_a_body_in_canonical_form_is_signed_as_it_is(text: str) -> None:
+    message = a_message(body=text)
+    if is_relaxed(text.encode()):
+        ed25519 = DkimSigner((key("ed25519"),))
+        assert ed25519.sign_relaxed(message, at=NOON) == ed25519.sign(message, at=NOON)
 
 
 def test_lines_are_folded_and_no_longer_than_seventy_eight() -> None:

@@ -154,7 +154,7 @@ def mail(
         slots=slots,
         format=format,
         unsubscribe_mailto=unsubscribe_mailto,
-    )
+    ).message
     message = BytesParser(EmailMessage, policy=SMTP).parsebytes(raw)
     assert [part.defects for part in message.walk() if part.defects] == []
     html, text = message.get_body(("html",)), message.get_body(("plain",))

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.model import Access, Article, JoinedKey, MailFormat, RenderedKey
-from newsletter.render.encoding import Slot, clean
+from newsletter.render.encoding import Slot, clean, is_relaxed
 from newsletter.render.joining import Variant, Variants
 from tests.render.mails import SLOTS, UNSUBSCRIBE, WEB, Mail, a_newsletter, mail, pieces
 
@@ -85,6 +85,7 @@ def check_lines(raw: bytes) -> None:
     assert max(map(len, body.split(b"\r\n"))) <= 76
     assert b"\r\n." not in raw
     assert b"\r\nFrom " not in body
+    assert is_relaxed(body)
 
 
 def check_headers(received: Mail, subject: str, name: str, address: str) -> None:
