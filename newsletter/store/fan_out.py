@@ -241,7 +241,8 @@ def _insert_rows(
         .scalars()
         .all()
     )
-    without = subscriptions.c.sections.in_([sections for sections in chosen if not has_stories(sections)])
+    empty = [sections for sections in chosen if not has_stories(sections)]
+    without = subscriptions.c.sections.in_(empty) if empty else false()
     skipping: list[tuple[ColumnElement[bool], str]] = [(without, Reason.NO_STORIES.value)]
     if outside is not None:
         skipping.insert(0, (outside, Reason.NOT_TARGETED.value))

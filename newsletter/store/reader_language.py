@@ -14,6 +14,8 @@ def reader_language(offered: Sequence[str]) -> ColumnElement[str]:
     """Of ``offered``, the newsletter's own first, a subscriber's: hers, else the most special one that is more general,
     else the newsletter's own. Needs ``subscribers`` in the statement.
     """
+    if len(offered) == 1:
+        return literal(offered[0])
     hers = func.lower(subscribers.c.language)
     fitting = [
         (or_(hers == one.lower(), hers.startswith(f"{one.lower()}-")), literal(one))
