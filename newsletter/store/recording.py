@@ -9,11 +9,11 @@ What is recorded comes as a group, in one statement that is prepared once.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Dialect, Integer, String, Text, and_, func, or_, select, update
+from sqlalchemy import Connection, Dialect, Integer, String, Text, and_, case, func, or_, select, update
 
 from newsletter.model import DeliveryState, Reason
 from newsletter.store.claiming import Claim, found_in_state
@@ -25,8 +25,7 @@ from newsletter.store.tables import deliveries
 _DOUBTFUL = frozenset({Reason.IN_DOUBT, Reason.RESENT_IN_DOUBT})
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one claimed delivery. ``due_at`` is when a deferred or released one may be tried again."""
 
     delivery_id: int
@@ -51,7 +50,6 @@ def record(connection: Connection, sender: int, outcomes: Sequence[Outcome], now
                 outcome.relay,
                 outcome.reply[:500],
                 outcome.due_at,
-                now if outcome.state is DeliveryState.SENT else None,
             )
             for outcome in outcomes
         ]
@@ -73,10 +71,9 @@ def _recording(dialect: Dialect) -> tuple[RowSet, Prepared]:
             "by": String(),
             "said": Text(),
             "again": time,
-            "sent": time,
         },
     )
-    given = group.rows.c
+    given, now = group.rows.c, parameter("now", time)
     statement = (
         update(deliveries)
         .where(
@@ -93,8 +90,8 @@ def _recording(dialect: Dialect) -> tuple[RowSet, Prepared]:
             relay=given.by,
             reply=given.said,
             due_at=func.coalesce(given.again, deliveries.c.due_at),
-            sent_at=given.sent,
-            changed_at=parameter("now", time),
+            sent_at=case((given.to == DeliveryState.SENT.value, now)),
+            changed_at=now,
         )
     )
     return group, Prepared(dialect, statement)

@@ -57,7 +57,7 @@ async def test_groups_are_found_by_key_and_the_queue_in_its_order(store: Store, 
         group, recording = _recording(connection.dialect)
         given = hot.group.given(ids)
         times, postponing = _postponing(connection.dialect)
-        outcomes = [(number, "sent", "", 0, 0, "main", "250 ok", None, NOW) for number, _ in ids]
+        outcomes = [(number, "sent", "", 0, 0, "main", "250 ok", None) for number, _ in ids]
         return {
             "due": plan_of(connection, hot.due.prepared, {"now": NOW, "most": 100}),
             "move": plan_of(connection, hot.move, {"now": NOW, "us": 1, **given}),
