@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from types import MappingProxyType
 
@@ -18,7 +18,7 @@ from newsletter.deliver.system_mails import SystemMails
 from newsletter.errors import StoreError, TemplateError
 from newsletter.members.links import Links
 from newsletter.model import SYSTEM, Edition, JoinedKey, Kind, MailFormat, Picture, RenderedKey
-from newsletter.render.joining import Variant, Variants
+from newsletter.render.joining import KEPT_VARIANTS, Variant, Variants
 from newsletter.render.message import Assembled, Heading, assemble, edition_heading
 from newsletter.render.rendering import web_base
 from newsletter.render.slots import SUBSCRIBE
@@ -131,9 +131,11 @@ class _Document:
         self.envelope_sender = relay.envelope_sender or from_address(configuration, edition.newsletter)
         self._configuration, self._variants = configuration, Variants(stored)
         self._sections_for = lru_cache(_KEPT_CHOICES)(partial(sections_for, newsletter=newsletter))
+        self.variant = lru_cache(KEPT_VARIANTS)(self._variant)
         self._heading: Heading | None = None
+        self._heading_from = self._heading_until = datetime.min.replace(tzinfo=UTC)
 
-    def variant(self, sections: str, targets: str, had: str) -> Variant:
+    def _variant(self, sections: str, targets: str, had: str) -> Variant:
         """What a reader with these stored sections and targets gets, without what she had.
 
         Raises TemplateError where that is nothing.
@@ -146,8 +148,10 @@ class _Document:
 
     def heading(self, now: datetime) -> Heading:
         """The heading of this minute, one object for all its messages."""
-        if self._heading is None or not self._heading.date <= now < self._heading.date + _MINUTE:
+        if self._heading is None or not self._heading_from <= now < self._heading_until:
             self._heading = _heading(self._configuration, self.edition, now)
+            self._heading_from = self._heading.date.astimezone(UTC)
+            self._heading_until = self._heading_from + _MINUTE
         return self._heading
 
 

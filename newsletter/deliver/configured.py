@@ -69,11 +69,14 @@ def configured_sender(
 def never_back(clock: Clock) -> Clock:
     """The same clock, but standing still while it is behind what it has shown: where the machine's is put back an hour,
     what was due stays due."""
-    latest: list[datetime] = []
+    latest: datetime | None = None
 
     def now() -> datetime:
-        latest[:] = [max(clock(), *latest)] if latest else [clock()]
-        return latest[0]
+        nonlocal latest
+        found = clock()
+        if latest is None or found > latest:
+            latest = found
+        return latest
 
     return now
 

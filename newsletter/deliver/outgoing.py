@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from newsletter.deliver.replies import Reply, Stage
 
@@ -60,8 +60,7 @@ class Outgoing:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """The relay answered: its reply, and the stage that it decided."""
 
     stage: Stage

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -54,19 +55,21 @@ _ASSEMBLED_AT_A_STRETCH = 8
 _ASSEMBLING_AT_ONCE = 2 * (os.cpu_count() or 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A message as it was assembled, and its envelope sender (RFC 5321 §3.3)."""
 
     envelope_sender: str
-    message: bytes = field(repr=False)
-    signature: Callable[[], bytes] | None = field(default=None, repr=False)
+    message: bytes
+    signature: Callable[[], bytes] | None = None
     """Makes the header fields that go before it. It takes so long that it belongs into a thread; there it lets go of
     the interpreter's lock."""
 
     def signed(self) -> bytes:
         """The bytes for the wire."""
         return self.message if self.signature is None else self.signature() + self.message
+
+    def __repr__(self) -> str:
+        return f"Post(envelope_sender={self.envelope_sender!r})"
 
 
 Assemble = Callable[[Claimed], Awaitable[Post]]
@@ -435,6 +438,12 @@ def _signed(posts: Sequence[Post]) -> list[bytes | Exception]:
 def _places(routes: Sequence[_Route]) -> list[tuple[_Route, list[RelayLine]]]:
     """For each route the relays that its next rows go through, one place a row, taken before they are claimed: so that
     routes that share a relay never hold more of it together than there is room."""
+    if len(routes) == 1 and len(routes[0].lines) == 1:  # as nearly always: there is nothing to share out
+        [only] = routes[0].lines
+        room = max(only.room, 0)
+        only.held += room
+        only.share += room / (only.weight or 1)
+        return [(routes[0], [only] * room)]
     places: list[tuple[_Route, list[RelayLine]]] = [(route, []) for route in routes]
     waiting = list(places)
     while waiting:

@@ -38,6 +38,7 @@ from newsletter.render.small_texts import SmallTexts, Text
 from newsletter.render.words import Words
 
 Chunk = bytes | Slot
+KEPT_VARIANTS = 64  # of each rendered key
 _NUMBERED = pack([Place(NUMBER)])
 
 
@@ -138,7 +139,7 @@ class _Frame:
 class Variants:
     """The variants of one rendered key of one edition, the last ``kept`` of them remembered. For one thread."""
 
-    def __init__(self, pieces: Mapping[str, bytes], *, kept: int = 64) -> None:
+    def __init__(self, pieces: Mapping[str, bytes], *, kept: int = KEPT_VARIANTS) -> None:
         self._pieces = dict(pieces)
         self._kept = kept
         self._variants: OrderedDict[JoinedKey, Variant | None] = OrderedDict()
