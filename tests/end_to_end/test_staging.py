@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.model import OccurrenceState
 from newsletter.store import occurrences
 from tests.support.site_folder import SiteFolder, not_soon
 from tests.support.smtp_server import SmtpServer
@@ -42,7 +43,11 @@ def test_every_way_of_sending_keeps_to_the_list(tmp_path: Path, store_url: str) 
         assert site.command("editions", "resume", name).returncode == 0
         running = site.start("run")
         wait_for(lambda: ALLOWED in server.recipients, "the one that is allowed", seconds=30)
-        site.command("editions", "correct", name, "--note", "We were wrong.", "--yes")
+        with site.open() as store:
+            sent = OccurrenceState.SENT
+            wait_for(lambda: any(row.state is sent for row in store.read(occurrences.listing)), "the ledger to say so")
+        corrected = site.command("editions", "correct", name, "--note", "We were wrong.", "--yes")
+        assert corrected.returncode == 0, corrected.stderr
         wait_for(lambda: len(server.accepted) >= 2, "its correction", seconds=60)
         running.terminate()
         running.wait(30)
