@@ -63,6 +63,10 @@ class Table:
         self._rounds(more, lambda section: section.max, rules.max)
         self._rounds(rest, lambda section: section.max, rules.min)
 
+    def deal_spare(self, fallback: Sequence[Rank]) -> None:
+        """Deal further stories of the fallback, best first, where sections or the edition are still below their min."""
+        self.deal({section.name: () for section in self.newsletter.sections}, fallback)
+
     def seat(self, name: str, one: Rank) -> bool:
         """Give one more story a place in its section if there is one left."""
         if self.full(name):

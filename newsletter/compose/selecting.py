@@ -195,17 +195,16 @@ class _Placing:
         if newsletter.lead == "best" and kept and self._home[kept[0]]:
             lead, home = kept[0], self._home[kept[0]]
         table = Table(newsletter, outside=1 if lead is not None else 0)
-        table.deal(
-            {name: self._listed(name, kept, lead) for name in newsletter.section_names}, self._listed("", kept, lead)
-        )
+        spare = self._listed("", kept, lead)
+        table.deal({name: self._listed(name, kept, lead) for name in newsletter.section_names}, spare)
         if newsletter.lead == "best" and lead is None and table.number:  # all that there is came from the fallback
             lead = next(article_id for article_id in kept if article_id in table.ids)
             home = next(name for name, listed in table.taken.items() if self._ranks[lead] in listed)
             table.taken[home].remove(self._ranks[lead])
             table.outside = 1
             # The place that it leaves is free again.
-            left = [one for one in self._listed("", kept, lead) if one.article.id not in table.ids]
-            table.deal({name: [] for name in newsletter.section_names}, left)
+            there = _there(table, lead)
+            table.deal_spare([one for one in spare if one.article.id not in there])
         self._seat_doubles(table, lead)
         missed = self._missed(_there(table, lead))
         sections = [EditionSection("", (lead,), home=home)] if lead is not None else []
@@ -225,11 +224,16 @@ class _Placing:
         return found
 
     def _seat_doubles(self, table: Table, lead: int | None) -> None:
-        """What doubles only stories without a place may have one that is left over: of its own section."""
+        """What doubles only stories without a place may have one that is left over: of its own section; of the
+        fallback, where it is needed."""
         for article_id, better in self._better.items():
             name, there = self._home[article_id], _there(table, lead)
-            if name and better not in there and self._doubles.of(article_id, there) is None:
+            if better in there or self._doubles.of(article_id, there) is not None:
+                continue
+            if name:
                 table.seat(name, self._ranks[article_id])
+            else:
+                table.deal_spare([self._ranks[article_id]])
 
     def _missed(self, there: Sequence[int]) -> list[int]:
         """The best of what has no place, for ``missed``."""

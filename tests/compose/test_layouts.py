@@ -114,6 +114,18 @@ def test_the_place_that_a_lead_from_the_fallback_leaves_is_filled() -> None:
     assert sorted(selection.article_ids) == [1, 2]
 
 
+def test_every_source_of_the_fallback_may_fill_the_place_that_its_lead_leaves() -> None:
+    newsletter = a_newsletter(
+        lead="best",
+        fallback={},
+        articles={"min": 4, "max": 4},
+        sections=[{"name": "National", "match": {"section": "national"}, "max": 3}],
+    )
+    sources = {1: "front", 2: "front", 4: "desk", 5: "front"}
+    spare = [world(number, source=source, published_at=NOW) for number, source in sources.items()]
+    assert sorted(select(spare, newsletter).article_ids) == [1, 2, 4, 5]
+
+
 # --- order, minimums, the fallback ---
 
 
@@ -204,6 +216,28 @@ def test_a_double_has_a_place_where_the_better_one_has_none() -> None:
     assert why(selection, 2).detail.startswith("doubles article 3")
 
 
+@pytest.mark.parametrize("missed", [None, {"max": 2}])
+@pytest.mark.parametrize(
+    ("least", "needed"), [("section", "World had 0 of its min of 1"), ("edition", "the edition had 1 of its min of 2")]
+)
+def test_a_double_of_the_fallback_fills_a_minimum_where_the_better_one_has_no_place(
+    least: str, needed: str, missed: dict[str, int] | None
+) -> None:
+    newsletter = a_newsletter(
+        sections=sections(National={"max": 1}, World={"min": 1 if least == "section" else 0}),
+        articles={"min": 2 if least == "edition" else 1},
+        fallback={"source": "agency"},
+        missed=missed,
+    )
+    own = [an_article(1, body_text=a_text(1)), an_article(2, body_text=a_text(2))]
+    spare = [an_article(number, section="Wire", source="agency", body_text=a_text(2)) for number in (11, 12)]
+    selection = select([*own, *spare], newsletter)
+    assert pool(selection) == [("National", (1,)), ("World", (11,))]
+    assert f"from the fallback: {needed}; in place of article 2, which it doubles" in why(selection, 11).detail
+    assert [why(selection, number).reason for number in (2, 12)] == [Reason.NEAR_DUPLICATE] * 2
+    assert why(selection, 2).detail.startswith("doubles article 11")
+
+
 def test_what_doubles_a_story_of_an_earlier_edition_is_out_unless_it_came_later() -> None:
     used = Used(an_article(9, body_text=a_text(1)), "was sent in daily@2026-11-22/1", NOW - timedelta(hours=2))
     beside = an_article(1, body_text=a_text(1), first_seen_at=NOW - timedelta(hours=3))
@@ -249,7 +283,7 @@ def layouts(draw: st.DrawFn) -> Newsletter:
             {"name": name, "match": {"section": name}, "max": most, "min": draw(st.integers(0, most)), "order": order}
         )
     least = sum(section["min"] for section in listed)
-    most = draw(st.integers(max(1, least), 10))
+    most = draw(st.integers(max(1, least), 12))
     return a_newsletter(
         sections=listed,
         lead=draw(st.sampled_from(["first", "best", "none"])),
