@@ -18,7 +18,8 @@ from email.message import EmailMessage
 from functools import cached_property
 
 from newsletter.compose.explaining import in_words
-from newsletter.compose.keys import rendered_keys
+from newsletter.compose.keys import gets_lead_alone, rendered_keys
+from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
 from newsletter.deliver.addressed import Reader
 from newsletter.deliver.assembling import from_address, message_for
@@ -35,6 +36,7 @@ from newsletter.render.pool import MANIFEST
 from newsletter.render.rendering import render_edition, render_fitted, templates_of, web_base
 from newsletter.render.templates import Templates
 from newsletter.store import Store, pieces
+from newsletter.store.subscriptions import encode_sections
 
 _SURELY_FITS = 0.6
 _RENDERED = "It is rendered already: what was changed since shows in the next edition."
@@ -163,7 +165,13 @@ def make_preview(
         text=text,
         size=len(html.encode("utf-8")),
         stories=_stories(pool, variant),
-        notices=(*pool.notices, *facts.notices, *notices, *_about_web(configuration)),
+        notices=(
+            *pool.notices,
+            *facts.notices,
+            *_about_her_sections(configuration.newsletter(*of), pool, facts),
+            *notices,
+            *_about_web(configuration),
+        ),
         web_base=web_base(configuration),
         key=facts.rendered_key,
         format=facts.format,
@@ -316,6 +324,12 @@ def _stories(pool: Pool, variant: Variant) -> tuple[Story, ...]:
         words = one.words if shown or one.article_id not in in_edition else "in the edition, not in her sections"
         found.append(Story(one.headline, one.section, shown, words))
     return tuple(found)
+
+
+def _about_her_sections(newsletter: Newsletter, pool: Pool, facts: Facts) -> tuple[str, ...]:
+    if not gets_lead_alone(encode_sections(facts.sections), newsletter, pool.edition):
+        return ()
+    return ("None of her sections holds a story today: she gets the lead alone.",)
 
 
 def _about_web(configuration: Configuration) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from newsletter.compose.keys import gets_lead_alone, sections_for, stories_for
 from newsletter.config.reading import Configuration
 from newsletter.deliver.leaving_out import Carried, LeavingOut
-from newsletter.model import Edition, MailFormat, RenderedKey, StreamName, Subscriber, Subscription
+from newsletter.model import Edition, MailFormat, Reason, RenderedKey, StreamName, Subscriber, Subscription
 from newsletter.store import Store
 from newsletter.store.deliveries import DeliveryRow
 from newsletter.store.had import decode as decode_had
@@ -81,15 +81,18 @@ def preferences_of(
     else:
         return None
     chosen = sections_for(stored, newsletter)
+    # What was skipped before ``nothing_chosen`` said otherwise held nothing for her.
+    goes = delivery is None or delivery.reason is not Reason.NO_STORIES
+    hers = stories_for(stored, newsletter, pool, gone) if pool is not None and goes else ()
     return Preferences(
         chosen or newsletter.section_names,
         bool(chosen),
         key.language,
         mail_format,
         key.plan,
-        len(stories_for(stored, newsletter, pool, gone)) if pool is not None else None,
+        len(hers) if pool is not None else None,
         len(set(pool.article_ids)) if pool is not None else 0,
         tuple((one.newsletter, one.due_at, len(one.article_ids)) for one in carried),
         moved=delivery is not None and delivery.moved,
-        lead_alone=pool is not None and gets_lead_alone(stored, newsletter, pool),
+        lead_alone=pool is not None and goes and gets_lead_alone(stored, newsletter, pool),
     )

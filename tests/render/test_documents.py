@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,12 @@ from pathlib import Path
 import pytest
 from lxml import html as lxml_html
 
-from newsletter.model import Access, Article, JoinedKey, RenderedKey, Role
+from newsletter.model import Access, Article, EditionSection, JoinedKey, MailFormat, RenderedKey, Role
 from newsletter.render.document import unused_nonce
 from newsletter.render.inlining import inline
 from newsletter.render.joining import Variants
-from newsletter.render.pool import roles
-from tests.render.mails import PICTURE, a_design, a_newsletter, a_site, mail, pieces, variant
+from newsletter.render.pool import MANIFEST, roles
+from tests.render.mails import PICTURE, a_design, a_newsletter, a_site, an_edition, mail, pieces, variant
 
 POOL = {"National": [1, 2, 3, 4], "World": [5, 6, 7, 8], "Sport": [9]}
 
@@ -65,6 +66,60 @@ def test_who_had_all_of_her_sections_gets_no_message() -> None:
     assert joined.variant(JoinedKey(("Sport",), had=(9,))) is None
     assert joined.variant(JoinedKey(("Sport",), had=(77,))) is joined.variant(JoinedKey(("Sport",)))
     assert joined.variant(JoinedKey(("World",), had=(5, 77))) is joined.variant(JoinedKey(("World",), had=(5,)))
+
+
+@pytest.mark.parametrize("lead", ["first", "best", "none"])
+@pytest.mark.parametrize("design", ["daily", "briefing", "weekly", "alert"])
+def test_the_lead_alone_equals_a_whole_of_the_lead(design: str, lead: str) -> None:
+    newsletter = a_newsletter((*POOL, "Arts"), design=design, lead=lead, nothing_chosen="lead", missed={})
+    in_front = [EditionSection("", (77,), home="National")] if lead == "best" else []
+    named = [EditionSection(name, tuple(ids)) for name, ids in POOL.items()]
+    missed = EditionSection("", (88, 89), missed=True)
+    edition = replace(an_edition({}), sections=(*in_front, *named, missed))
+    joined = variant(pieces(newsletter=newsletter, edition=edition), "Arts")
+    alone = replace(edition, sections=tuple(in_front) or (EditionSection("National", (1,)),))
+    whole = mail(variant(pieces(newsletter=newsletter, edition=alone)))
+    received = mail(joined)
+    assert joined.article_ids == ((77,) if in_front else (1,))
+    assert structure(received.html) == structure(whole.html)
+    assert received.text == whole.text
+    assert received.message["Subject"] == f"Headline of story {joined.article_ids[0]}"
+    assert joined.preheader == (), "it names further stories, and there are none"
+    text = mail(joined, format=MailFormat.TEXT).text
+    assert set(re.findall(r"headline of story (\d+)", text.lower())) == {str(joined.article_ids[0])}
+
+
+def test_the_lead_alone_is_none_for_who_had_it_and_for_who_has_something_else() -> None:
+    newsletter = a_newsletter((*POOL, "Arts"), nothing_chosen="lead", unless_sent="today")
+    joined = Variants(pieces(POOL, newsletter=newsletter))
+    assert joined.variant(JoinedKey(("Arts",), had=(1,))) is None
+    assert joined.variant(JoinedKey(("Arts",), had=(2,))) is not None
+    assert joined.variant(JoinedKey(("Sport",), had=(9,))) is None, "she chose something, and had all of it"
+    both = joined.variant(JoinedKey(("Arts", "Sport")))
+    assert both is not None
+    assert both.article_ids == (9,)
+    says_nothing = a_newsletter((*POOL, "Arts"), nothing_chosen="lead", when_empty="send", unless_sent="today")
+    nothing_new = Variants(pieces(POOL, newsletter=says_nothing)).variant(JoinedKey(("Arts",), had=(1,)))
+    assert nothing_new is not None
+    assert nothing_new.article_ids == ()
+
+
+def test_a_lead_for_all_goes_alone_to_who_chose_other_sections_unless_she_had_it() -> None:
+    newsletter = a_newsletter((*POOL, "Arts"), lead="best", nothing_chosen="lead", unless_sent="today")
+    sections = (EditionSection("", (7,), home="National"), EditionSection("National", (1, 2)))
+    joined = Variants(pieces(newsletter=newsletter, edition=replace(an_edition({}), sections=sections)))
+    alone = joined.variant(JoinedKey(("Arts",)))
+    assert alone is not None
+    assert alone.article_ids == (7,)
+    assert joined.variant(JoinedKey(("Arts",), had=(7,))) is None
+
+
+def test_pieces_that_do_not_say_what_goes_to_who_chose_nothing_of_today_send_her_nothing() -> None:
+    rendered = pieces(POOL, newsletter=a_newsletter((*POOL, "Arts"), nothing_chosen="lead"))
+    manifest = json.loads(rendered[MANIFEST])
+    del manifest["nothing_chosen"]
+    assert Variants(rendered).variant(JoinedKey(("Arts",))) is not None
+    assert Variants(rendered | {MANIFEST: json.dumps(manifest).encode()}).variant(JoinedKey(("Arts",))) is None
 
 
 def test_no_marker_token_or_empty_section_is_left_in_a_mail() -> None:
