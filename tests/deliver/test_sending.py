@@ -15,8 +15,8 @@ import trustme
 from sqlalchemy import Connection, func, insert, select, update
 
 from newsletter.config.models import Relay
-from newsletter.deliver.sending import Post, Rules, Sender
-from newsletter.errors import RelayError, SenderLockLost
+from newsletter.deliver.sending import Assemble, Post, Rules, Sender
+from newsletter.errors import RelayError, SenderLockLost, TemplateError
 from newsletter.model import DeliveryState, OccurrenceState, Reason
 from newsletter.store import Store, deliveries, senders, tables
 from newsletter.store.claiming import Claimed
@@ -53,13 +53,19 @@ def relay_to(server: SmtpServer, **changes: Any) -> Relay:
 
 
 async def send(
-    store: Store, relay: Relay, *, keep: bool = False, now: datetime = NOW, only: frozenset[str] | None = None
+    store: Store,
+    relay: Relay,
+    *,
+    keep: bool = False,
+    now: datetime = NOW,
+    only: frozenset[str] | None = None,
+    assembling: Assemble = assemble,
 ) -> Sender:
     lock = senders.acquire(store, now)
     assert lock is not None
     try:
         sender = Sender(
-            store, lock, {"main": relay}, {"main": ["daily"]}, rules(keep=keep, only=only), assemble, lambda: now
+            store, lock, {"main": relay}, {"main": ["daily"]}, rules(keep=keep, only=only), assembling, lambda: now
         )
         await sender.run(asyncio.Event(), until_idle=True)
         return sender
@@ -252,6 +258,42 @@ async def test_421_ends_the_connection_and_the_message_goes_over_another(store: 
     await send(store, relay_to(server, connections=1))
     await send(store, relay_to(server), now=NOW + timedelta(minutes=5))
     assert len(set(server.recipients)) == len(server.recipients) == 3
+
+
+# --- faults of ours ---
+
+
+@pytest.mark.parametrize(
+    "fault", [KeyError("headline"), TemplateError("'lead' is undefined", where="card.html:3")], ids=repr
+)
+@pytest.mark.parametrize("step", ["made", "signed"])
+async def test_a_fault_in_assembling_one_message_puts_it_off_and_the_rest_go_out(
+    store: Store, server: SmtpServer, step: str, fault: Exception
+) -> None:
+    unlucky = queue(store, 30)[0][9]
+
+    def fail() -> bytes:
+        raise fault
+
+    async def with_a_fault(row: Claimed) -> Post:
+        post = await assemble(row)
+        if row.subscriber_id != unlucky:
+            return post._replace(signature=lambda: b"DKIM-Signature: x\r\n")
+        return post._replace(signature=fail) if step == "signed" else post._replace(message=fail())
+
+    sender = await send(store, relay_to(server), assembling=with_a_fault)
+    assert sender.tally.sent == 29
+    assert sorted(server.recipients) == [f"reader{n:05d}@readers.example" for n in range(1, 31) if n != 10]
+    assert states(store) == {("sent", ""): 29, ("queued", "deferred"): 1}
+    [row] = store.read(deliveries.listing, subscriber_id=unlucky)
+    assert row.reply.startswith("not assembled: ")
+    assert str(fault) in row.reply, "why says what went wrong"
+    assert row.due_at > NOW
+    await send(store, relay_to(server), now=NOW + timedelta(minutes=5))
+    assert states(store) == {("sent", ""): 30}
+    assert server.recipients[29:] == ["reader00010@readers.example"], (
+        "once it can be made, it goes out; nobody else gets theirs again"
+    )
 
 
 # --- consent ---

@@ -1,0 +1,98 @@
+"""``newsletter run`` goes on whatever goes wrong in it: a fault of ours costs seconds, never the sending."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from newsletter.config.reading import load
+from newsletter.deliver import sending
+from newsletter.deliver.smtp import RelayConnection
+from newsletter.errors import SenderLockLost, StoreBusy
+from newsletter.model import DeliveryState
+from newsletter.schedule.running import run
+from newsletter.store import Store, deliveries
+from tests.support.site_folder import SiteFolder
+from tests.support.smtp_server import SmtpServer
+from tests.support.waiting import wait_for
+
+READERS = 40
+SEVEN = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def running(site: SiteFolder, store: Store, now: datetime) -> AsyncIterator[asyncio.Task[None]]:
+    """``newsletter run`` without its pages, from ``now`` on; ended in good order."""
+    began, stop = time.monotonic(), asyncio.Event()
+
+    def clock() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - began)
+
+    configuration = load(site.path / "schedules.yaml", {})
+    task = asyncio.create_task(run(configuration, store, clock, stop, tick=timedelta(seconds=0.1)))
+    try:
+        yield task
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 30)
+
+
+def failing_at(
+    faults: Sequence[Exception], when: Callable[[], bool], really: Callable[..., Any]
+) -> tuple[Callable[..., Any], list[Exception]]:
+    """``really``, but for failing with each of these in turn while ``when`` holds; and those that are still to come."""
+    left = list(faults)
+
+    def called(*arguments: Any, **values: Any) -> Any:
+        if left and when():
+            raise left.pop(0)
+        return really(*arguments, **values)
+
+    return called, left
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [(ZeroDivisionError("a fault of ours"),), (StoreBusy("busy"), SenderLockLost("lost"), KeyError("a fault of ours"))],
+    ids=["of ours", "of the store, of the lock, of ours"],
+)
+@pytest.mark.parametrize(("where", "what"), [(sending, "claim"), (RelayConnection, "open")], ids=["claim", "connect"])
+async def test_a_sender_that_fails_in_the_middle_begins_again_and_everybody_has_one_message(
+    tmp_path: Path,
+    store_url: str,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    where: Any,
+    what: str,
+    faults: Sequence[Exception],
+) -> None:
+    with SmtpServer() as server, capture_logs() as said:
+        settings = {"zone": "UTC", "connections": 1, "relay": "messages_per_connection: 5"}
+        site = SiteFolder(tmp_path, store_url, server.port, **settings)
+        site.fill(readers=READERS, seen_at=SEVEN - timedelta(hours=1))
+        faulty, left = failing_at(faults, lambda: len(server.accepted) >= READERS // 5, getattr(where, what))
+        monkeypatch.setattr(where, what, faulty)
+
+        def all_sent() -> bool:
+            rows = store.read(deliveries.listing, newsletter="daily", limit=READERS + 1)
+            return Counter(row.state for row in rows) == {DeliveryState.SENT: READERS}
+
+        async with running(site, store, SEVEN - timedelta(seconds=1)) as task:
+            await asyncio.to_thread(wait_for, all_sent, "everybody's mail", 30)
+            assert not task.done(), "and it still runs"
+    assert not left
+    assert sum(one["event"].endswith("it will start again") for one in said) == len(faults)
+    ids: defaultdict[str, set[str]] = defaultdict(set)
+    for accepted in server.accepted:
+        ids[accepted.recipient].add(accepted.message_id)
+    assert set(ids) == {f"reader{number:05d}@readers.example" for number in range(1, READERS + 1)}
+    assert {len(its) for its in ids.values()} == {1}, "what was in doubt went again as the same message"
