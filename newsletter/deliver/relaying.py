@@ -303,6 +303,7 @@ class RelayLine:
 
     def finished(self, pipeline: Pipeline, outgoing: Outgoing, result: Transmission) -> None:
         self._done += 1
+        self._finished(self, outgoing, result)  # first: no fault of what follows may lose it
         match result:
             case Answered(stage, reply):
                 self._keep_pace(reply)
@@ -312,7 +313,6 @@ class RelayLine:
                     self._trouble = 0
             case LostBeforeBody() | LostInDoubt():
                 self._trouble += 1
-        self._finished(self, outgoing, result)
 
     def closed(self, pipeline: Pipeline, unsent: Outgoing | None) -> None:
         gone = self._pipelines.pop(pipeline, None)

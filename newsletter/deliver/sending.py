@@ -412,10 +412,17 @@ class Sender:
 
     def _finished(self, line: RelayLine, outgoing: Outgoing, result: Transmission) -> None:
         row: Claimed = outgoing.about
-        outcome = outcome_of(row, result, line.name, self._clock(), keep_in_doubt=self._rules.keep_in_doubt)
+        try:
+            outcome = outcome_of(row, result, line.name, self._clock(), keep_in_doubt=self._rules.keep_in_doubt)
+        except (
+            Exception
+        ) as error:  # a fault of ours: whether it arrived is for a person to say, never sent for it twice
+            log.error("an answer was not understood", delivery=row.id, edition=row.edition_id, exc_info=error)
+            why = f"not understood: {type(error).__name__}: {error}"
+            outcome = Outcome(row.id, DeliveryState.SENDING, Reason.IN_DOUBT, line.name, why)
+        self._tell(line, outcome)
         if why := self._failures.answered(row.edition_id, row.newsletter, outcome.state, outcome.reason):
             self._failing[row.edition_id] = why
-        self._tell(line, outcome)
 
     def _tell(self, line: RelayLine, outcome: Outcome) -> None:
         self._outcomes.append((line, outcome))

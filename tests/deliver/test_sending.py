@@ -15,6 +15,8 @@ import trustme
 from sqlalchemy import Connection, func, insert, select, update
 
 from newsletter.config.models import Relay
+from newsletter.deliver import sending
+from newsletter.deliver.pace import Pace
 from newsletter.deliver.sending import Assemble, Post, Rules, Sender
 from newsletter.errors import RelayError, SenderLockLost, TemplateError
 from newsletter.model import DeliveryState, OccurrenceState, Reason
@@ -294,6 +296,45 @@ async def test_a_fault_in_assembling_one_message_puts_it_off_and_the_rest_go_out
     assert server.recipients[29:] == ["reader00010@readers.example"], (
         "once it can be made, it goes out; nobody else gets theirs again"
     )
+
+
+async def test_a_fault_in_understanding_one_answer_leaves_that_one_in_doubt_and_never_sends_it_again(
+    store: Store, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlucky = queue(store, 30)[0][9]
+    really = sending.outcome_of
+
+    def faulty(row: Claimed, *arguments: Any, **values: Any) -> Any:
+        if row.subscriber_id == unlucky:
+            raise KeyError("headline")
+        return really(row, *arguments, **values)
+
+    monkeypatch.setattr(sending, "outcome_of", faulty)
+    assert (await send(store, relay_to(server))).tally.sent == 29
+    monkeypatch.undo()
+    await send(store, relay_to(server), now=NOW + timedelta(minutes=5))
+    assert sorted(server.recipients) == [f"reader{n:05d}@readers.example" for n in range(1, 31)]
+    assert states(store) == {("sent", ""): 29, ("sending", "in_doubt"): 1}
+    [row] = store.read(deliveries.listing, subscriber_id=unlucky)
+    assert row.reply == "not understood: KeyError: 'headline'"
+
+
+async def test_a_fault_in_keeping_pace_costs_a_connection_and_no_outcome(
+    store: Store, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(store, 30)
+    really, left = Pace.answered, [ZeroDivisionError()]
+
+    def faulty(pace: Pace, *arguments: Any, **values: Any) -> bool:
+        if left:
+            raise left.pop()
+        return really(pace, *arguments, **values)
+
+    monkeypatch.setattr(Pace, "answered", faulty)
+    assert (await send(store, relay_to(server, connections=1))).tally.sent == 30
+    assert not left
+    assert sorted(server.recipients) == [f"reader{n:05d}@readers.example" for n in range(1, 31)]
+    assert states(store) == {("sent", ""): 30}
 
 
 # --- consent ---
