@@ -11,7 +11,7 @@ from newsletter.config.reading import Configuration
 from newsletter.model import Article, Edition, Picture, RenderedKey
 from newsletter.render.document import render_pieces
 from newsletter.render.fitting import Fitted, Pieces, fitted
-from newsletter.render.templates import Templates
+from newsletter.render.templates import Templates, unchanged_templates
 
 LOCAL_WEB = "http://127.0.0.1:8025"
 
@@ -22,8 +22,8 @@ def web_base(configuration: Configuration) -> str:
 
 
 def templates_of(configuration: Configuration) -> Templates:
-    """The publisher's templates over the shipped ones."""
-    return Templates(configuration.template_folders)
+    """The publisher's templates over the shipped ones: the same object until a file of theirs changes."""
+    return unchanged_templates(tuple(configuration.template_folders))
 
 
 def render_edition(

@@ -7,9 +7,10 @@ that a design can reach, so that a fault in a branch not taken is found too.
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -62,11 +63,15 @@ class Templates:
     """The templates of ``folders`` (first wins), then the shipped ones.
 
     ``traced``: what they render carries the marks of ``render.tracing``, for the lint's eyes only. ``inlines`` False
-    leaves the styles in their block, to be compared with what premailer makes of them.
+    leaves the styles in their block, to be compared with what premailer makes of them. ``unchanging``: the files stay
+    as they are while this is used, so that nothing is checked twice.
     """
 
-    def __init__(self, folders: Sequence[Path] = (), *, traced: bool = False, inlines: bool = True) -> None:
+    def __init__(
+        self, folders: Sequence[Path] = (), *, traced: bool = False, inlines: bool = True, unchanging: bool = False
+    ) -> None:
         self.inlines = inlines
+        self._checked: set[tuple[str, tuple[str, ...]]] | None = set() if unchanging else None
         shipped = shipped_templates()
         self.folders = (*(folder for folder in folders if folder != shipped), shipped)
         self._environment = _Environment(self.folders, traced=traced)
@@ -117,6 +122,13 @@ class Templates:
 
         Raises TemplateError.
         """
+        asked = (design, tuple(parts))
+        if self._checked is None or asked not in self._checked:
+            self._check(design, parts)
+        if self._checked is not None:
+            self._checked.add(asked)
+
+    def _check(self, design: str, parts: Sequence[str]) -> None:
         for suffix in ("html", "txt"):
             reached = [self.file(design, f"{part}.{suffix}") for part in parts]
             seen: set[str] = set()
@@ -138,6 +150,30 @@ class Templates:
         for name in ("summary.txt", "contents.txt"):
             if self.has(design, name):
                 compile_text(*self.source(design, name))
+
+
+def unchanged_templates(folders: tuple[Path, ...]) -> Templates:
+    """The templates of ``folders``, read, compiled and checked once for as long as no file in them, or of the shipped
+    ones, changes, comes or goes."""
+    files = (file for folder in (*folders, shipped_templates()) for file in _in(folder))
+    return _unchanged(folders, tuple(sorted(files)))
+
+
+def _in(folder: Path | str) -> Iterator[tuple[str, int, int, int]]:
+    """Every file in a folder, and what tells it from the one that was there before."""
+    with suppress(OSError), os.scandir(folder) as entries:  # gone as we look: another file than before, too
+        for entry in entries:
+            if entry.is_dir():
+                yield from _in(entry.path)
+            else:
+                about = entry.stat()
+                yield entry.path, about.st_mtime_ns, about.st_size, about.st_ino
+
+
+@lru_cache(maxsize=4)
+def _unchanged(folders: tuple[Path, ...], files: tuple[tuple[str, int, int, int], ...]) -> Templates:
+    del files  # what is read of them now is at least as new
+    return Templates(folders, unchanging=True)
 
 
 class _Template(Template):

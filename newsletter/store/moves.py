@@ -11,12 +11,28 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, exists, insert, literal, literal_column, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    String,
+    and_,
+    delete,
+    exists,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from newsletter.model import Stream, SubscriptionState
+from newsletter.store.prepared import Prepared, parameter
 from newsletter.store.tables import deliveries, moves, subscriptions
 
 _CHUNK = 500
@@ -44,20 +60,37 @@ def places(connection: Connection, newsletter: str, since: datetime) -> list[Pla
 
     One step of the index for each place, however many stand there.
     """
-    found: list[Place] = []
-    for stream in Stream:
-        after: ColumnElement[bool] | None = None
-        while True:
-            query = select(subscriptions.c.zone, subscriptions.c.hour).where(_of(newsletter, stream))
-            query = query.where(after) if after is not None else query
-            row = connection.execute(query.order_by(subscriptions.c.zone, subscriptions.c.hour).limit(1)).first()
-            if row is None:
-                break
-            found.append(Place(stream, *row))
-            after = tuple_(subscriptions.c.zone, subscriptions.c.hour) > tuple_(*row)
+    standing = _places(connection.dialect)
+    found = [
+        Place(stream, zone, hour)
+        for stream in Stream
+        for zone, hour in standing.run(connection, newsletter=newsletter, stream=stream.value)
+    ]
     where = (moves.c.stream, moves.c.zone, moves.c.hour)
     left = select(*where).where(moves.c.newsletter == newsletter, moves.c.at > since).distinct()
     return list(dict.fromkeys([*found, *map(_place, connection.execute(left))]))
+
+
+@lru_cache(maxsize=32)  # a dialect is one opened database's
+def _places(dialect: Dialect) -> Prepared:
+    """The places of one stream in the order of their index: the first, then each time the next behind it."""
+    c = subscriptions.c
+    of_stream = (
+        c.newsletter == parameter("newsletter", String()),
+        c.stream == parameter("stream", String()),
+        # Written out, so that the partial index is seen to fit.
+        c.state == literal_column(f"'{SubscriptionState.ACTIVE.value}'"),
+    )
+    first = select(c.zone, c.hour).where(*of_stream).order_by(c.zone, c.hour).limit(1).subquery("first")
+    here = select(first.c.zone, first.c.hour).cte("here", recursive=True)
+
+    def behind(column: ColumnElement[str]) -> ColumnElement[str]:
+        behind_it = tuple_(c.zone, c.hour) > tuple_(here.c.zone, here.c.hour)
+        query = select(column).where(*of_stream, behind_it).order_by(c.zone, c.hour).limit(1)
+        return query.correlate(here).scalar_subquery()
+
+    here = here.union_all(select(behind(c.zone), behind(c.hour)).where(here.c.zone.is_not(None)))
+    return Prepared(dialect, select(here.c.zone, here.c.hour).where(here.c.zone.is_not(None)))
 
 
 def standing(

@@ -15,7 +15,7 @@ import trustme
 from sqlalchemy import Connection, func, insert, select, update
 
 from newsletter.config.models import Relay
-from newsletter.deliver import sending
+from newsletter.deliver import outcomes, sending
 from newsletter.deliver.pace import Pace
 from newsletter.deliver.sending import Assemble, Post, Rules, Sender
 from newsletter.errors import RelayError, SenderLockLost, TemplateError
@@ -302,7 +302,7 @@ async def test_a_fault_in_understanding_one_answer_leaves_that_one_in_doubt_and_
     store: Store, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unlucky = queue(store, 30)[0][9]
-    really = sending.outcome_of
+    really = outcomes.outcome_of
 
     def faulty(row: Claimed, *arguments: Any, **values: Any) -> Any:
         if row.subscriber_id == unlucky:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import TemplateError
-from newsletter.render.templates import Templates
+from newsletter.render import stylesheets
+from newsletter.render.templates import Templates, unchanged_templates
 from tests.render.mails import MINIMAL, a_design, a_newsletter, mail, pieces, variant
 
 SHIPPED = ("daily", "briefing")
@@ -123,3 +124,33 @@ def test_an_unknown_design_says_which_there_are() -> None:
     with pytest.raises(TemplateError) as caught:
         pieces(newsletter=a_newsletter(design="dialy"))
     assert "daily" in caught.value.remedy
+
+
+def test_what_is_unchanged_is_one_object_and_whatever_changes_is_taken_up(tmp_path: Path) -> None:
+    first = unchanged_templates((tmp_path,))
+    assert unchanged_templates((tmp_path,)) is first
+    first.check("daily")
+    folder = tmp_path / "daily"
+    folder.mkdir()
+    (folder / "headline.txt").write_text("one")
+    second = unchanged_templates((tmp_path,))
+    assert second is not first
+    assert second.source("daily", "headline.txt")[0] == "one"
+    (folder / "headline.txt").write_text("the other")
+    assert unchanged_templates((tmp_path,)).source("daily", "headline.txt")[0] == "the other"
+    (folder / "headline.txt").unlink()
+    assert not unchanged_templates((tmp_path,)).has("daily", "headline.txt")
+
+
+def test_what_is_unchanged_is_checked_once_and_a_fault_in_it_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "daily").mkdir()
+    (tmp_path / "daily" / "edition.txt").write_text("{{ wrong")
+    for _ in range(2):
+        with pytest.raises(TemplateError):
+            unchanged_templates((tmp_path,)).check("daily")
+    (tmp_path / "daily" / "edition.txt").unlink()
+    unchanged_templates((tmp_path,)).check("daily")
+    monkeypatch.setattr(stylesheets, "check", lambda *_: pytest.fail("checked again"))
+    unchanged_templates((tmp_path,)).check("daily")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 LEAD, CATCH_UP = timedelta(minutes=30), timedelta(hours=2)
@@ -75,6 +76,7 @@ class Mail:
     stories: frozenset[tuple[int, str]]
 
 
+@cache
 def due(place: Place, day: date) -> datetime:
     """That hour of that date in that zone: the first where the clock shows it twice, moved on where it shows it not."""
     _, zone, hour = place
@@ -104,8 +106,10 @@ class Newsroom:
             together: dict[Place, list[Reader]] = {}
             for reader in self.readers:
                 for stream in ("each", "weekly") if day.weekday() == SUNDAY else ("each",):
+                    if (stream, day) in reader.dates:
+                        continue
                     place = reader.place_for(stream, day)
-                    if place is not None and (stream, day) not in reader.dates:
+                    if place is not None:
                         together.setdefault(place, []).append(reader)
             for place in sorted(together, key=lambda place: (due(place, day), place)):
                 self._compose(place, day, now)

@@ -131,12 +131,7 @@ class Simulation:
         self.model = Newsroom([], self.outages)
         self.ids: dict[int, int] = {}
         self.hours: dict[int, str] = {}
-        self.at: list[datetime] = []
-        server.on_body = self._note
-
-    def _note(self, _accepted: object) -> str:
-        self.at.append(self.clock.now)
-        return "usual"
+        self.mails: list[Mail] = []
 
     def people(self) -> None:
         evidence = Evidence(ConsentChannel.CLI, self.size.begin - timedelta(hours=1))
@@ -274,6 +269,7 @@ class Simulation:
             self.clock.now = max(self.clock.now, at)
             self._until(partial(self._beaten, at), f"a tick at {at}")
         self._until(self._idle, f"an empty outbox at {mark}")
+        self._read_mails(mark)
 
     def _beaten(self, at: datetime) -> bool:
         beats = {one.name: one for one in self.store.read(heartbeats.listing)}
@@ -293,10 +289,9 @@ class Simulation:
 
     # --- what came of it ---
 
-    def got(self) -> list[Mail]:
-        """Every mail that the server took, as the model writes one."""
-        found = []
-        for accepted, at in zip(self.server.accepted, self.at, strict=True):
+    def _read_mails(self, at: datetime) -> None:
+        """Every mail that the server took at this mark, as the model writes one."""
+        for accepted in self.server.accepted:
             text = accepted.message.get_body(("plain",))
             assert text is not None
             named = {
@@ -304,12 +299,8 @@ class Simulation:
                 for number, version in _HEADLINE.findall(text.get_content())
             }
             reader = int(accepted.recipient.partition("@")[0].removeprefix("reader"))
-            found.append(Mail(reader, *self._edition_of(accepted.message_id), self._marked(at), frozenset(named)))
-        return found
-
-    def _marked(self, at: datetime) -> datetime:
-        """The mark at or before an instant: mail goes within seconds of it."""
-        return at - timedelta(seconds=at.timestamp() % self.size.mark.total_seconds())
+            self.mails.append(Mail(reader, *self._edition_of(accepted.message_id), at, frozenset(named)))
+        self.server.accepted.clear()
 
     def _edition_of(self, message_id: str) -> tuple[str, date]:
         rows = tables.deliveries
@@ -352,7 +343,8 @@ def simulate(size: Size, tmp_path: Path, store: Store, store_url: str, seed: int
         simulation = Simulation(size, site, store, server, seed)
         simulation.people()
         simulation.go(load(file, {}))
-        expected, got = Counter(simulation.model.mails), Counter(simulation.got())
+        assert not server.accepted, "a mail came when nothing was due"
+        expected, got = Counter(simulation.model.mails), Counter(simulation.mails)
     differences = [f"should have come: {one}" for one in (expected - got)]
     differences += [f"should not have come: {one}" for one in (got - expected)]
     foretold = {at: why for at, why in simulation.model.reasons.items() if why not in ("missed", "empty")}
