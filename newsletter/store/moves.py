@@ -62,9 +62,9 @@ def places(connection: Connection, newsletter: str, since: datetime) -> list[Pla
     """
     standing = _places(connection.dialect)
     found = [
-        Place(stream, zone, hour)
+        Place(stream, row.zone, row.hour)
         for stream in Stream
-        for zone, hour in standing.run(connection, newsletter=newsletter, stream=stream.value)
+        for row in standing.run(connection, newsletter=newsletter, stream=stream.value)
     ]
     where = (moves.c.stream, moves.c.zone, moves.c.hour)
     left = select(*where).where(moves.c.newsletter == newsletter, moves.c.at > since).distinct()

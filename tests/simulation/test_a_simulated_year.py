@@ -33,7 +33,7 @@ from newsletter.schedule.running import run
 from newsletter.store import Store, articles, heartbeats, subscribers, tables
 from newsletter.store.migrating import migrate
 from tests.builders import an_incoming_article
-from tests.simulation.story_model import WEEKLY_HOUR, Mail, Newsroom, Place, Reader, Story, due
+from tests.simulation.story_model import LEAD, WEEKLY_HOUR, Mail, Newsroom, Place, Reader, Story, due
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
 from tests.support.zones import ZONES
@@ -253,15 +253,28 @@ class Simulation:
             upto = next((begin for begin, _ in self.outages if begin > mark), end)
             self.clock.now = mark
             with running(configuration, self.site.store_url, self.clock):
+                starts = mark
                 while mark < min(upto, end):
-                    self._settle(mark)
-                    self.model.go_to(mark)
+                    if mark == starts or self._matters(mark):
+                        self._settle(mark)
+                        self.model.go_to(mark)
                     mark += self.size.mark
                     self.live(mark)
             over = next((until for begin, until in self.outages if begin <= mark < until), mark)
             while mark < over:
                 mark += self.size.mark
                 self.live(mark)
+
+    def _matters(self, mark: datetime) -> bool:
+        """Whether it is anybody's hour, or time to compose for one."""
+        hours = [("each", hour) for hour in HOURS] + [("weekly", WEEKLY_HOUR)]
+        days = [mark.date() + timedelta(days=offset) for offset in (-1, 0, 1)]
+        return any(
+            due((stream, zone, hour), day) in (mark, mark + LEAD)
+            for zone in ZONES[: self.size.zones]
+            for stream, hour in hours
+            for day in days
+        )
 
     def _settle(self, mark: datetime) -> None:
         """Wait until the scheduler has seen this time, and all that was due has been sent."""
@@ -285,7 +298,7 @@ class Simulation:
         deadline = time.monotonic() + 120
         while not holds():
             assert time.monotonic() < deadline, f"waited in vain for {what}"
-            time.sleep(0.003)
+            time.sleep(0.01)
 
     # --- what came of it ---
 
