@@ -45,7 +45,7 @@ _WEEKLY = """\
       weekly:
         schedule: {deliver_at: "09:00 subscriber", days: [sun]}
         lead: first
-        articles: {max: 100, max_age: 2d}
+        articles: {max: 200, max_age: 2d}
 """
 HOURS = ("06:30", "07:00", "12:00", "18:00", "21:00")
 _HEADLINE = re.compile(r"Story (\d+), version (\d+)")
@@ -348,7 +348,7 @@ def simulate(size: Size, tmp_path: Path, store: Store, store_url: str, seed: int
         text = re.sub(r"sections: .*\n", f"sections: [{sections}]\n", text)
         text = re.sub(
             r"articles: .*\n",
-            "articles: {min: 1, max: 100, max_age: 3d}\n    ranking: {collapse: false}\n    size_budget: 10000000\n"
+            "articles: {min: 1, max: 200, max_age: 3d}\n    ranking: {collapse: false}\n    size_budget: 10000000\n"
             + _WEEKLY,
             text,
         )
