@@ -6,8 +6,9 @@ It composes, renders and queues; a sender (here or in ``newsletter run``) does t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from newsletter.cohort import Cohort
@@ -32,13 +33,18 @@ BY_SENDING = "by sending it"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a manual send would do: the occurrence it uses up, the edition proposed for it (None where it is composed
-    already), and how many readers it may reach. ``unapproved``: it needs an approval that nobody has given yet."""
+    """What a manual send would do: the occurrence it uses up and the edition proposed for it (None where it is composed
+    already). ``unapproved``: it needs an approval that nobody has given yet."""
 
     row: OccurrenceRow
     proposal: Proposal | None
-    readers: int
+    count: Callable[[], int] = field(repr=False)
     unapproved: bool = False
+
+    @property
+    def readers(self) -> int:
+        """How many readers it may reach; counted now, which takes some tenths of a second where they are a million."""
+        return self.count()
 
     @property
     def name(self) -> EditionName:
@@ -89,7 +95,8 @@ def plan_send(
         )
     targeting = configuration.targets.of(newsletter_name)
     asked_for = configuration.asked_for(*of)
-    readers = store.read(subscriptions.audience_count, newsletter_name, now, targeting, asked_for)
+    audience = (newsletter_name, now, targeting, asked_for)
+    somebody = store.read(subscriptions.has_audience, *audience)
     proposal = None
     if row.state is _S.PLANNED:
         own = str(configuration.own_cohort(*of))
@@ -102,19 +109,19 @@ def plan_send(
                 f"{of} has {number} new {'story' if number == 1 else 'stories'}, and needs {least}",
                 remedy="Collect first (`newsletter collect`), or lower articles.min",
             )
-    if not readers and targeting is not None:
+    if not somebody and targeting is not None:
         raise NothingToSend(
             f"no subscriber of {of} is in its target",
             remedy=f"`newsletter target {newsletter_name} --explain` counts each part of it",
         )
-    if not readers:
+    if not somebody:
         raise NothingToSend(
             f"nobody is subscribed to {of}",
             remedy=f"Add a reader with `newsletter subscribers add ADDRESS --newsletter {newsletter_name}`",
         )
     stands = row.resumes if failed else row.state
     unapproved = awaited or (newsletter.approval.mode == "required" and stands in (_S.PLANNED, _S.COMPOSED))
-    return Plan(row, proposal, readers, unapproved)
+    return Plan(row, proposal, partial(store.read, subscriptions.audience_count, *audience), unapproved)
 
 
 def foresee(work: Work, plan: Plan, now: datetime) -> Foreseen:
@@ -206,7 +213,7 @@ def start(
         raise NothingToSend(f"{row.name} was {row.state.value}: {row.detail or in_words(row.reason)}")
     _require_ready(row, addresses)
     freshen(row)
-    row = work.freeze(row, now, only)
+    row = work.freeze(row, now, only) if addresses else work.begin(_by_hand(row), now)
     if row.state is _S.HELD:
         raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
     if row.state is _S.SKIPPED:
@@ -214,11 +221,7 @@ def start(
     if addresses:
         _queue_named(work, row, addresses, only, now)
         return _again(store, row)
-    row = work.begin(_by_hand(row), now)
-    if row.state is _S.HELD:
-        raise OccurrenceHeld(f"{row.name} is held: {row.detail}", remedy=_remedy(row))
-    if row.state in (_S.PLANNED, _S.COMPOSED):
-        _require_ready(row, addresses)
+    _require_ready(row, addresses)
     return row
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, literal_column, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from newsletter.model import MailFormat, Stream, Subscription, SubscriptionState
@@ -201,6 +201,31 @@ def audience_count(
         subscriptions.c.subscriber_id.in_(theirs)
     )
     return int(connection.execute(select(everybody.scalar_subquery() - suppressed.scalar_subquery())).scalar_one())
+
+
+def has_audience(
+    connection: Connection,
+    newsletter: str,
+    now: datetime,
+    targeting: Targeting | None = None,
+    asked_for: Collection[Stream] = tuple(Stream),
+) -> bool:
+    """Whether ``audience_count`` is more than nothing; the first reader found is enough."""
+    gone = exists().where(suppressions.c.address_hash == subscribers.c.address_hash)
+    query = (
+        select(subscriptions.c.subscriber_id)
+        .join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
+        .where(
+            subscriptions.c.newsletter == newsletter,
+            subscriptions.c.stream.in_(sorted(asked_for)),
+            subscriptions.c.state == SubscriptionState.ACTIVE.value,
+            or_(subscriptions.c.paused_until.is_(None), subscriptions.c.paused_until <= now),
+            ~gone,
+        )
+    )
+    if targeting is not None:
+        query = query.where(condition(targeting))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def counts(connection: Connection) -> dict[str, dict[SubscriptionState, int]]:

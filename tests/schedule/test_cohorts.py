@@ -308,7 +308,7 @@ def test_a_send_by_hand_reaches_every_hour_at_once(site: SiteFolder, store: Stor
     configuration = configured(site)
     Work(configuration, store).advance(now)
     assert row(store).state is (_S.PLANNED if before > timedelta(hours=1) else _S.APPROVED)
-    by_hand.begin(Work(configuration, store), by_hand.Plan(row(store), None, 3), [], now)
+    by_hand.begin(Work(configuration, store), by_hand.Plan(row(store), None, lambda: 3), [], now)
 
     def on_the_day() -> list[int]:
         return [sum(one[0] == "2026-11-01/1" for one in got(store, reader)) for reader in readers]
@@ -325,7 +325,7 @@ def test_what_is_going_out_at_each_readers_hour_is_not_sent_by_hand(site: SiteFo
     work = Work(configured(site), store)
     go_on(work, FIRST + timedelta(hours=23), FIRST + timedelta(hours=27))
     with pytest.raises(NothingToSend, match="own hour"):
-        by_hand.begin(work, by_hand.Plan(row(store), None, 2), [], FIRST + timedelta(hours=27))
+        by_hand.begin(work, by_hand.Plan(row(store), None, lambda: 2), [], FIRST + timedelta(hours=27))
 
 
 def test_a_send_to_one_leaves_her_cohort_and_the_others_their_hour(site: SiteFolder, store: Store) -> None:
@@ -335,7 +335,7 @@ def test_a_send_to_one_leaves_her_cohort_and_the_others_their_hour(site: SiteFol
     configuration = configured(site)
     work = Work(configuration, store)
     work.advance(now)
-    by_hand.begin(work, by_hand.Plan(row(store), None, 1), ["a@readers.example"], now)
+    by_hand.begin(work, by_hand.Plan(row(store), None, lambda: 1), ["a@readers.example"], now)
     assert [one[0] for one in got(store, reader)] == ["2026-11-01/1"]
     assert got(store, other) == got(store, west) == []
     go_on(work, now, FIRST + timedelta(hours=37))

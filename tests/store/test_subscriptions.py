@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from newsletter.model import MailFormat, Subscription, SubscriptionState, SuppressionScope
-from newsletter.store import Store, subscribers, subscriptions, suppressions
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from newsletter.model import MailFormat, Stream, Subscription, SubscriptionState, SuppressionScope
+from newsletter.store import Store, subscribers, subscriptions, suppressions, tables
 from newsletter.store.subscriptions import decode_sections, encode_sections
 from tests.builders import NOW, add_subscribers
 
@@ -65,11 +69,20 @@ def test_the_audience_leaves_out_all_who_would_not_be_mailed(store: Store) -> No
     store.write(suppressions.suppress, hashes[ids[2]], SuppressionScope.MARKETING, "complaint", NOW)
     store.write(subscribers.erase, ids[3], b"n" * 32, NOW)
     assert store.read(subscriptions.audience_count, "daily", NOW) == 1
+    assert store.read(subscriptions.has_audience, "daily", NOW)
+    assert not store.read(subscriptions.has_audience, "weekend", NOW)
+    assert not store.read(subscriptions.has_audience, "daily", NOW, None, [Stream.WEEKLY])
     assert store.read(subscriptions.counts)["daily"] == {
         SubscriptionState.PENDING: 0,
         SubscriptionState.ACTIVE: 3,
         SubscriptionState.UNSUBSCRIBED: 1,
     }
+    pause = update(tables.subscriptions).where(tables.subscriptions.c.subscriber_id == ids[4])
+    until = NOW + timedelta(days=1)
+    store.write(lambda connection: connection.execute(pause.values(paused_until=until)))
+    for at, number in ((NOW, 0), (until, 1)):
+        assert store.read(subscriptions.audience_count, "daily", at) == number
+        assert store.read(subscriptions.has_audience, "daily", at) is bool(number)
 
 
 def test_a_suppression_is_made_and_lifted_once(store: Store) -> None:
