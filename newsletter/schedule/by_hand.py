@@ -67,13 +67,12 @@ def plan_send(
     UsageError.
     """
     newsletter, newsletter_name = configuration.named(of), of.newsletter
-    check_newsletter(templates_of(configuration), of, newsletter)
     zone = configuration.zone(*of)
-    row = (
-        store.write(an_extra, of, now.astimezone(ZoneInfo(zone)), now)
-        if extra
-        else store.write(due_or_next, of, newsletter, zone, now)
-    )
+    row = None if extra else store.write(due_or_next, of, newsletter, zone, now)
+    if row is None or row.state in (_S.PLANNED, _S.COMPOSED):  # else it is rendered
+        check_newsletter(templates_of(configuration), of, newsletter)
+    if extra:
+        row = store.write(an_extra, of, now.astimezone(ZoneInfo(zone)), now)
     if row is None:
         raise NothingToSend(
             f"the schedule of {of} has no turn to come", remedy="Use --extra to send an edition beside it"
