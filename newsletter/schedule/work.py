@@ -58,7 +58,9 @@ log = structlog.get_logger()
 
 _S = OccurrenceState
 FAN_OUT_PAGE = 1000
-FAN_OUT_SECONDS, FAN_OUT_LEAST, FAN_OUT_MOST = 0.03, 200, 20_000
+FAN_OUT_LEAST, FAN_OUT_MOST = 200, 20_000
+# How long a page takes: on SQLite it keeps every other writer waiting, on PostgreSQL nobody.
+FAN_OUT_SECONDS, FAN_OUT_SECONDS_BESIDE_OTHERS = 0.025, 0.25
 PLAN_EVERY = timedelta(minutes=1)
 _MOST_LOOKED_AT = 1000
 _MOST_FROZEN = 20_000  # more cohorts than several dates have; one that is forgotten is looked at again
@@ -377,7 +379,7 @@ class Work:
                 seen += page
                 if page == 0:
                     break
-                limit = next_page(limit, time.perf_counter() - began)
+                limit = next_page(limit, time.perf_counter() - began, alone=self.store.is_sqlite)
         return seen
 
     def _ready(self, row: OccurrenceRow, now: datetime) -> list[EditionRow]:
@@ -527,13 +529,14 @@ def _content(edition: EditionRow) -> tuple[int, str]:
     return edition.occurrence_id, repr((edition.sections, edition.layer))
 
 
-def next_page(limit: int, seconds: float) -> int:
+def next_page(limit: int, seconds: float, *, alone: bool = True) -> int:
     """How many subscribers the next page of a fan-out may have after one of ``limit`` took ``seconds``.
 
-    As many as hold the writer for some 30 ms, so that nobody waits long for it (Invariant 7); at most twice as many as
-    before.
+    Where only one may write (``alone``), as many as hold the writer for some 25 ms, so that nobody waits long for it
+    (Invariant 7); else as many as one may wait for. At most twice as many as before.
     """
-    fitting = int(limit * FAN_OUT_SECONDS / max(seconds, 1e-6))
+    hold = FAN_OUT_SECONDS if alone else FAN_OUT_SECONDS_BESIDE_OTHERS
+    fitting = int(limit * hold / max(seconds, 1e-6))
     return max(FAN_OUT_LEAST, min(fitting, limit * 2, FAN_OUT_MOST))
 
 

@@ -13,7 +13,7 @@ from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, UsageE
 from newsletter.model import Occurrence, OccurrenceState, Reason, Stream, StreamName
 from newsletter.schedule import by_hand
 from newsletter.schedule.planning import plan_ahead
-from newsletter.schedule.work import Work
+from newsletter.schedule.work import Work, next_page
 from newsletter.store import Store, articles, blocking, deliveries, editions, fan_out, occurrences, pieces
 from newsletter.store.occurrences import OccurrenceRow
 from tests.support.site_folder import SiteFolder
@@ -249,3 +249,11 @@ def test_a_held_occurrence_is_not_sent_by_hand(site: SiteFolder, store: Store) -
     store.write(occurrences.hold, row.id, reason=Reason.BY_HAND, detail="wait for the verdict", now=SEVEN)
     with pytest.raises(OccurrenceHeld, match="wait for the verdict"):
         by_hand.plan_send(configuration, store, StreamName("daily"), extra=False, now=SEVEN - timedelta(hours=1))
+
+
+def test_a_page_of_a_fan_out_holds_others_up_for_so_long_and_no_longer() -> None:
+    assert next_page(1000, 0.5) == 200, "never so small that it is all overhead"
+    assert next_page(10_000, 0.05) == 5000
+    assert next_page(1000, 0.001) == 2000, "at most twice as many: one quick page says little"
+    assert next_page(10_000, 0.05, alone=False) == 20_000, "where nobody waits for it, few large ones cost less"
+    assert next_page(20_000, 0.01, alone=False) == 20_000
