@@ -30,7 +30,7 @@ def rehearse(options: Options, configuration: Configuration, store: Store, of: S
     else:
         sizes, seconds = facts["bytes"], facts["seconds"]
         typer.echo(f"{facts['edition']} was rehearsed. Nothing was sent, and nothing written.")
-        typer.echo(f"  {facts['messages']:,} messages to {facts['readers']:,} readers")
+        typer.echo(f"  {facts['messages']:,} messages to {facts['readers']:,} readers{_editions(found.editions)}")
         if difference := rehearsing.differences(facts):
             typer.echo(f"  {difference}")
         for reason, number in sorted(found.skipped.items()):
@@ -51,6 +51,10 @@ def rehearse(options: Options, configuration: Configuration, store: Store, of: S
         raise IncompleteSend(
             f"{found.failed:,} messages of {facts['edition']} cannot be made or sent", remedy="See the failures above"
         )
+
+
+def _editions(number: int) -> str:
+    return f", {number:,} editions at their own hours" if number > 1 else ""
 
 
 def _listed(counts: dict[str, int]) -> str:

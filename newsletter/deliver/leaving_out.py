@@ -9,7 +9,8 @@ out for the first time, so that a mail that is sent again, and her copy in the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -20,7 +21,7 @@ from sqlalchemy import Connection
 from newsletter.cohort import known_zone
 from newsletter.compose.keys import stories_for
 from newsletter.config.configuration import Configuration
-from newsletter.model import Edition, Subscriber
+from newsletter.model import Edition
 from newsletter.store import editions, had, moves
 from newsletter.store.had import Hers
 
@@ -69,18 +70,25 @@ class LeavingOut:
         rows = [row] if row is not None else []
         return next((carried for _, carried in self._carried(connection, rows, _loading(connection))), [])
 
-    def would_be_carried(self, connection: Connection, person: Subscriber, edition: Edition) -> list[Carried]:
-        """The same of an edition of which she has no delivery yet, as it stands now."""
+    def would_be_carried(
+        self, connection: Connection, zones: Mapping[int, str], edition: Edition
+    ) -> Mapping[int, list[Carried]]:
+        """The same of an edition of which these readers have no deliveries yet, as it stands now: by the reader's
+        number, given with her time zone or ''."""
         before = self._configuration.not_repeated_by(edition.newsletter)
-        hers = had.others(connection, {person.id}, before, edition.due_at) if before else []
-        zone, load = self._zone(person.timezone, edition.newsletter), _loading(connection)
-        found = self._shared(edition.article_ids, edition.due_at, zone, hers, load)
-        counts = self._configuration.moves_count(edition.newsletter)
-        if counts is None or not moves.of_readers(connection, edition.newsletter, [person.id], edition.due_at - counts):
-            return found
-        since = edition.due_at - counts
-        theirs = had.before_she_moved(connection, [person.id], edition.newsletter, edition.due_at, since)
-        return found + self._in_both(edition.article_ids, theirs, load)
+        others = had.others(connection, zones, before, edition.due_at) if before else []
+        counts, moved = self._configuration.moves_count(edition.newsletter), list[Hers]()
+        if counts is not None:
+            since = edition.due_at - counts
+            if movers := moves.of_readers(connection, edition.newsletter, list(zones), since):
+                moved = had.before_she_moved(connection, movers, edition.newsletter, edition.due_at, since)
+        load, found = _loading(connection), defaultdict[int, list[Carried]](list)
+        for reader, hers in _by_reader(others).items():
+            zone = self._zone(zones[reader], edition.newsletter)
+            found[reader] += self._shared(edition.article_ids, edition.due_at, zone, hers, load)
+        for reader, elsewhere in _by_reader(moved).items():
+            found[reader] += self._in_both(edition.article_ids, elsewhere, load)
+        return found
 
     def _carried(
         self, connection: Connection, rows: Sequence[Hers], load: _Load
@@ -89,9 +97,7 @@ class LeavingOut:
             mine = [row for row in rows if (row.newsletter, row.due_at) == (name, edition_due)]
             before = self._configuration.not_repeated_by(name)
             found = had.others(connection, {row.subscriber_id for row in mine}, before, edition_due)
-            theirs: dict[int, list[Hers]] = {}
-            for one in found:
-                theirs.setdefault(one.subscriber_id, []).append(one)
+            theirs = _by_reader(found)
             moved = self._before_they_moved(connection, [row for row in mine if row.moved], name, edition_due)
             for row in mine:
                 hers, stories = theirs.get(row.subscriber_id, []), load(row.edition_id).article_ids
@@ -101,14 +107,12 @@ class LeavingOut:
 
     def _before_they_moved(
         self, connection: Connection, rows: Sequence[Hers], newsletter: str, due_at: datetime
-    ) -> dict[int, list[Hers]]:
+    ) -> Mapping[int, Sequence[Hers]]:
         counts = self._configuration.moves_count(newsletter)
-        found: dict[int, list[Hers]] = {}
-        if rows and counts is not None:
-            readers = {row.subscriber_id for row in rows}
-            for one in had.before_she_moved(connection, readers, newsletter, due_at, due_at - counts):
-                found.setdefault(one.subscriber_id, []).append(one)
-        return found
+        if not rows or counts is None:
+            return {}
+        readers = {row.subscriber_id for row in rows}
+        return _by_reader(had.before_she_moved(connection, readers, newsletter, due_at, due_at - counts))
 
     def _shared(
         self, stories: Collection[int], due_at: datetime, zone: ZoneInfo, hers: Sequence[Hers], load: _Load
@@ -132,6 +136,13 @@ class LeavingOut:
     def _stories(self, row: Hers, edition: Edition) -> tuple[int, ...]:
         newsletter = self._configuration.of(edition)
         return stories_for(row.sections, newsletter, edition, had=frozenset(had.decode(row.had)))
+
+
+def _by_reader(rows: Iterable[Hers]) -> Mapping[int, Sequence[Hers]]:
+    found = defaultdict[int, list[Hers]](list)
+    for one in rows:
+        found[one.subscriber_id].append(one)
+    return found
 
 
 def _loading(connection: Connection) -> _Load:

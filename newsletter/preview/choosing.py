@@ -229,7 +229,8 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
     allowed = staging_addresses(configuration)
     if allowed is not None and person.address not in allowed:
         notices.append("She would not get it now: environment is staging, and she is not among staging_recipients.")
-    carried = store.read(LeavingOut(configuration).would_be_carried, person, pool.edition)
+    zones = {person.id: person.timezone}
+    carried = store.read(LeavingOut(configuration).would_be_carried, zones, pool.edition).get(person.id, [])
     gone = tuple(dict.fromkeys(article for one in carried for article in one.article_ids))
     if gone:
         stories = "1 story is" if len(gone) == 1 else f"{len(gone)} stories are"

@@ -71,7 +71,7 @@ def preferences_of(
     if delivery is not None and delivery.attempt:
         carried = store.read(leaving_out.carried, delivery.id) if had else []
     elif pool is not None:
-        carried = store.read(leaving_out.would_be_carried, person, pool)
+        carried = store.read(leaving_out.would_be_carried, {person.id: person.timezone}, pool).get(person.id, [])
     gone = decode_had(had) or {article for one in carried for article in one.article_ids}
     if delivery is not None:
         stored, mail_format, key = delivery.sections, delivery.format, RenderedKey.parse(delivery.rendered_key)

@@ -11,29 +11,34 @@ import statistics
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from itertools import groupby
+from typing import Any, Self
 
-from newsletter.compose.keys import has_stories, rendered_keys
+from newsletter.compose.keys import has_stories, rendered_keys, stories_for
+from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
 from newsletter.deliver.assembling import Assembler, message_id
 from newsletter.deliver.configured import dkim_signers, staging_addresses
+from newsletter.deliver.leaving_out import Carried, LeavingOut
 from newsletter.deliver.null_relay import NullRelay
 from newsletter.deliver.outgoing import Answered, Outgoing, Transmission
 from newsletter.deliver.pipelining import Pipeline
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import NewsletterError
 from newsletter.members.addresses import masked
-from newsletter.model import Edition, Kind, Reason, StreamName
+from newsletter.model import Edition, EditionName, Kind, Picture, Reason, StreamName
+from newsletter.render.fitting import Fitted
 from newsletter.render.rendering import render_fitted, templates_of
-from newsletter.schedule.testing import next_edition
+from newsletter.schedule.next_editions import NextEdition, next_editions
 from newsletter.schedule.work import Work
-from newsletter.store import audience
+from newsletter.store import Store, audience
 from newsletter.store.audience import Addressee, LastSent
 from newsletter.store.claiming import Claimed
+from newsletter.store.had import encode as encode_had
 
 _PAGE = 2000
 _CONNECTIONS = 10
@@ -43,9 +48,10 @@ _EXAMPLES = 5
 
 @dataclass(slots=True)
 class Rehearsal:
-    """What came of it. Sizes are bytes on the wire; ``seconds`` by step."""
+    """What came of it. ``editions``: one, or one for each cohort; sizes are bytes on the wire, ``seconds`` by step."""
 
     edition: str
+    editions: int = 1
     readers: int = 0
     messages: int = 0
     skipped: Counter[Reason] = field(default_factory=Counter)
@@ -62,6 +68,7 @@ class Rehearsal:
         sizes = sorted(self.sizes)
         return {
             "edition": self.edition,
+            "editions": self.editions,
             "readers": self.readers,
             "messages": self.messages,
             "skipped": {reason.value: number for reason, number in sorted(self.skipped.items())},
@@ -92,79 +99,140 @@ async def rehearse(work: Work, of: StreamName, now: datetime) -> Rehearsal:
     """Rehearse the next edition of a stream. Raises NothingToSend and TemplateError; what fails for one reader is
     counted."""
     configuration, store = work.configuration, work.store
-    began = time.perf_counter()
-    edition, known = await asyncio.to_thread(next_edition, configuration, store, of, configuration.named(of), now)
-    composed = time.perf_counter()
-    keys = rendered_keys(configuration.languages(of.newsletter), configuration.schedules.plans)
-    made = await asyncio.to_thread(
-        render_fitted, configuration, edition, known, keys, templates_of(configuration), logo=work.logo
-    )
-    rendered = time.perf_counter()
-    found = Rehearsal(str(edition.name))
+    clock = _Stopwatch()
+    coming = await asyncio.to_thread(next_editions, configuration, store, work.cohorts, of, now)
+    clock.passed("compose")
+    first = coming[0].edition
+    found = Rehearsal(str(EditionName(first.newsletter, first.occurrence, stream=first.stream)), editions=len(coming))
     found.last = await store.read_async(audience.last_sent, *of)
-    assembler = Assembler(configuration, store, lambda: now, dkim_signers(configuration))
-    for key in keys:
-        assembler.remember(0, 1, key, made.edition, made.pieces[key])
-    await _send(configuration, work, made.edition, assembler, found, now)
-    found.seconds = {"compose": composed - began, "render": rendered - composed, "send": time.perf_counter() - rendered}
+    async with NullRelay() as relay:
+        sending = await _Sending.open(configuration, store, relay, found, now)
+        clock.passed("send")
+        for _, alike in groupby(coming, key=lambda one: one.content):
+            these = list(alike)
+            fitted = await asyncio.to_thread(_render, configuration, these[0], work.logo)
+            clock.passed("render")
+            for one in these:
+                await sending.edition(one, fitted)
+            clock.passed("send")
+        await sending.close()
+        clock.passed("send")
+    found.seconds = dict(clock.seconds)
     return found
 
 
-async def _send(
-    configuration: Configuration, work: Work, edition: Edition, assembler: Assembler, found: Rehearsal, now: datetime
-) -> None:
-    name = edition.newsletter
-    newsletter = configuration.of(edition)
-    page = partial(
-        audience.page,
-        newsletter=name,
-        stream=edition.stream,
-        asked_for=configuration.asked_for(name, edition.stream),
-        limit=_PAGE,
-        languages=configuration.languages(name),
-        plans=tuple(configuration.schedules.plans),
-        now=now,
-        only_addresses=staging_addresses(configuration),
-        targets=configuration.targets,
-    )
-    async with NullRelay() as relay:
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.seconds = {"compose": 0.0, "render": 0.0, "send": 0.0}
+        self._last = time.perf_counter()
+
+    def passed(self, step: str) -> None:
+        """What passed since the last call was this step's."""
+        now = time.perf_counter()
+        self.seconds[step] += now - self._last
+        self._last = now
+
+
+def _render(configuration: Configuration, one: NextEdition, logo: Picture | None) -> Fitted | None:
+    """None where it holds no story, and so goes to nobody."""
+    if not one.edition.article_ids and configuration.of(one.edition).when_empty == "skip":
+        return None
+    keys = rendered_keys(configuration.languages(one.edition.newsletter), configuration.schedules.plans)
+    return render_fitted(configuration, one.edition, one.articles, keys, templates_of(configuration), logo=logo)
+
+
+class _Sending:
+    """Assembles the messages of one edition after the other and gives them to the relay that keeps nothing."""
+
+    def __init__(
+        self, configuration: Configuration, store: Store, line: _Line, pipelines: list[Pipeline], now: datetime
+    ) -> None:
+        self._configuration, self._store, self._now = configuration, store, now
+        self._line, self._pipelines = line, pipelines
+        self._leaving_out = LeavingOut(configuration)
+        self._only_addresses = staging_addresses(configuration)
+        self._assembler = Assembler(configuration, store, lambda: now, dkim_signers(configuration))
+
+    @classmethod
+    async def open(
+        cls, configuration: Configuration, store: Store, relay: NullRelay, found: Rehearsal, now: datetime
+    ) -> Self:
         line = _Line(found)
         connections = [await RelayConnection.open("rehearsal", relay.settings) for _ in range(_CONNECTIONS)]
         pipelines = [connection.hand_over(line) for connection in connections]
         for pipeline in pipelines:
             pipeline.start()
-        last = 0
-        while readers := await work.store.read_async(page, after=last):
-            last = readers[-1].subscriber_id
-            for reader in readers:
-                found.readers += 1
-                reason = reader.verdict
-                if reason is Reason.NONE and not has_stories(reader.sections, newsletter, edition):
-                    reason = Reason.NO_STORIES
-                if reason is not Reason.NONE:
-                    found.skipped[reason] += 1
-                    continue
-                await _add(configuration, edition, assembler, line, reader, now)
-                if len(line.waiting) >= _AHEAD:
-                    await line.drained(pipelines)
-                elif len(line.waiting) % _CONNECTIONS == 0:
-                    for pipeline in pipelines:
-                        pipeline.look_again()
-                    await asyncio.sleep(0)
-        await line.drained(pipelines, to=0)
-        for pipeline in pipelines:
+        return cls(configuration, store, line, pipelines, now)
+
+    async def close(self) -> None:
+        await self._line.drained(self._pipelines, to=0)
+        for pipeline in self._pipelines:
             pipeline.leave()
 
+    async def edition(self, one: NextEdition, fitted: Fitted | None) -> None:
+        """An edition to all who stand where it goes, page by page."""
+        edition, name = one.edition, one.edition.newsletter
+        if fitted is not None:
+            edition = replace(edition, sections=fitted.edition.sections)
+            for key, rendered in fitted.pieces.items():
+                self._assembler.remember(0, 1, key, edition, rendered)
+        page = partial(
+            audience.page,
+            newsletter=name,
+            stream=edition.stream,
+            asked_for=self._configuration.asked_for(name, edition.stream),
+            limit=_PAGE,
+            languages=self._configuration.languages(name),
+            plans=tuple(self._configuration.schedules.plans),
+            now=self._now,
+            only_addresses=self._only_addresses,
+            targets=self._configuration.targets,
+            places=one.places,
+        )
+        last = 0
+        while readers := await self._store.read_async(page, after=last):
+            last = readers[-1].subscriber_id
+            await self._page(edition, readers, empty=fitted is None)
 
-async def _add(
-    configuration: Configuration, edition: Edition, assembler: Assembler, line: _Line, reader: Addressee, now: datetime
-) -> None:
-    try:
-        post = await assembler(_row(configuration, edition, reader, now))
-        message = post.message if post.signature is None else await asyncio.to_thread(post.signed)
-        line.waiting.append(Outgoing(reader, post.envelope_sender, reader.address, message))
-    except (NewsletterError, ValueError) as error:
-        line.failed(reader, str(error))
+    async def _page(self, edition: Edition, readers: Sequence[Addressee], *, empty: bool) -> None:
+        newsletter, found = self._configuration.of(edition), self._line.found
+        carried: Mapping[int, list[Carried]] = {}
+        if self._leaving_out.needed and not empty:
+            zones = {reader.subscriber_id: reader.timezone for reader in readers}
+            carried = await self._store.read_async(self._leaving_out.would_be_carried, zones, edition)
+        for reader in readers:
+            found.readers += 1
+            gone = {article for one in carried.get(reader.subscriber_id, ()) for article in one.article_ids}
+            reason = reader.verdict
+            if reason is Reason.NONE:
+                reason = Reason.EMPTY if empty else _why_not(newsletter, edition, reader.sections, gone)
+            if reason is not Reason.NONE:
+                found.skipped[reason] += 1
+                continue
+            await self._add(edition, reader, gone)
+            if len(self._line.waiting) >= _AHEAD:
+                await self._line.drained(self._pipelines)
+            elif len(self._line.waiting) % _CONNECTIONS == 0:
+                for pipeline in self._pipelines:
+                    pipeline.look_again()
+                await asyncio.sleep(0)
+
+    async def _add(self, edition: Edition, reader: Addressee, gone: Collection[int]) -> None:
+        try:
+            post = await self._assembler(_row(self._configuration, edition, reader, gone, self._now))
+            message = post.message if post.signature is None else await asyncio.to_thread(post.signed)
+            self._line.waiting.append(Outgoing(reader, post.envelope_sender, reader.address, message))
+        except (NewsletterError, ValueError) as error:
+            self._line.failed(reader, str(error))
+
+
+def _why_not(newsletter: Newsletter, edition: Edition, sections: str, gone: Collection[int]) -> Reason:
+    """Why a reader of these stored sections who had ``gone`` elsewhere gets no mail; NONE where she gets one."""
+    if not has_stories(sections, newsletter, edition):
+        return Reason.NO_STORIES
+    if gone and newsletter.when_empty == "skip" and not stories_for(sections, newsletter, edition, gone):
+        return Reason.ALL_HAD
+    return Reason.NONE
 
 
 class _Line:
@@ -172,7 +240,7 @@ class _Line:
 
     def __init__(self, found: Rehearsal) -> None:
         self.waiting: deque[Outgoing] = deque()
-        self._found = found
+        self.found = found
         self._under_way = 0
         self._moved = asyncio.Event()
 
@@ -190,10 +258,10 @@ class _Line:
         self._moved.set()
         reader: Addressee = outgoing.about
         if isinstance(result, Answered) and result.reply.accepted:
-            self._found.messages += 1
-            self._found.sizes.append(len(outgoing.message))
-            self._found.by_key[str(reader.rendered_key)] += 1
-            self._found.by_domain_group[reader.domain_group] += 1
+            self.found.messages += 1
+            self.found.sizes.append(len(outgoing.message))
+            self.found.by_key[str(reader.rendered_key)] += 1
+            self.found.by_domain_group[reader.domain_group] += 1
         else:
             self.failed(reader, str(result))
 
@@ -205,9 +273,9 @@ class _Line:
 
     def failed(self, reader: Addressee, why: str) -> None:
         """Count a message that could not be made or sent."""
-        self._found.failed += 1
-        if len(self._found.failures) < _EXAMPLES:
-            self._found.failures.append(f"{masked(reader.address)} (subscriber {reader.subscriber_id}): {why}")
+        self.found.failed += 1
+        if len(self.found.failures) < _EXAMPLES:
+            self.found.failures.append(f"{masked(reader.address)} (subscriber {reader.subscriber_id}): {why}")
 
     async def drained(self, pipelines: list[Pipeline], *, to: int = _AHEAD // 2) -> None:
         """Wait until at most so many wait (0: until all were answered)."""
@@ -220,7 +288,9 @@ class _Line:
             await self._moved.wait()
 
 
-def _row(configuration: Configuration, edition: Edition, reader: Addressee, now: datetime) -> Claimed:
+def _row(
+    configuration: Configuration, edition: Edition, reader: Addressee, gone: Collection[int], now: datetime
+) -> Claimed:
     key = f"{edition.newsletter}/{edition.stream}/{edition.occurrence}"
     return Claimed(
         id=0,
@@ -244,6 +314,7 @@ def _row(configuration: Configuration, edition: Edition, reader: Addressee, now:
         secret=reader.secret,
         withdrawals_seen=0,
         targets=reader.targets,
+        had=encode_had([one for one in dict.fromkeys(edition.article_ids) if one in gone]),
     )
 
 

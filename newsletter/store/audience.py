@@ -11,6 +11,7 @@ from sqlalchemy import Connection, case, func, literal, select, true
 from newsletter.model import DeliveryState, Kind, MailFormat, Reason, RenderedKey, Stream
 from newsletter.store.consent_check import verdict
 from newsletter.store.fan_out import gets
+from newsletter.store.moves import Place, stands_at
 from newsletter.store.planning import by_key_in_transaction
 from newsletter.store.reader_language import reader_language
 from newsletter.store.tables import deliveries, occurrences, subscribers, subscriptions
@@ -28,6 +29,7 @@ class Addressee:
     last_name: str
     secret: bytes
     domain_group: str
+    timezone: str
     sections: str
     format: MailFormat
     rendered_key: RenderedKey
@@ -57,8 +59,12 @@ def page(
     now: datetime,
     only_addresses: Collection[str] | None,
     targets: Targets = NO_TARGETS,
+    places: Collection[Place] = (),
 ) -> list[Addressee]:
-    """The next subscribers by number after ``after``, those in the newsletter's target; none when everyone was seen."""
+    """The next subscribers by number after ``after``, those in the newsletter's target; none when everyone was seen.
+
+    Of a cohort, those who stand at one of its ``places``.
+    """
     by_key_in_transaction(connection)
     targeting = targets.of(newsletter)
     plan = case((subscribers.c.plan.in_(plans), subscribers.c.plan), else_=literal(plans[0]))
@@ -70,6 +76,7 @@ def page(
             subscribers.c.last_name,
             subscribers.c.secret,
             subscribers.c.domain_group,
+            subscribers.c.timezone,
             subscriptions.c.sections,
             subscriptions.c.format,
             (reader_language(languages) + "/" + plan).label("key"),
@@ -81,6 +88,7 @@ def page(
             gets(newsletter, stream.value, asked_for),
             subscriptions.c.subscriber_id > after,
             true() if targeting is None else condition(targeting),
+            stands_at(places) if places else true(),
         )
         .order_by(subscriptions.c.subscriber_id)
         .limit(limit)
@@ -93,6 +101,7 @@ def page(
             row.last_name,
             row.secret,
             row.domain_group,
+            row.timezone,
             row.sections,
             MailFormat(row.format),
             RenderedKey.parse(row.key),

@@ -125,6 +125,20 @@ def standing(
     )
 
 
+def stands_at(places: Collection[Place]) -> ColumnElement[bool]:
+    """Whether the reader of a subscription stands at one of these places now."""
+    return or_(
+        *(
+            and_(
+                subscriptions.c.stream == one.stream.value,
+                subscriptions.c.zone == one.zone,
+                subscriptions.c.hour == one.hour,
+            )
+            for one in places
+        )
+    )
+
+
 def movers_from(connection: Connection, newsletter: str, places_left: Collection[Place], since: datetime) -> list[int]:
     """The readers who left one of these places after ``since``."""
     if not places_left:

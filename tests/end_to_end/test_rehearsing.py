@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from newsletter.store import Store, tables
+from newsletter.store import Store, subscribers, tables
 from tests.builders import add_subscribers
-from tests.support.site_folder import SiteFolder
+from tests.support.site_folder import SiteFolder, not_soon
 from tests.support.smtp_server import SmtpServer
 
 READERS = 120
+BRIEFING = """
+  briefing:
+    title: The Briefing
+    from: "The Briefing <briefing@news.example>"
+    schedule: {at: "23:59"}
+    unless_sent: today
+    sections: [{name: National, match: {section: National}}]
+    articles: {min: 1, max: 9, max_age: 30d}
+    gates: {web: false}"""
 
 
 def _now() -> datetime:
@@ -99,3 +109,72 @@ def test_a_rehearsal_goes_alone(tmp_path: Path) -> None:
     ran = site.command("send", "daily", "--rehearse", "--to", "a@b.example")
     assert ran.returncode == 2
     assert "--rehearse goes alone" in ran.stderr.decode()
+
+
+def test_each_cohort_is_rehearsed_with_its_own_edition_without_what_its_readers_had(
+    tmp_path: Path, store_url: str
+) -> None:
+    with SmtpServer() as server:
+        hours = '{deliver_at: "07:00 subscriber", hours: any}'
+        site = SiteFolder(tmp_path, store_url, server.port, zone="UTC", schedule=hours)
+        site.fill(readers=8)
+        stay = {1: "Asia/Kolkata", 2: "Asia/Kolkata", 3: "America/New_York", 4: "America/New_York", 5: "Asia/Tokyo"}
+        with site.open() as store:
+            live(store, stay)
+        assert rehearsed(site)["editions"] == 4, "the newsletter's own hour is one"
+        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        assert len(server.accepted) == 8
+        with site.open() as store:
+            SiteFolder.add_stories(store, [7, 8], seen_at=_now())
+            live(store, {1: "Europe/Berlin"})  # where nobody stood, all stories are new but to her
+            pause = update(tables.subscriptions).where(tables.subscriptions.c.subscriber_id == 4)
+            store.write(lambda c: c.execute(pause.values(paused_until=_now().replace(year=2999))))
+            before = everything(store)
+        facts = rehearsed(site)
+        with site.open() as store:
+            assert everything(store) == before
+        assert (facts["readers"], facts["messages"], facts["skipped"]) == (8, 7, {"paused": 1})
+        server.accepted.clear()
+        assert site.command("send", "daily", "--extra", "--yes", "--no-collect").returncode == 0
+        assert len(server.accepted) == facts["messages"]
+        real = sum(len(one.content) for one in server.accepted)
+        assert abs(real - facts["bytes"]["all"]) <= 60 * len(server.accepted), "what was rehearsed is what goes out"
+        hers = next(one for one in server.accepted if one.recipient == "reader00001@readers.example")
+        assert abs(len(hers.content) - real / 7) < 400, "hers holds the new stories alone, as all others"
+        with site.open() as store:
+            live(store, {2: "Europe/Paris"})
+        assert rehearsed(site)["skipped"] == {"all_had": 1, "empty": 6, "paused": 1}
+
+
+def live(store: Store, zones: dict[int, str]) -> None:
+    for reader, zone in zones.items():
+        store.write(subscribers.live_in, reader, zone, _now())
+
+
+def where_it_is_noon() -> str:
+    """A zone in which today is long over at no time of this test, and has long begun."""
+    ahead = 12 - _now().hour
+    return f"Etc/GMT{-ahead:+}" if ahead else "Etc/GMT"
+
+
+def rehearsed(site: SiteFolder, newsletter: str = "daily") -> dict[str, Any]:
+    ran = site.command("send", newsletter, "--rehearse", "--no-collect", "--json")
+    assert ran.returncode == 0, ran.stderr.decode()
+    facts: dict[str, Any] = json.loads(ran.stdout)
+    return facts
+
+
+def test_stories_that_another_newsletter_carried_that_day_are_left_out_of_a_rehearsal(tmp_path: Path) -> None:
+    with SmtpServer() as server:
+        url = f"sqlite:///{tmp_path}/n.db"
+        site = SiteFolder(tmp_path, url, server.port, zone=where_it_is_noon(), schedule=not_soon(), more=BRIEFING)
+        site.fill(readers=6)
+        with site.open() as store:
+            some = {"newsletter": "briefing", "state": "active", "format": "html", "created_at": _now()}
+            rows = [some | {"subscriber_id": number} for number in (1, 2)]
+            store.write(lambda c: c.execute(insert(tables.subscriptions), rows))
+            add_subscribers(store, 3, newsletters=("briefing",), first=101)
+        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        assert len(server.accepted) == 6
+        facts = rehearsed(site, "briefing")
+        assert (facts["messages"], facts["skipped"]) == (3, {"all_had": 2})
