@@ -102,7 +102,9 @@ class LeavingOut:
             for row in mine:
                 hers, stories = theirs.get(row.subscriber_id, []), load(row.edition_id).article_ids
                 shared = self._shared(stories, row.due_at, self._zone(row.timezone, name), hers, load)
-                elsewhere = [one for one in moved.get(row.subscriber_id, []) if one.id != row.id]
+                # Two that are due at once must not each leave it to the other.
+                before_it = (row.due_at, row.id)
+                elsewhere = [one for one in moved.get(row.subscriber_id, []) if (one.due_at, one.id) < before_it]
                 yield row, shared + self._in_both(stories, elsewhere, load)
 
     def _before_they_moved(

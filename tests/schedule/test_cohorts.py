@@ -252,6 +252,25 @@ def test_what_she_had_at_her_old_hour_does_not_come_again_at_the_new(site: SiteF
     assert set(had.decode(claimed[reader])) == {1, 2, 3}, "written down as her mail sets out"
 
 
+def test_who_moves_a_whole_day_away_has_the_stories_of_the_two_that_are_due_at_once_in_one(
+    site: SiteFolder, store: Store
+) -> None:
+    site.fill(seen_at=FIRST)
+    kai = add(store, "kai", "Pacific/Honolulu")
+    add(store, "there", "Pacific/Kiritimati")
+    configuration, work = configured(site), Work(configured(site), store)
+    go_on(work, FIRST + timedelta(hours=23), FIRST + timedelta(hours=31))
+    move(store, kai, FIRST + timedelta(hours=31, minutes=27), zone="Pacific/Kiritimati")  # 24 hours ahead
+    at = FIRST + timedelta(days=1, hours=17)
+    go_on(work, FIRST + timedelta(hours=32), at)
+    assert got(store, kai) == [("2026-11-01/1", "11-01T17:00", "queued"), ("2026-11-02/1", "11-01T17:00", "queued")]
+    assert store.write(claim_all, configuration, at)[kai] == ""
+    assert [(one.occurrence, one.state, one.reason) for one in deliveries_of(store, kai)] == [
+        ("2026-11-01/1", "sending", ""),
+        ("2026-11-02/1", "skipped", Reason.ALL_HAD),
+    ]
+
+
 def test_who_subscribes_after_her_hour_has_the_next(site: SiteFolder, store: Store) -> None:
     site.fill(seen_at=FIRST)
     work = Work(configured(site), store)
