@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from newsletter.cli.names import known, login_name
 from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows
 from newsletter.errors import NothingToDo, UsageError
-from newsletter.model import EditionName, OccurrenceState, Reason, StreamName
+from newsletter.model import EditionName, OccurrenceState, Reason, Stream, StreamName
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +46,9 @@ def list_(
     context: typer.Context,
     newsletter: Annotated[str, typer.Argument(metavar="[NEWSLETTER[:STREAM]]")] = "",
     state: Annotated[str, typer.Option("--state", help="planned, composed, approved, sending, sent, held …")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also the turns of breaking news, or of an every: 1h, that found nothing new")
+    ] = False,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -57,11 +61,27 @@ def list_(
     of = StreamName.parse(newsletter)
     stream = of.stream if ":" in newsletter else None  # of a newsletter, all of them
     with options.store(configuration) as store:
-        found = store.read(occurrences.listing, newsletter=of.newsletter, stream=stream, states=states, limit=limit)
+        looked_for = [] if everything or states else _asked_for(configuration.look_outs, of.newsletter, stream)
+        found = store.read(
+            occurrences.listing,
+            newsletter=of.newsletter,
+            stream=stream,
+            states=states,
+            looked_for=looked_for,
+            limit=limit,
+        )
+        oldest = found[-1].due_at if len(found) == limit else None
+        in_vain = store.read(occurrences.in_vain, looked_for, oldest)
     if newsletter and not found:
         configuration.named(of)
     rows = [plain_row(configuration, row) for row in found]
     print_rows(rows, as_json=as_json, columns=_COLUMNS, empty="No editions yet.")
+    if in_vain and not as_json:
+        typer.echo(f"{in_vain:,} occurrences with nothing new are left out; --all lists them.")
+
+
+def _asked_for(names: Iterable[StreamName], newsletter: str, stream: Stream | None) -> list[StreamName]:
+    return [one for one in names if newsletter in ("", one.newsletter) and stream in (None, one.stream)]
 
 
 def show(

@@ -126,6 +126,17 @@ class Configuration:
             raise UsageError(f"{name.newsletter} has no stream '{name.stream}'", remedy=f"There is {there}")
         return self.newsletter(*name)
 
+    @property
+    def look_outs(self) -> tuple[StreamName, ...]:
+        """Those that look for stories time and again: breaking news, and what comes several times a day by ``every``.
+        Mostly there is nothing new."""
+        found = ((name, self.named(name).schedule.every) for name in self.streams)
+        return tuple(
+            name
+            for name, every in found
+            if name.stream is Stream.BREAKING or (every is not None and every < timedelta(days=1))
+        )
+
     @cached_property
     def streams(self) -> tuple[StreamName, ...]:
         """Every stream of every newsletter, in the order of the file."""

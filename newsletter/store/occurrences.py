@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, not_, or_, select, update
+from sqlalchemy.sql import ColumnElement
 
 from newsletter.model import (
     OCCURRENCE_TRANSITIONS,
@@ -22,6 +23,7 @@ from newsletter.model import (
     OccurrenceState,
     Reason,
     Stream,
+    StreamName,
 )
 from newsletter.store import article_uses, suppressions
 from newsletter.store.conflicts import insert_ignoring_conflicts
@@ -342,20 +344,42 @@ def listing(
     due_from: datetime | None = None,
     due_before: datetime | None = None,
     turns_only: bool = False,
+    looked_for: Collection[StreamName] = (),
     limit: int = 100,
 ) -> list[OccurrenceRow]:
     """Occurrences, the latest due first; each filter left at its default filters nothing. ``turns_only``: without
-    corrections."""
+    corrections. ``looked_for``: without those of these streams for which there was nothing new."""
     wanted = [
         *([occurrences.c.newsletter == newsletter] if newsletter else []),
         *([occurrences.c.stream == stream.value] if stream else []),
         *([occurrences.c.state.in_(_values(states))] if states else []),
         *([occurrences.c.due_at >= due_from] if due_from else []),
         *([occurrences.c.due_at < due_before] if due_before else []),
+        *([not_(_in_vain(looked_for))] if looked_for else []),
     ]
     order = (occurrences.c.due_at.desc(), occurrences.c.id.desc())
     rows = _turns() if turns_only else _rows()
     return _all(connection, rows.where(*wanted).order_by(*order).limit(limit))
+
+
+def in_vain(connection: Connection, looked_for: Collection[StreamName], since: datetime | None = None) -> int:
+    """How many occurrences of these streams, due since then (UTC), ``listing`` leaves out."""
+    if not looked_for:
+        return 0
+    statement = select(func.count()).select_from(occurrences).where(_in_vain(looked_for))
+    if since is not None:
+        statement = statement.where(occurrences.c.due_at >= since)
+    return int(connection.execute(statement).scalar_one())
+
+
+def _in_vain(looked_for: Collection[StreamName]) -> ColumnElement[bool]:
+    """Whether an occurrence of one of these streams came to nothing because nothing was new."""
+    theirs = [
+        and_(occurrences.c.newsletter == one.newsletter, occurrences.c.stream == one.stream.value) for one in looked_for
+    ]
+    return and_(
+        occurrences.c.state == OccurrenceState.SKIPPED.value, occurrences.c.reason == Reason.EMPTY.value, or_(*theirs)
+    )
 
 
 def _rows() -> Select[Any]:

@@ -7,7 +7,7 @@ import getpass
 import pytest
 from sqlalchemy import Connection, update
 
-from newsletter.model import Decision, DeliveryState, EditionSection, OccurrenceState, Reason
+from newsletter.model import Decision, DeliveryState, EditionSection, OccurrenceState, Reason, Stream
 from newsletter.store import articles, audit, editions, occurrences, tables
 from newsletter.store.occurrences import OccurrenceRow
 from tests.builders import NOW, add_occurrence, add_subscribers
@@ -134,3 +134,25 @@ def test_which_deliveries_must_be_said(folder: Folder) -> None:
     folder.run("deliveries", "close", "1", "--all").refused(2, "--all")
     folder.run("deliveries", "close", "x").refused(2, "[ID]")
     folder.run("deliveries", "list", "--state", "sended").refused(2, "there is no state 'sended'")
+
+
+def test_breaking_news_that_there_were_none_of_do_not_bury_the_editions_in_the_list(folder: Folder) -> None:
+    folder.edit("    sections:", "    streams: {breaking: {schedule: {every: 10m}}}\n    sections:")
+    with folder.store() as store:
+        daily = plan_occurrence(store, day=22)
+        looks = [plan_occurrence(store, ordinal=turn, stream=Stream.BREAKING) for turn in range(1, 60)]
+        for row in (daily, *looks[:-1]):
+            store.write(occurrences.skip, row.id, reason=Reason.EMPTY, now=NOW)
+
+    def listed(*options: str) -> list[str]:
+        return [row["edition"] for row in folder.run("editions", "list", "--json", *options).json]
+
+    there = {"daily:breaking@2026-11-23/59", "daily@2026-11-22/1"}
+    assert set(listed()) == there, "also of a day on which the daily itself had nothing new"
+    assert set(listed("daily")) == there
+    assert set(listed("daily:breaking")) == {"daily:breaking@2026-11-23/59"}
+    assert len(listed("--all", "--limit", "100")) == 60
+    assert len(listed("--state", "skipped", "--limit", "100")) == 59
+    assert "58 occurrences with nothing new are left out; --all lists them." in folder.run("editions", "list").out
+    assert "left out" not in folder.run("editions", "list", "--all").out
+    assert "left out" not in folder.run("editions", "list", "daily:each").out
