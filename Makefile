@@ -5,12 +5,18 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
 # The rooms one at a time, on SQLite; what needs PostgreSQL, a browser, Node or whole processes, and the corpora, is in
 # `make test`.
-UNITS := $(addprefix tests/,collect compose config members net render schedule store) --ignore tests/render/test_look.py \
-  $(addprefix --ignore tests/collect/test_,many_sources.py collecting.py page_sources.py sent_once.py manners.py \
-    copies.py illustrating.py parsing.py pictures.py feed_properties.py) \
-  --ignore tests/store/test_articles_at_scale.py --ignore tests/schedule/test_work.py \
-  $(addprefix --ignore ,$(wildcard tests/collect/test_corpus_*.py)) \
-  --ignore tests/schedule/test_freshness.py --ignore tests/schedule/test_collections.py
+# What takes long, or many parts together, is left to `make test`.
+WITHOUT := $(addprefix collect/test_,many_sources collecting page_sources sent_once manners copies illustrating parsing \
+    pictures feed_properties feed page_facts pushed) \
+  $(addprefix compose/test_,composing edits) config/test_any_text members/test_exchange \
+  $(addprefix net/test_,client body_budget) \
+  $(addprefix render/test_,look any_message hostile_articles tracing fitting documents) \
+  $(addprefix schedule/test_,work freshness collections streams running cohorts trimming gatekeeping editing languages \
+    reachability) \
+  $(addprefix store/test_,articles_at_scale targeting domain_limits)
+UNITS := $(addprefix tests/,collect compose config members net render schedule store) \
+  $(patsubst %,--ignore tests/%.py,$(WITHOUT)) \
+  $(addprefix --ignore ,$(wildcard tests/collect/test_corpus_*.py))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test check units lint soak bench looks words lock clean
