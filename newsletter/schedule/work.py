@@ -60,7 +60,7 @@ _S = OccurrenceState
 FAN_OUT_PAGE = 1000
 FAN_OUT_LEAST, FAN_OUT_MOST = 200, 20_000
 # How long a page takes: on SQLite it keeps every other writer waiting, on PostgreSQL nobody.
-FAN_OUT_SECONDS, FAN_OUT_SECONDS_BESIDE_OTHERS = 0.025, 0.25
+FAN_OUT_SECONDS, FAN_OUT_SECONDS_BESIDE_OTHERS = 0.028, 0.25
 PLAN_EVERY = timedelta(minutes=1)
 _MOST_LOOKED_AT = 1000
 _MOST_FROZEN = 20_000  # more cohorts than several dates have; one that is forgotten is looked at again
@@ -532,7 +532,7 @@ def _content(edition: EditionRow) -> tuple[int, str]:
 def next_page(limit: int, seconds: float, *, alone: bool = True) -> int:
     """How many subscribers the next page of a fan-out may have after one of ``limit`` took ``seconds``.
 
-    Where only one may write (``alone``), as many as hold the writer for some 25 ms, so that nobody waits long for it
+    Where only one may write (``alone``), as many as hold the writer for some 28 ms, so that nobody waits long for it
     (Invariant 7); else as many as one may wait for. At most twice as many as before.
     """
     hold = FAN_OUT_SECONDS if alone else FAN_OUT_SECONDS_BESIDE_OTHERS

@@ -253,7 +253,7 @@ def test_a_held_occurrence_is_not_sent_by_hand(site: SiteFolder, store: Store) -
 
 def test_a_page_of_a_fan_out_holds_others_up_for_so_long_and_no_longer() -> None:
     assert next_page(1000, 0.5) == 200, "never so small that it is all overhead"
-    assert next_page(10_000, 0.05) == 5000
+    assert next_page(10_000, 0.05) == 5600
     assert next_page(1000, 0.001) == 2000, "at most twice as many: one quick page says little"
     assert next_page(10_000, 0.05, alone=False) == 20_000, "where nobody waits for it, few large ones cost less"
     assert next_page(20_000, 0.01, alone=False) == 20_000
