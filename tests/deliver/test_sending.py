@@ -331,7 +331,9 @@ async def test_a_fault_in_keeping_pace_costs_a_connection_and_no_outcome(
         return really(pace, *arguments, **values)
 
     monkeypatch.setattr(Pace, "answered", faulty)
-    assert (await send(store, relay_to(server, connections=1))).tally.sent == 30
+    async with asyncio.timeout(20):  # a row that nobody is told of is waited for
+        sender = await send(store, relay_to(server, connections=1))
+    assert sender.tally.sent == 30
     assert not left
     assert sorted(server.recipients) == [f"reader{n:05d}@readers.example" for n in range(1, 31)]
     assert states(store) == {("sent", ""): 30}
