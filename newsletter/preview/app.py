@@ -61,16 +61,18 @@ def create_app(workbench: Workbench, changes: Changes, *, token: str, port: int)
 
     @app.get("/")
     def page(request: Request) -> Response:
+        seen = {"seen": changes.seen}  # before anything is read: what is saved meanwhile is another save
         choice, kept, error = workbench.default, None, None
         try:
             asked = list(request.query_params.multi_items())
             if asked:
                 choice = Choice.of_query(asked, workbench.default.newsletter)
             kept = workbench.make(choice)
-            return shown("workbench.html", pages.page(workbench, choice, kept, None, token))
+            return shown("workbench.html", pages.page(workbench, choice, kept, None, token) | seen)
         except NewsletterError as raised:
             error = raised
-        return shown("workbench.html", pages.page(workbench, choice, workbench.last_good(choice), error, token))
+        last_good = workbench.last_good(choice)
+        return shown("workbench.html", pages.page(workbench, choice, last_good, error, token) | seen)
 
     @app.get("/previews/{sha256}/frame")
     def frame(request: Request, sha256: str, look: Look = Look.LIGHT) -> Response:
@@ -159,8 +161,8 @@ def create_app(workbench: Workbench, changes: Changes, *, token: str, port: int)
         return Response(status_code=204)
 
     @app.get("/changes")
-    async def changed() -> Response:
-        return StreamingResponse(changes.events(), media_type="text/event-stream")
+    async def changed(since: int | None = None) -> Response:
+        return StreamingResponse(changes.events(since), media_type="text/event-stream")
 
     app.add_middleware(
         Protection, token=token, hosts=(f"127.0.0.1:{port}", f"localhost:{port}"), cookie=f"newsletter-preview-{port}"

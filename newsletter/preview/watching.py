@@ -43,9 +43,17 @@ class Changes:
             await self.stop.wait()
             await self._tell()
 
-    async def events(self) -> AsyncIterator[str]:
-        """Server-sent events: one for each save from now on, and comments that keep the connection."""
-        seen = self._seen
+    @property
+    def seen(self) -> int:
+        """How many saves were seen so far."""
+        return self._seen
+
+    async def events(self, since: int | None = None) -> AsyncIterator[str]:
+        """Server-sent events: one for each save from now on, and comments that keep the connection.
+
+        ``since``: the page shows what so many saves made; what was saved before it began to listen is told at once.
+        """
+        seen = self._seen if since is None else min(since, self._seen)
         yield "retry: 500\n: here\n\n"
         while not self.stop.is_set():
             try:

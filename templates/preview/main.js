@@ -157,7 +157,8 @@ function pick() {
 addEventListener("popstate", () => show(location.href, ""));
 
 let lost = false;
-const events = new EventSource("/changes");
+// From what this page shows on, also where something was saved before it began to listen.
+const events = new EventSource(`/changes?since=${document.documentElement.dataset.seen}`);
 events.addEventListener("changed", () => show(location.href, ""));
 events.addEventListener("open", () => {
   if (!lost) return;
