@@ -168,6 +168,7 @@ def test_a_spoken_line_points_at_its_element(page: Page, running: Bench) -> None
     expect(page.locator(".spoken .odd")).to_have_count(0)
     assert all(int(one.get_attribute("data-element") or -1) >= 0 for one in lines.all())
     lines.filter(has_text="Unsubscribe").click()
+    expect(page.locator(".pointed")).to_be_visible()
     link, pointed = mail(page).get_by_role("link", name="Unsubscribe").bounding_box(), page.locator(".pointed")
     drawn = pointed.bounding_box()
     assert link is not None
