@@ -61,7 +61,7 @@ def list_(
     of = StreamName.parse(newsletter)
     stream = of.stream if ":" in newsletter else None  # of a newsletter, all of them
     with options.store(configuration) as store:
-        looked_for = [] if everything or states else _asked_for(configuration.look_outs, of.newsletter, stream)
+        looked_for = [] if everything or states else _matching(configuration.look_outs, of.newsletter, stream)
         found = store.read(
             occurrences.listing,
             newsletter=of.newsletter,
@@ -71,16 +71,16 @@ def list_(
             limit=limit,
         )
         oldest = found[-1].due_at if len(found) == limit else None
-        in_vain = store.read(occurrences.in_vain, looked_for, oldest)
+        in_vain = 0 if as_json else store.read(occurrences.in_vain, looked_for, oldest)
     if newsletter and not found:
         configuration.named(of)
     rows = [plain_row(configuration, row) for row in found]
     print_rows(rows, as_json=as_json, columns=_COLUMNS, empty="No editions yet.")
-    if in_vain and not as_json:
+    if in_vain:
         typer.echo(f"{in_vain:,} occurrences with nothing new are left out; --all lists them.")
 
 
-def _asked_for(names: Iterable[StreamName], newsletter: str, stream: Stream | None) -> list[StreamName]:
+def _matching(names: Iterable[StreamName], newsletter: str, stream: Stream | None) -> list[StreamName]:
     return [one for one in names if newsletter in ("", one.newsletter) and stream in (None, one.stream)]
 
 

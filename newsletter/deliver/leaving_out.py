@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from newsletter.cohort import known_zone
 from newsletter.compose.keys import stories_for
 from newsletter.config.configuration import Configuration
+from newsletter.config.models import Newsletter
 from newsletter.model import Edition
 from newsletter.store import editions, had, moves
 from newsletter.store.had import Hers
@@ -54,13 +55,12 @@ class LeavingOut:
         nothing_left: list[int] = []
         load = _loading(connection)
         for row, carried in self._carried(connection, rows, load):
-            gone = {article for one in carried for article in one.article_ids}
+            gone = frozenset(stories_in(carried))
             if not gone:
                 continue
             edition = load(row.edition_id)
-            newsletter = self._configuration.of(edition)
-            marked[row.id] = tuple(one for one in dict.fromkeys(edition.article_ids) if one in gone)
-            if newsletter.when_empty == "skip" and not stories_for(row.sections, newsletter, edition, gone):
+            marked[row.id] = in_its_order(edition, gone)
+            if leaves_nothing(row.sections, self._configuration.of(edition), edition, gone):
                 nothing_left.append(row.id)
         had.mark(connection, marked, nothing_left, now)
 
@@ -138,6 +138,21 @@ class LeavingOut:
     def _stories(self, row: Hers, edition: Edition) -> tuple[int, ...]:
         newsletter = self._configuration.of(edition)
         return stories_for(row.sections, newsletter, edition, had=frozenset(had.decode(row.had)))
+
+
+def stories_in(carried: Iterable[Carried]) -> tuple[int, ...]:
+    """All stories that these carried, each once."""
+    return tuple(dict.fromkeys(article for one in carried for article in one.article_ids))
+
+
+def in_its_order(edition: Edition, gone: Collection[int]) -> tuple[int, ...]:
+    """What of an edition a reader had elsewhere, as its delivery says."""
+    return tuple(one for one in dict.fromkeys(edition.article_ids) if one in gone)
+
+
+def leaves_nothing(sections: str, newsletter: Newsletter, edition: Edition, gone: Collection[int]) -> bool:
+    """Whether a reader of these stored sections gets no mail because she had ``gone`` elsewhere."""
+    return newsletter.when_empty == "skip" and not stories_for(sections, newsletter, edition, gone)
 
 
 def _by_reader(rows: Iterable[Hers]) -> Mapping[int, Sequence[Hers]]:

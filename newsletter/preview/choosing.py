@@ -19,7 +19,7 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.addressed import Reader
 from newsletter.deliver.assembling import message_id
 from newsletter.deliver.configured import staging_addresses
-from newsletter.deliver.leaving_out import Carried, LeavingOut
+from newsletter.deliver.leaving_out import Carried, LeavingOut, stories_in
 from newsletter.errors import NothingToSend, UsageError
 from newsletter.members.addresses import parse_address, parse_language
 from newsletter.model import (
@@ -231,7 +231,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
         notices.append("She would not get it now: environment is staging, and she is not among staging_recipients.")
     zones = {person.id: person.timezone}
     carried = store.read(LeavingOut(configuration).would_be_carried, zones, pool.edition).get(person.id, [])
-    gone = tuple(dict.fromkeys(article for one in carried for article in one.article_ids))
+    gone = stories_in(carried)
     if gone:
         stories = "1 story is" if len(gone) == 1 else f"{len(gone)} stories are"
         notices.append(

@@ -71,7 +71,8 @@ class Templates:
         self, folders: Sequence[Path] = (), *, traced: bool = False, inlines: bool = True, unchanging: bool = False
     ) -> None:
         self.inlines = inlines
-        self._checked: set[tuple[str, tuple[str, ...]]] | None = set() if unchanging else None
+        self._unchanging = unchanging
+        self._checked: set[tuple[str, tuple[str, ...]]] = set()
         shipped = shipped_templates()
         self.folders = (*(folder for folder in folders if folder != shipped), shipped)
         self._environment = _Environment(self.folders, traced=traced)
@@ -123,12 +124,8 @@ class Templates:
         Raises TemplateError.
         """
         asked = (design, tuple(parts))
-        if self._checked is None or asked not in self._checked:
-            self._check(design, parts)
-        if self._checked is not None:
-            self._checked.add(asked)
-
-    def _check(self, design: str, parts: Sequence[str]) -> None:
+        if asked in self._checked:
+            return
         for suffix in ("html", "txt"):
             reached = [self.file(design, f"{part}.{suffix}") for part in parts]
             seen: set[str] = set()
@@ -150,6 +147,8 @@ class Templates:
         for name in ("summary.txt", "contents.txt"):
             if self.has(design, name):
                 compile_text(*self.source(design, name))
+        if self._unchanging:
+            self._checked.add(asked)
 
 
 def unchanged_templates(folders: tuple[Path, ...]) -> Templates:

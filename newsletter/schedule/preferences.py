@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.compose.keys import gets_lead_alone, sections_for, stories_for
 from newsletter.config.reading import Configuration
-from newsletter.deliver.leaving_out import Carried, LeavingOut
+from newsletter.deliver.leaving_out import Carried, LeavingOut, stories_in
 from newsletter.model import Edition, MailFormat, Reason, RenderedKey, StreamName, Subscriber, Subscription
 from newsletter.store import Store
 from newsletter.store.deliveries import DeliveryRow
@@ -72,7 +72,7 @@ def preferences_of(
         carried = store.read(leaving_out.carried, delivery.id) if had else []
     elif pool is not None:
         carried = store.read(leaving_out.would_be_carried, {person.id: person.timezone}, pool).get(person.id, [])
-    gone = decode_had(had) or {article for one in carried for article in one.article_ids}
+    gone = decode_had(had) or stories_in(carried)
     if delivery is not None:
         stored, mail_format, key = delivery.sections, delivery.format, RenderedKey.parse(delivery.rendered_key)
     elif subscription is not None:

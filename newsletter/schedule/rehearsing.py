@@ -18,12 +18,12 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Self
 
-from newsletter.compose.keys import has_stories, rendered_keys, stories_for
+from newsletter.compose.keys import has_stories, rendered_keys
 from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
 from newsletter.deliver.assembling import Assembler, message_id
 from newsletter.deliver.configured import dkim_signers, staging_addresses
-from newsletter.deliver.leaving_out import Carried, LeavingOut
+from newsletter.deliver.leaving_out import Carried, LeavingOut, in_its_order, leaves_nothing, stories_in
 from newsletter.deliver.null_relay import NullRelay
 from newsletter.deliver.outgoing import Answered, Outgoing, Transmission
 from newsletter.deliver.pipelining import Pipeline
@@ -202,7 +202,7 @@ class _Sending:
             carried = await self._store.read_async(self._leaving_out.would_be_carried, zones, edition)
         for reader in readers:
             found.readers += 1
-            gone = {article for one in carried.get(reader.subscriber_id, ()) for article in one.article_ids}
+            gone = frozenset(stories_in(carried.get(reader.subscriber_id, ())))
             reason = reader.verdict
             if reason is Reason.NONE:
                 reason = Reason.EMPTY if empty else _why_not(newsletter, edition, reader.sections, gone)
@@ -230,7 +230,7 @@ def _why_not(newsletter: Newsletter, edition: Edition, sections: str, gone: Coll
     """Why a reader of these stored sections who had ``gone`` elsewhere gets no mail; NONE where she gets one."""
     if not has_stories(sections, newsletter, edition):
         return Reason.NO_STORIES
-    if gone and newsletter.when_empty == "skip" and not stories_for(sections, newsletter, edition, gone):
+    if gone and leaves_nothing(sections, newsletter, edition, gone):
         return Reason.ALL_HAD
     return Reason.NONE
 
@@ -314,7 +314,7 @@ def _row(
         secret=reader.secret,
         withdrawals_seen=0,
         targets=reader.targets,
-        had=encode_had([one for one in dict.fromkeys(edition.article_ids) if one in gone]),
+        had=encode_had(in_its_order(edition, gone)),
     )
 
 

@@ -15,9 +15,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     Dialect,
     String,
+    Table,
     and_,
     delete,
     exists,
@@ -75,18 +77,13 @@ def places(connection: Connection, newsletter: str, since: datetime) -> list[Pla
 def _places(dialect: Dialect) -> Prepared:
     """The places of one stream in the order of their index: the first, then each time the next behind it."""
     c = subscriptions.c
-    of_stream = (
-        c.newsletter == parameter("newsletter", String()),
-        c.stream == parameter("stream", String()),
-        # Written out, so that the partial index is seen to fit.
-        c.state == literal_column(f"'{SubscriptionState.ACTIVE.value}'"),
-    )
-    first = select(c.zone, c.hour).where(*of_stream).order_by(c.zone, c.hour).limit(1).subquery("first")
+    of_stream = _of(parameter("newsletter", String()), parameter("stream", String()))
+    first = select(c.zone, c.hour).where(of_stream).order_by(c.zone, c.hour).limit(1).subquery("first")
     here = select(first.c.zone, first.c.hour).cte("here", recursive=True)
 
     def behind(column: ColumnElement[str]) -> ColumnElement[str]:
         behind_it = tuple_(c.zone, c.hour) > tuple_(here.c.zone, here.c.hour)
-        query = select(column).where(*of_stream, behind_it).order_by(c.zone, c.hour).limit(1)
+        query = select(column).where(of_stream, behind_it).order_by(c.zone, c.hour).limit(1)
         return query.correlate(here).scalar_subquery()
 
     here = here.union_all(select(behind(c.zone), behind(c.hour)).where(here.c.zone.is_not(None)))
@@ -112,7 +109,7 @@ def standing(
     return (
         select(subscriptions.c.subscriber_id)
         .where(
-            _of(newsletter, place.stream),
+            _of(newsletter, place.stream.value),
             subscriptions.c.zone == place.zone,
             subscriptions.c.hour == place.hour,
             subscriptions.c.subscriber_id > after,
@@ -127,30 +124,15 @@ def standing(
 
 def stands_at(places: Collection[Place]) -> ColumnElement[bool]:
     """Whether the reader of a subscription stands at one of these places now."""
-    return or_(
-        *(
-            and_(
-                subscriptions.c.stream == one.stream.value,
-                subscriptions.c.zone == one.zone,
-                subscriptions.c.hour == one.hour,
-            )
-            for one in places
-        )
-    )
+    return _at(subscriptions, places)
 
 
 def movers_from(connection: Connection, newsletter: str, places_left: Collection[Place], since: datetime) -> list[int]:
     """The readers who left one of these places after ``since``."""
     if not places_left:
         return []
-    here = or_(
-        *(
-            and_(moves.c.stream == one.stream.value, moves.c.zone == one.zone, moves.c.hour == one.hour)
-            for one in places_left
-        )
-    )
-    query = select(moves.c.subscriber_id).where(moves.c.newsletter == newsletter, moves.c.at > since, here)
-    return sorted(connection.execute(query.distinct()).scalars())
+    query = select(moves.c.subscriber_id).where(moves.c.newsletter == newsletter, moves.c.at > since)
+    return sorted(connection.execute(query.where(_at(moves, places_left)).distinct()).scalars())
 
 
 def of_readers(
@@ -242,10 +224,16 @@ def _place(row: Any) -> Place:
     return Place(Stream(row.stream), row.zone, row.hour)
 
 
-def _of(newsletter: str, stream: Stream) -> ColumnElement[bool]:
+def _at(table: Table, places: Collection[Place]) -> ColumnElement[bool]:
+    """Whether a row of ``subscriptions`` or ``moves`` names one of these places."""
+    c = table.c
+    return or_(*(and_(c.stream == one.stream.value, c.zone == one.zone, c.hour == one.hour) for one in places))
+
+
+def _of(newsletter: str | BindParameter[str], stream: str | BindParameter[str]) -> ColumnElement[bool]:
     return and_(
         subscriptions.c.newsletter == newsletter,
-        subscriptions.c.stream == stream.value,
+        subscriptions.c.stream == stream,
         # Written out, so that the partial index is seen to fit.
         subscriptions.c.state == literal_column(f"'{SubscriptionState.ACTIVE.value}'"),
     )

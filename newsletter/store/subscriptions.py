@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, exists, func, literal_column, or_, select, true, update
 from sqlalchemy.sql import ColumnElement
 
 from newsletter.model import MailFormat, Stream, Subscription, SubscriptionState
@@ -184,13 +184,7 @@ def audience_count(
         query = select(func.count()).select_from(subscriptions)
         if targeting is not None:
             query = query.join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
-            query = query.where(condition(targeting))
-        return query.where(
-            subscriptions.c.newsletter == newsletter,
-            stream.in_(sorted(asked_for)),
-            state == SubscriptionState.ACTIVE.value,
-            or_(subscriptions.c.paused_until.is_(None), subscriptions.c.paused_until <= now),
-        )
+        return query.where(_wants_it_now(newsletter, now, targeting, asked_for, stream, state))
 
     # Nearly nobody is suppressed: all are counted without a look at their addresses, and those who are, taken off. They
     # are looked up by their numbers; hence the empty texts, so that no index of all readers seems to fit.
@@ -216,16 +210,31 @@ def has_audience(
         select(subscriptions.c.subscriber_id)
         .join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
         .where(
-            subscriptions.c.newsletter == newsletter,
-            subscriptions.c.stream.in_(sorted(asked_for)),
-            subscriptions.c.state == SubscriptionState.ACTIVE.value,
-            or_(subscriptions.c.paused_until.is_(None), subscriptions.c.paused_until <= now),
-            ~gone,
+            _wants_it_now(newsletter, now, targeting, asked_for, subscriptions.c.stream, subscriptions.c.state), ~gone
         )
     )
-    if targeting is not None:
-        query = query.where(condition(targeting))
     return connection.execute(query.limit(1)).first() is not None
+
+
+def _wants_it_now(
+    newsletter: str,
+    now: datetime,
+    targeting: Targeting | None,
+    asked_for: Collection[Stream],
+    stream: ColumnElement[str],
+    state: ColumnElement[str],
+) -> ColumnElement[bool]:
+    """Whether a subscription is active, of a stream ``asked_for``, not paused, and its reader in the target.
+
+    ``stream`` and ``state`` are its columns, as the planner is to see them.
+    """
+    return and_(
+        subscriptions.c.newsletter == newsletter,
+        stream.in_(sorted(asked_for)),
+        state == SubscriptionState.ACTIVE.value,
+        or_(subscriptions.c.paused_until.is_(None), subscriptions.c.paused_until <= now),
+        true() if targeting is None else condition(targeting),
+    )
 
 
 def counts(connection: Connection) -> dict[str, dict[SubscriptionState, int]]:
