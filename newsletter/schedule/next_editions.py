@@ -6,16 +6,15 @@ that they can share a rendering.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.compose.composing import compose_preview
 from newsletter.config.reading import Configuration
 from newsletter.errors import NothingToSend
-from newsletter.model import Article, Edition, Edits, StreamName
+from newsletter.model import Article, Edition, Edits, Occurrence, Reason, StreamName
 from newsletter.schedule.cohorts import Cohorts, Due
-from newsletter.schedule.testing import next_edition
 from newsletter.schedule.turns import next_turn
 from newsletter.store import Store, articles, editions, occurrences
 from newsletter.store.moves import Place
@@ -24,65 +23,95 @@ from newsletter.store.occurrences import OccurrenceRow
 
 @dataclass(frozen=True, slots=True)
 class NextEdition:
-    """What readers who stand at ``places`` would get (everybody, where there are none); without stories where there is
-    nothing new for them."""
+    """What readers who stand at ``places`` would get (everybody, where there are none), or ``skip``: why they would get
+    nothing."""
 
     edition: Edition
     articles: Mapping[int, Article]
     places: tuple[Place, ...] = ()
+    skip: Reason = Reason.NONE
 
     @property
     def content(self) -> str:
         """What a rendering is of."""
-        return repr((self.edition.sections, self.edition.edits))
+        return repr((self.skip, self.edition.sections, self.edition.edits))
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """The occurrence that comes next; ``row`` is None before it is planned."""
+
+    row: OccurrenceRow | None
+    occurrence: Occurrence
+    due_at: datetime
+    edits: Edits
+
+
+def next_edition(
+    configuration: Configuration, store: Store, of: StreamName, now: datetime
+) -> tuple[Edition, Mapping[int, Article]]:
+    """The edition of the next occurrence as it stands, with its articles: as it was composed, or would be now, with
+    what editors changed of it; of cohorts, that at the stream's own hour, or any. Raises NothingToSend."""
+    coming, own = _coming(configuration, store, of, now), configuration.own_cohort(*of)
+    composed = store.read(editions.nearest, coming.row.id, own) if coming.row is not None else None
+    if composed is not None:
+        return composed.edition, store.read(articles.get_many, composed.article_ids)
+    proposed = _proposed(configuration, store, of, coming, Due(own, (), coming.due_at), now)
+    if not proposed.edition.article_ids:
+        raise _nothing_new(of)
+    return proposed.edition, proposed.articles
 
 
 def next_editions(
     configuration: Configuration, store: Store, cohorts: Cohorts, of: StreamName, now: datetime
 ) -> Sequence[NextEdition]:
     """All of them. Blocking, some 10 ms a cohort. Raises NothingToSend where none has a story."""
-    newsletter = configuration.named(of)
-    if not newsletter.schedule.by_reader:
-        return [NextEdition(*next_edition(configuration, store, of, newsletter, now))]
-    found = list(_of_cohorts(configuration, store, cohorts, of, now))
+    if not configuration.named(of).schedule.by_reader:
+        return [NextEdition(*next_edition(configuration, store, of, now))]
+    cohorts.look_again(now)
+    coming = _coming(configuration, store, of, now)
+    standing = cohorts.of(coming.row) if coming.row is not None else cohorts.on(of, coming.occurrence.local_date)
+    found = [_composed(store, coming, due) or _proposed(configuration, store, of, coming, due, now) for due in standing]
     if not any(one.edition.article_ids for one in found):
-        raise NothingToSend(f"{of} has no new story", remedy="Collect first (`newsletter collect`)")
+        raise _nothing_new(of)
     return sorted(found, key=lambda one: one.content)
 
 
-def _of_cohorts(
-    configuration: Configuration, store: Store, cohorts: Cohorts, of: StreamName, now: datetime
-) -> Iterator[NextEdition]:
-    cohorts.look_again(now)
+def _coming(configuration: Configuration, store: Store, of: StreamName, now: datetime) -> _Coming:
     row = store.read(occurrences.next_open, *of)
     if row is not None:
-        edits, occurrence, standing = row.edits, row.occurrence, cohorts.of(row)
-    else:
-        turn = next_turn(configuration.named(of).schedule, configuration.zone(*of), now)
-        if turn is None:
-            return
-        edits, occurrence, standing = Edits(), turn.occurrence, cohorts.on(of, turn.occurrence.local_date)
-    for due in standing:
-        if row is not None and (made := _composed(store, row, due)) is not None:
-            yield made
-            continue
-        proposal = compose_preview(
-            store,
-            of.newsletter,
-            configuration.named(of),
-            stream=of.stream,
-            cohort=str(due.cohort),
-            edits=edits,
-            now=now,
-        )
-        edition = Edition(
-            of.newsletter, of.stream, occurrence, str(due.cohort), due.due_at, proposal.sections, edits=edits
-        )
-        yield NextEdition(edition, proposal.articles, due.places)
+        return _Coming(row, row.occurrence, row.due_at, row.edits)
+    turn = next_turn(configuration.named(of).schedule, configuration.zone(*of), now)
+    if turn is None:
+        raise _nothing_new(of)
+    return _Coming(None, turn.occurrence, turn.utc, Edits())
 
 
-def _composed(store: Store, row: OccurrenceRow, due: Due) -> NextEdition | None:
-    found = store.read(editions.find, row.id, str(due.cohort))
+def _composed(store: Store, coming: _Coming, due: Due) -> NextEdition | None:
+    found = store.read(editions.find, coming.row.id, str(due.cohort)) if coming.row is not None else None
     if found is None:
         return None
-    return NextEdition(found.edition, store.read(articles.get_many, found.article_ids), due.places)
+    return NextEdition(found.edition, store.read(articles.get_many, found.article_ids), due.places, found.reason)
+
+
+def _proposed(
+    configuration: Configuration, store: Store, of: StreamName, coming: _Coming, due: Due, now: datetime
+) -> NextEdition:
+    cohort = str(due.cohort)
+    proposal = compose_preview(
+        store,
+        of.newsletter,
+        configuration.named(of),
+        stream=of.stream,
+        cohort=cohort,
+        edits=coming.edits,
+        now=now,
+    )
+    edition = Edition(
+        of.newsletter, of.stream, coming.occurrence, cohort, due.due_at, proposal.sections, edits=coming.edits
+    )
+    return NextEdition(edition, proposal.articles, due.places, proposal.skip)
+
+
+def _nothing_new(of: StreamName) -> NothingToSend:
+    return NothingToSend(f"{of} has no new story", remedy="Collect first (`newsletter collect`)")

@@ -134,8 +134,8 @@ class _Stopwatch:
 
 
 def _render(configuration: Configuration, one: NextEdition, logo: Picture | None) -> Fitted | None:
-    """None where it holds no story, and so goes to nobody."""
-    if not one.edition.article_ids and configuration.of(one.edition).when_empty == "skip":
+    """None where it goes to nobody."""
+    if one.skip is not Reason.NONE:
         return None
     keys = rendered_keys(configuration.languages(one.edition.newsletter), configuration.schedules.plans)
     return render_fitted(configuration, one.edition, one.articles, keys, templates_of(configuration), logo=logo)
@@ -192,21 +192,19 @@ class _Sending:
         last = 0
         while readers := await self._store.read_async(page, after=last):
             last = readers[-1].subscriber_id
-            await self._page(edition, readers, empty=fitted is None)
+            await self._page(edition, readers, one.skip)
 
-    async def _page(self, edition: Edition, readers: Sequence[Addressee], *, empty: bool) -> None:
+    async def _page(self, edition: Edition, readers: Sequence[Addressee], skip: Reason) -> None:
         newsletter, found = self._configuration.of(edition), self._line.found
         carried: Mapping[int, list[Carried]] = {}
-        if self._leaving_out.needed and not empty:
+        if self._leaving_out.needed and skip is Reason.NONE:
             zones = {reader.subscriber_id: reader.timezone for reader in readers}
             carried = await self._store.read_async(self._leaving_out.would_be_carried, zones, edition)
         for reader in readers:
             found.readers += 1
             gone = frozenset(stories_in(carried.get(reader.subscriber_id, ())))
-            reason = reader.verdict
-            if reason is Reason.NONE:
-                reason = Reason.EMPTY if empty else _why_not(newsletter, edition, reader.sections, gone)
-            if reason is not Reason.NONE:
+            reason = reader.verdict or skip or _why_not(newsletter, edition, reader.sections, gone)
+            if reason:
                 found.skipped[reason] += 1
                 continue
             await self._add(edition, reader, gone)

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
 from datetime import datetime
 
-from newsletter.compose.composing import compose_preview
 from newsletter.compose.keys import rendered_keys
-from newsletter.config.models import Newsletter
 from newsletter.config.reading import Configuration
 from newsletter.deliver.addressed import Reader
 from newsletter.deliver.assembling import from_address, message_for
 from newsletter.deliver.configured import staging_addresses
 from newsletter.deliver.outgoing import Answered, LostBeforeBody, LostInDoubt, Outgoing
 from newsletter.deliver.smtp import RelayConnection
-from newsletter.errors import NothingToSend, RelayError, UsageError
+from newsletter.errors import RelayError, UsageError
 from newsletter.members.links import Links
-from newsletter.model import Article, Edition, Edits, JoinedKey, MailFormat, RenderedKey, StreamName
+from newsletter.model import Edition, JoinedKey, MailFormat, RenderedKey, StreamName
 from newsletter.render.joining import Variants
 from newsletter.render.rendering import render_fitted, templates_of, web_base
 from newsletter.schedule.logo import publish_logo
-from newsletter.schedule.turns import next_turn
-from newsletter.store import Store, articles, editions, occurrences, subscribers
+from newsletter.schedule.next_editions import next_edition
+from newsletter.store import Store, subscribers
 
 
 async def send_test(configuration: Configuration, store: Store, of: StreamName, address: str, now: datetime) -> str:
@@ -67,7 +64,7 @@ def _make(
     configuration: Configuration, store: Store, of: StreamName, address: str, now: datetime
 ) -> tuple[Edition, bytes]:
     newsletter_name = of.newsletter
-    edition, known = next_edition(configuration, store, of, configuration.named(of), now)
+    edition, known = next_edition(configuration, store, of, now)
     person = store.read(subscribers.by_address, address)
     language = configuration.language_for(newsletter_name, person.language if person is not None else "")
     keys = rendered_keys(configuration.languages(newsletter_name), configuration.schedules.plans)
@@ -95,28 +92,3 @@ def _make(
         now=now,
     )
     return edition, message
-
-
-def next_edition(
-    configuration: Configuration, store: Store, of: StreamName, newsletter: Newsletter, now: datetime
-) -> tuple[Edition, Mapping[int, Article]]:
-    """The edition of the next occurrence as it stands, with its articles: as it was composed, or would be now, with
-    what editors changed of it. Raises NothingToSend."""
-    row = store.read(occurrences.next_open, *of)
-    own = configuration.own_cohort(*of)
-    composed = store.read(editions.nearest, row.id, own) if row is not None else None
-    if composed is not None:
-        return composed.edition, store.read(articles.get_many, composed.article_ids)
-    edits = row.edits if row is not None else Edits()
-    proposal = compose_preview(
-        store, of.newsletter, newsletter, stream=of.stream, cohort=str(own), edits=edits, now=now
-    )
-    turn = next_turn(newsletter.schedule, configuration.zone(*of), now)
-    if row is not None:
-        occurrence, due_at = row.occurrence, row.due_at
-    elif turn is not None:
-        occurrence, due_at = turn.occurrence, turn.utc
-    if not proposal.selection.article_ids or (row is None and turn is None):
-        raise NothingToSend(f"{of} has no new story", remedy="Collect first (`newsletter collect`)")
-    edition = Edition(of.newsletter, of.stream, occurrence, str(own), due_at, proposal.sections, edits=edits)
-    return edition, proposal.articles

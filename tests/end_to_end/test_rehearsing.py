@@ -146,6 +146,27 @@ def test_each_cohort_is_rehearsed_with_its_own_edition_without_what_its_readers_
         assert rehearsed(site)["skipped"] == {"all_had": 1, "empty": 6, "paused": 1}
 
 
+def test_a_cohort_whose_edition_would_not_be_made_gets_none_in_a_rehearsal(tmp_path: Path) -> None:
+    with SmtpServer() as server:
+        hours = '{deliver_at: "07:00 subscriber"}'
+        site = SiteFolder(tmp_path, f"sqlite:///{tmp_path}/n.db", server.port, zone="UTC", schedule=hours)
+        file = tmp_path / "schedules.yaml"
+        file.write_text(file.read_text().replace("articles: {min: 1", "articles: {min: 2"))
+        site.fill(readers=5)
+        with site.open() as store:
+            live(store, dict.fromkeys(range(1, 6), "Asia/Kolkata"))
+        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        with site.open() as store:
+            SiteFolder.add_stories(store, [7], seen_at=_now())
+            add_subscribers(store, 1, first=101)
+            live(store, {6: "Asia/Tokyo"})
+        facts = rehearsed(site)
+        assert (facts["messages"], facts["skipped"]) == (1, {"below_minimum": 5}), "where nobody stood all are new"
+        server.accepted.clear()
+        assert site.command("send", "daily", "--extra", "--yes", "--no-collect").returncode == 0
+        assert [one.recipient for one in server.accepted] == ["reader00101@readers.example"]
+
+
 def live(store: Store, zones: dict[int, str]) -> None:
     for reader, zone in zones.items():
         store.write(subscribers.live_in, reader, zone, _now())

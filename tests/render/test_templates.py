@@ -137,7 +137,9 @@ def test_what_is_unchanged_is_one_object_and_whatever_changes_is_taken_up(tmp_pa
     assert second is not first
     assert second.source("daily", "headline.txt")[0] == "one"
     (folder / "headline.txt").write_text("the other")
-    assert unchanged_templates((tmp_path,)).source("daily", "headline.txt")[0] == "the other"
+    third = unchanged_templates((tmp_path,))
+    assert third is not second, "the same files, and one of them says something else"
+    assert third.source("daily", "headline.txt")[0] == "the other"
     (folder / "headline.txt").unlink()
     assert not unchanged_templates((tmp_path,)).has("daily", "headline.txt")
 
@@ -150,6 +152,11 @@ def test_what_is_unchanged_is_checked_once_and_a_fault_in_it_each_time(
     for _ in range(2):
         with pytest.raises(TemplateError):
             unchanged_templates((tmp_path,)).check("daily")
+    (tmp_path / "daily" / "edition.txt").unlink()
+    unchanged_templates((tmp_path,)).check("daily")
+    (tmp_path / "daily" / "edition.txt").write_text("{{ wrong again")
+    with pytest.raises(TemplateError):
+        unchanged_templates((tmp_path,)).check("daily")
     (tmp_path / "daily" / "edition.txt").unlink()
     unchanged_templates((tmp_path,)).check("daily")
     monkeypatch.setattr(stylesheets, "check", lambda *_: pytest.fail("checked again"))
