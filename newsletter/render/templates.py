@@ -73,9 +73,10 @@ class Templates:
         self.inlines = inlines
         self._unchanging = unchanging
         self._checked: set[tuple[str, tuple[str, ...]]] = set()
+        self._files: dict[tuple[str, str], Template] = {}
         shipped = shipped_templates()
         self.folders = (*(folder for folder in folders if folder != shipped), shipped)
-        self._environment = _Environment(self.folders, traced=traced)
+        self._environment = _Environment(self.folders, traced=traced, unchanging=unchanging)
 
     def designs(self) -> tuple[str, ...]:
         """The names of all designs: folders with an ``edition.html``."""
@@ -84,6 +85,14 @@ class Templates:
 
     def file(self, design: str, name: str) -> Template:
         """``design/name``, else ``shared/name``. Raises TemplateError."""
+        if (known := self._files.get((design, name))) is not None:
+            return known
+        found = self._found(design, name)
+        if self._unchanging:
+            self._files[design, name] = found
+        return found
+
+    def _found(self, design: str, name: str) -> Template:
         for folder in (design, SHARED):
             with translated(f"{folder}/{name}"):
                 try:
@@ -212,7 +221,7 @@ class _Environment(ImmutableSandboxedEnvironment):
                     raise TemplateRuntimeError(f"it makes {len(many) * times:,} of something")
         return super().call_binop(context, operator, left, right)
 
-    def __init__(self, folders: Sequence[Path], *, traced: bool = False) -> None:
+    def __init__(self, folders: Sequence[Path], *, traced: bool = False, unchanging: bool = False) -> None:
         super().__init__(
             loader=FileSystemLoader([str(folder) for folder in folders]),
             autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -221,6 +230,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
             keep_trailing_newline=True,
             cache_size=1000,
+            auto_reload=not unchanging,
             extensions=[translating.EXTENSION, *([Tracing] if traced else [])],
         )
         for name in _NOT_THE_SAME_TWICE:

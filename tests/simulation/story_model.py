@@ -12,11 +12,14 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 LEAD, CATCH_UP = timedelta(minutes=30), timedelta(hours=2)
-MAX_AGE = {"each": timedelta(days=3), "weekly": timedelta(days=2)}
+MAX_AGE = {"each": timedelta(days=3), "weekly": timedelta(days=2), "breaking": timedelta(hours=6)}
 WEEKLY_HOUR, SUNDAY = "09:00", 6
+BREAKING_EVERY = timedelta(hours=3)
 
 Place = tuple[str, str, str]
 """A stream, a zone and an hour, HH:MM: whose readers get it together. The weekly comes on Sundays, at one hour."""
+BREAKING: Place = ("breaking", "UTC", "")
+"""Breaking news comes to all of its readers together, several times a day."""
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Story:
     seen: datetime
     headlines: list[tuple[datetime, str]]
     retracted: datetime | None = None
+    breaking: bool = False
 
     def headline_at(self, at: datetime) -> str:
         return [words for since, words in self.headlines if since <= at][-1]
@@ -42,10 +46,13 @@ class Reader:
     sections: list[tuple[datetime, tuple[str, ...]]]
     pauses: list[tuple[datetime, datetime]] = field(default_factory=list)
     had: set[int] = field(default_factory=set)
-    dates: set[tuple[str, date]] = field(default_factory=set)
+    turns: set[tuple[str, str]] = field(default_factory=set)
 
     def sections_at(self, at: datetime) -> tuple[str, ...]:
         return [chosen for since, chosen in self.sections if since <= at][-1]
+
+    def stream_at(self, at: datetime) -> str:
+        return [place for since, place in self.places if since <= at][-1][0]
 
     def paused_at(self, at: datetime) -> bool:
         """The last pause that she set is the one that counts."""
@@ -67,11 +74,12 @@ class Reader:
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail that a reader should get: of which date, when, and which stories under which headlines."""
+    """One mail that a reader should get: of which turn, ``2026-11-01/1``, when, and which stories under which
+    headlines."""
 
     reader: int
     stream: str
-    day: date
+    turn: str
     at: datetime
     stories: frozenset[tuple[int, str]]
 
@@ -91,9 +99,9 @@ class Newsroom:
         self.readers, self.outages = readers, outages
         self.stories: list[Story] = []
         self.used: dict[Place, set[int]] = {}
-        self.made: dict[tuple[Place, date], list[Story] | None] = {}
+        self.made: dict[tuple[Place, str], list[Story] | None] = {}
         self.mails: list[Mail] = []
-        self.reasons: dict[tuple[int, str, date], str] = {}
+        self.reasons: dict[tuple[int, str, str], str] = {}
 
     def runs_at(self, at: datetime) -> bool:
         return not any(begin <= at < end for begin, end in self.outages)
@@ -106,22 +114,34 @@ class Newsroom:
             together: dict[Place, list[Reader]] = {}
             for reader in self.readers:
                 for stream in ("each", "weekly") if day.weekday() == SUNDAY else ("each",):
-                    if (stream, day) in reader.dates:
+                    if (stream, f"{day}/1") in reader.turns:
                         continue
                     place = reader.place_for(stream, day)
                     if place is not None:
                         together.setdefault(place, []).append(reader)
             for place in sorted(together, key=lambda place: (due(place, day), place)):
-                self._compose(place, day, now)
+                self._compose(place, f"{day}/1", due(place, day), LEAD, now)
             for place, readers in sorted(together.items(), key=lambda pair: (due(pair[0], day), pair[0])):
-                self._send(place, day, readers, now)
+                self._send(place, f"{day}/1", due(place, day), readers, now)
+            self._break(day, now)
 
-    def _compose(self, place: Place, day: date, now: datetime) -> None:
-        at = due(place, day)
-        if (place, day) in self.made or now < at - LEAD:
+    def _break(self, day: date, now: datetime) -> None:
+        """Breaking news of that date: whoever has it when it goes out gets it, and nobody where there is none."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        for number in range(timedelta(days=1) // BREAKING_EVERY):
+            turn, at = f"{day}/{number + 1}", midnight + BREAKING_EVERY * number
+            if now < at or (BREAKING, turn) in self.made:
+                continue
+            self._compose(BREAKING, turn, at, timedelta(0), now)
+            if self.made[BREAKING, turn]:
+                readers = [one for one in self.readers if one.stream_at(now) == "breaking"]
+                self._send(BREAKING, turn, at, readers, now)
+
+    def _compose(self, place: Place, turn: str, at: datetime, lead: timedelta, now: datetime) -> None:
+        if (place, turn) in self.made or now < at - lead:
             return
         if now > at + CATCH_UP:
-            self.made[place, day] = None
+            self.made[place, turn] = None
             return
         used = self.used.setdefault(place, set())
         found = [
@@ -130,39 +150,40 @@ class Newsroom:
             if story.seen <= now
             and story.number not in used
             and now - story.seen <= MAX_AGE[place[0]]
+            and (story.breaking or place != BREAKING)
             and not (story.retracted is not None and story.retracted <= now)
         ]
-        self.made[place, day] = found
+        self.made[place, turn] = found
         used.update(story.number for story in found)
 
-    def _send(self, place: Place, day: date, readers: list[Reader], now: datetime) -> None:
-        if due(place, day) > now or (place, day) not in self.made:
+    def _send(self, place: Place, turn: str, at: datetime, readers: list[Reader], now: datetime) -> None:
+        if at > now or (place, turn) not in self.made:
             return
-        made, stream = self.made[place, day], place[0]
-        if made and now > due(place, day) + CATCH_UP:  # composed before an outage; it goes to nobody, and is free again
+        made, stream = self.made[place, turn], place[0]
+        if made and now > at + CATCH_UP:  # composed before an outage; it goes to nobody, and is free again
             self.used[place].difference_update(story.number for story in made)
             made = None
         there = [one for one in made or [] if not (one.retracted is not None and one.retracted <= now)]
         for reader in readers:
-            reader.dates.add((stream, day))
+            reader.turns.add((stream, turn))
             if made is None:
-                self.reasons[reader.number, stream, day] = "missed"
+                self.reasons[reader.number, stream, turn] = "missed"
             elif not there:
-                self.reasons[reader.number, stream, day] = "empty"
+                self.reasons[reader.number, stream, turn] = "empty"
             else:
-                self._mail(reader, stream, day, there, now)
+                self._mail(reader, stream, turn, there, now)
 
-    def _mail(self, reader: Reader, stream: str, day: date, there: list[Story], now: datetime) -> None:
+    def _mail(self, reader: Reader, stream: str, turn: str, there: list[Story], now: datetime) -> None:
         chosen = reader.sections_at(now)
         hers = [story for story in there if not chosen or story.section in chosen]
         new = [story for story in hers if story.number not in reader.had]
         if not hers:
-            self.reasons[reader.number, stream, day] = "no_stories"
+            self.reasons[reader.number, stream, turn] = "no_stories"
         elif reader.paused_at(now):
-            self.reasons[reader.number, stream, day] = "paused"
+            self.reasons[reader.number, stream, turn] = "paused"
         elif not new:
-            self.reasons[reader.number, stream, day] = "all_had"
+            self.reasons[reader.number, stream, turn] = "all_had"
         else:
             reader.had.update(story.number for story in new)
             stories = frozenset((story.number, story.headline_at(now)) for story in new)
-            self.mails.append(Mail(reader.number, stream, day, now, stories))
+            self.mails.append(Mail(reader.number, stream, turn, now, stories))

@@ -33,21 +33,35 @@ from newsletter.schedule.running import run
 from newsletter.store import Store, articles, heartbeats, subscribers, tables
 from newsletter.store.migrating import migrate
 from tests.builders import an_incoming_article
-from tests.simulation.story_model import LEAD, WEEKLY_HOUR, Mail, Newsroom, Place, Reader, Story, due
+from tests.simulation.story_model import (
+    BREAKING,
+    BREAKING_EVERY,
+    LEAD,
+    WEEKLY_HOUR,
+    Mail,
+    Newsroom,
+    Place,
+    Reader,
+    Story,
+    due,
+)
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
 from tests.support.zones import ZONES
 
 NUDGE = timedelta(seconds=11)  # longer than heartbeats are apart
 SECTIONS = ("National", "World", "Sport")
-_WEEKLY = """\
+_STREAMS = """\
     streams:
       weekly:
         schedule: {deliver_at: "09:00 subscriber", days: [sun]}
         lead: first
         articles: {max: 200, max_age: 2d}
+      breaking:
+        schedule: {every: 3h}
+        only: {tag: breaking}
 """
-HOURS = ("06:30", "07:00", "12:00", "18:00", "21:00")
+HOURS = ("06:30", "07:00", "20:00")
 _HEADLINE = re.compile(r"Story (\d+), version (\d+)")
 
 
@@ -131,6 +145,7 @@ class Simulation:
         self.model = Newsroom([], self.outages)
         self.ids: dict[int, int] = {}
         self.hours: dict[int, str] = {}
+        self.zones: dict[int, str] = {}
         self.mails: list[Mail] = []
 
     def people(self) -> None:
@@ -145,16 +160,18 @@ class Simulation:
                 f"reader{number}@readers.example", (f"hash-{number}",), (wanted,), timezone=zone
             )
             self.ids[number] = self.store.write(subscribing.subscribe, [one], evidence)[0].subscriber_id
-            self.hours[number] = hour
+            self.hours[number], self.zones[number] = hour, zone
             self.model.readers.append(
                 Reader(number, [(evidence.at, self._place(stream, zone, hour))], [(evidence.at, chosen)])
             )
 
     def _stream(self) -> Stream:
-        return Stream.WEEKLY if self.dice.random() < 0.3 else Stream.EACH
+        return self.dice.choices((Stream.EACH, Stream.WEEKLY, Stream.BREAKING), (7, 2, 1))[0]
 
     @staticmethod
     def _place(stream: Stream, zone: str, hour: str) -> Place:
+        if stream is Stream.BREAKING:
+            return BREAKING
         return stream.value, zone, WEEKLY_HOUR if stream is Stream.WEEKLY else hour
 
     def _sections(self) -> tuple[str, ...]:
@@ -179,7 +196,8 @@ class Simulation:
 
     def _publish(self, at: datetime) -> None:
         number = len(self.model.stories) + 1
-        story = Story(number, self.dice.choice(SECTIONS), at, [(at, f"Story {number}, version 1")])
+        section, breaking = self.dice.choice(SECTIONS), self.dice.random() < 0.15
+        story = Story(number, section, at, [(at, f"Story {number}, version 1")], breaking=breaking)
         self.model.stories.append(story)
         # Late, and dated back by up to half a day.
         self._remember(story, at, at - timedelta(minutes=self.dice.choice((1, 1, 1, 50, 700))))
@@ -191,6 +209,7 @@ class Simulation:
             headline=story.headlines[-1][1],
             standfirst="",
             section=story.section,
+            tags=("breaking",) if story.breaking else (),
             published_at=published,
             updated_at=at,
             body_html=f"<p>{self.dice.random()} {self.dice.random()}</p>",
@@ -217,7 +236,7 @@ class Simulation:
 
     def _change(self, reader: Reader, at: datetime) -> None:
         subscriber, how = self.ids[reader.number], Evidence(ConsentChannel.PAGE, at)
-        stream, zone, hour = Stream(reader.places[-1][1][0]), reader.places[-1][1][1], self.hours[reader.number]
+        stream, zone, hour = Stream(reader.places[-1][1][0]), self.zones[reader.number], self.hours[reader.number]
         match self.dice.choice(("hour", "zone", "sections", "pause", "both", "stream")):
             case "sections":
                 chosen = self._sections()
@@ -240,7 +259,7 @@ class Simulation:
                     self.store.write(change_preferences, subscriber, changes, how)
                     reader.places.append((at, self._place(stream, zone, hour)))
                 if what in ("zone", "both"):
-                    zone = self.dice.choice(ZONES[: self.size.zones])
+                    zone = self.zones[reader.number] = self.dice.choice(ZONES[: self.size.zones])
                     self.store.write(subscribers.live_in, subscriber, zone, at)
                     reader.places.append((at, self._place(stream, zone, hour)))
 
@@ -266,7 +285,9 @@ class Simulation:
                 self.live(mark)
 
     def _matters(self, mark: datetime) -> bool:
-        """Whether it is anybody's hour, or time to compose for one."""
+        """Whether it is anybody's hour, or time to compose for one, or to look for breaking news."""
+        if (mark - self.size.begin) % BREAKING_EVERY == timedelta(0):
+            return True
         hours = [("each", hour) for hour in HOURS] + [("weekly", WEEKLY_HOUR)]
         days = [mark.date() + timedelta(days=offset) for offset in (-1, 0, 1)]
         return any(
@@ -315,18 +336,18 @@ class Simulation:
             self.mails.append(Mail(reader, *self._edition_of(accepted.message_id), at, frozenset(named)))
         self.server.accepted.clear()
 
-    def _edition_of(self, message_id: str) -> tuple[str, date]:
+    def _edition_of(self, message_id: str) -> tuple[str, str]:
         rows = tables.deliveries
         statement = select(rows.c.stream, rows.c.occurrence).where(rows.c.message_id == message_id)
         stream, name = self.store.read(lambda connection: connection.execute(statement).one())
-        return stream, date.fromisoformat(str(name).partition("/")[0])
+        return stream, name
 
-    def reasons(self) -> dict[tuple[int, str, date], str]:
-        """Of each reader, stream and date without a mail that the ledger has a row of: why."""
+    def reasons(self) -> dict[tuple[int, str, str], str]:
+        """Of each reader, stream and turn without a mail that the ledger has a row of: why."""
         rows, numbers = tables.deliveries, {subscriber: number for number, subscriber in self.ids.items()}
         which = select(rows.c.subscriber_id, rows.c.stream, rows.c.occurrence, rows.c.reason)
         found = self.store.read(lambda connection: connection.execute(which.where(rows.c.state == "skipped")).all())
-        return {(numbers[row[0]], row[1], date.fromisoformat(row[2].partition("/")[0])): row[3] for row in found}
+        return {(numbers[row[0]], row[1], row[2]): row[3] for row in found}
 
 
 def simulate(size: Size, tmp_path: Path, store: Store, store_url: str, seed: int) -> tuple[Simulation, list[str]]:
@@ -341,6 +362,7 @@ def simulate(size: Size, tmp_path: Path, store: Store, store_url: str, seed: int
             zone="UTC",
             schedule=f'{{deliver_at: "07:00 subscriber", hours: [{hours}]}}',
             gates="{web: false, same_subject: false, lint: false}",
+            timeout="600s",
             more="",
         )
         file = tmp_path / "schedules.yaml"
@@ -349,7 +371,7 @@ def simulate(size: Size, tmp_path: Path, store: Store, store_url: str, seed: int
         text = re.sub(
             r"articles: .*\n",
             "articles: {min: 1, max: 200, max_age: 3d}\n    ranking: {collapse: false}\n    size_budget: 10000000\n"
-            + _WEEKLY,
+            + _STREAMS,
             text,
         )
         file.write_text(text)
@@ -388,7 +410,8 @@ def test_a_week_of_readers_in_many_zones_is_what_the_documents_say(tmp_path: Pat
     assert not differences, "\n".join(sorted(differences)[:40])
     assert len(simulation.model.mails) > WEEK.readers * WEEK.days / 2
     assert set(simulation.model.reasons.values()) >= {"missed", "paused", "no_stories"}, "it has seen all of it"
-    assert len([one for one in simulation.model.mails if one.stream == "weekly"]) > 5
+    for stream in ("weekly", "breaking"):
+        assert len([one for one in simulation.model.mails if one.stream == stream]) > 5
 
 
 @pytest.mark.soak
