@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
@@ -186,11 +187,11 @@ async def deliver(options: Options, work: Work, row: OccurrenceRow, *, everyone:
                         return
                 typer.echo("newsletter: another process is sending; watching it", err=True)
                 await fanning_out
-                while not stop.is_set():
-                    moving, earliest = await store.read_async(deliveries.open_work, row.id)
-                    if not moving or (earliest is not None and earliest > options.clock()):
-                        break
-                    await asyncio.sleep(_WATCH_SECONDS)
+                while not stop.is_set() and await store.read_async(
+                    deliveries.still_moves, row.id, due_by=options.clock()
+                ):
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), _WATCH_SECONDS)
             finally:
                 stopping.cancel()
                 watching.cancel()

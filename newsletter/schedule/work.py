@@ -476,7 +476,7 @@ class Work:
         by_reader = self.configuration.of(row).schedule.by_reader
         if by_reader and not row.occurrence.correction and self._composing.still_to_come(row, now):
             return False
-        if self.store.read(deliveries.open_work, row.id)[0]:
+        if self.store.read(deliveries.still_moves, row.id):
             return False
         if self.store.write(occurrences.transition, row.id, _S.SENT, from_={_S.SENDING}, now=now):
             log.info("sent", edition=str(row.name))

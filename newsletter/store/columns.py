@@ -73,9 +73,10 @@ def count(name: str) -> Column[int]:
 
 
 def one_of(column: str, values: type[StrEnum] | Iterable[str]) -> CheckConstraint:
-    """The constraint that a column holds one of these."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+    """The constraint that a column holds one of these. Not as IN: SQLite would make a table of the values, to look each
+    row's up in it, and take a third longer for a delivery."""
+    listed = " OR ".join(f"{column} = '{value}'" for value in values)
+    return CheckConstraint(listed, name=f"{column}_known")
 
 
 def time(name: str, *, nullable: bool = False) -> Column[datetime]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     and_,
     bindparam,
@@ -22,6 +23,7 @@ from newsletter.store import occurrences
 from newsletter.store.consent_check import verdict, with_reader
 from newsletter.store.tables import (
     deliveries,
+    editions,
     subscribers,
 )
 from newsletter.store.targeting import outside
@@ -90,21 +92,30 @@ def counts(connection: Connection, occurrence_id: int) -> dict[tuple[DeliverySta
     return {(DeliveryState(state), Reason(reason)): number for state, reason, number in rows}
 
 
-def open_work(
-    connection: Connection, occurrence_id: int, subscriber_ids: Collection[int] | None = None
-) -> tuple[int, datetime | None]:
-    """How many deliveries of an occurrence (of these subscribers) still move, and the earliest of their due times.
+def still_moves(
+    connection: Connection,
+    occurrence_id: int,
+    subscriber_ids: Collection[int] | None = None,
+    *,
+    due_by: datetime | None = None,
+) -> bool:
+    """Whether any delivery of an occurrence (of these subscribers, of those due by then) is still to be sent.
 
     Those in doubt that wait for a person do not move.
     """
-    moving = and_(
-        deliveries.c.occurrence_id == occurrence_id,
+    moving = [
         deliveries.c.state.in_([DeliveryState.QUEUED.value, DeliveryState.SENDING.value]),
         ~_IN_DOUBT,
         *([deliveries.c.subscriber_id.in_(subscriber_ids)] if subscriber_ids is not None else []),
-    )
-    number, earliest = connection.execute(select(func.count(), func.min(deliveries.c.due_at)).where(moving)).one()
-    return int(number), earliest
+        *([deliveries.c.due_at <= due_by] if due_by is not None else []),
+    ]
+    statement = select(deliveries.c.id).where(of_occurrence(occurrence_id), *moving).limit(1)
+    return connection.execute(statement).first() is not None
+
+
+def of_occurrence(occurrence_id: int) -> ColumnElement[bool]:
+    """The deliveries of an occurrence, by its editions: there is an index of these with the state of each delivery."""
+    return deliveries.c.edition_id.in_(select(editions.c.id).where(editions.c.occurrence_id == occurrence_id))
 
 
 def of_edition(connection: Connection, edition_id: int) -> bool:

@@ -95,8 +95,7 @@ def _editable(connection: Connection, seen: OccurrenceRow) -> OccurrenceRow:
             where=str(row.name),
             remedy=f"See `newsletter editions show {row.name}`, then edit it again",
         )
-    moving, _ = deliveries.open_work(connection, row.id)
-    if moving:
+    if deliveries.still_moves(connection, row.id):
         raise StoreError(
             "it is on its way to readers named by hand; nothing was changed",
             where=str(row.name),

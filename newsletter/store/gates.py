@@ -170,6 +170,6 @@ def _write(
 
 def _render_anew(connection: Connection, row: OccurrenceRow, now: datetime) -> None:
     """The next revision of each edition, of which there are no pieces yet; not of one on its way to some readers."""
-    if row.resumes in _BEFORE_SENDING and not deliveries.open_work(connection, row.id)[0]:
+    if row.resumes in _BEFORE_SENDING and not deliveries.still_moves(connection, row.id):
         for edition in editions.for_occurrence(connection, row.id):
             edition_changes.rewrite(connection, edition, edition.sections, edition.composed, now)

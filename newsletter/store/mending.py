@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_,
 
 from newsletter.model import DeliveryState, OccurrenceState, Reason
 from newsletter.store import article_uses, audit, occurrences
+from newsletter.store.deliveries import of_occurrence
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.tables import deliveries, editions
 from newsletter.store.tables import occurrences as occurrences_
@@ -55,7 +56,7 @@ def resume(
         connection.execute(
             update(deliveries)
             .where(
-                deliveries.c.occurrence_id == row.id,
+                of_occurrence(row.id),
                 deliveries.c.state == _D.QUEUED.value,
                 deliveries.c.attempt > 0,  # the others have no end before they are tried
                 deliveries.c.expires_at < until,
@@ -86,8 +87,7 @@ def drop_queued(connection: Connection, occurrence_id: int, now: datetime, limit
     cancelled = exists().where(occurrences_.c.id == occurrence_id, occurrences_.c.state == _S.CANCELLED.value)
     page = (
         select(deliveries.c.id)
-        .where(deliveries.c.occurrence_id == occurrence_id, deliveries.c.state == _D.QUEUED.value, cancelled)
-        .order_by(deliveries.c.id)
+        .where(of_occurrence(occurrence_id), deliveries.c.state == _D.QUEUED.value, cancelled)
         .limit(limit)
     )
     return connection.execute(
@@ -176,7 +176,7 @@ def who_has_it(connection: Connection, occurrence_id: int) -> dict[str, int]:
 
 def _failed(occurrence_id: int, reasons: Collection[Reason]) -> ColumnElement[bool]:
     return and_(
-        deliveries.c.occurrence_id == occurrence_id,
+        of_occurrence(occurrence_id),
         deliveries.c.state == _D.FAILED.value,
         deliveries.c.reason.in_(sorted(reason.value for reason in reasons)),
     )

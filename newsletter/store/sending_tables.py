@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -90,6 +91,7 @@ editions = Table(
     time("fanned_out_at", nullable=True),
     UniqueConstraint("newsletter", "stream", "occurrence", "cohort"),
     Index("ix_editions_due", "occurrence_id", "due_at"),
+    Index("ix_editions_with_occurrence", "id", "occurrence_id", unique=True),  # what a delivery refers to
 )
 
 # Which articles an edition of this newsletter holds or has sent: at most one use each (Invariant 4).
@@ -133,8 +135,8 @@ deliveries = Table(
     "deliveries",
     metadata,
     id_column(),
-    reference("occurrence_id", "occurrences.id"),
-    reference("edition_id", "editions.id"),
+    Column("occurrence_id", Id, nullable=False),
+    Column("edition_id", Id, nullable=False),
     Column("newsletter", String(48), nullable=False),
     Column("stream", String(16), nullable=False),
     Column("occurrence", String(96), nullable=False),
@@ -171,7 +173,12 @@ deliveries = Table(
     words("reply"),
     time("changed_at"),
     time("sent_at", nullable=True),
-    UniqueConstraint("newsletter", "stream", "occurrence", "subscriber_id"),
+    ForeignKeyConstraint(
+        ["edition_id", "occurrence_id"], ["editions.id", "editions.occurrence_id"], ondelete="CASCADE"
+    ),
+    # Of one newsletter, stream and occurrence a reader has one at most. The number, which is the edition's too, says
+    # the first two; mails of a kind that are made for one person at a time have an occurrence each under one number.
+    UniqueConstraint("occurrence_id", "subscriber_id", "occurrence"),
     one_of("state", DeliveryState),
     one_of("kind", Kind),
     one_of("format", MailFormat),
@@ -192,7 +199,6 @@ deliveries = Table(
         postgresql_where=text("state = 'sending'"),
     ),
     Index("ix_deliveries_edition_state", "edition_id", "state"),
-    Index("ix_deliveries_occurrence_state", "occurrence_id", "state"),
     Index("ix_deliveries_subscriber", "subscriber_id"),
 )
 

@@ -1,6 +1,7 @@
 """Both databases come from the first migration, and from nothing else."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from newsletter.errors import StoreError
 from newsletter.model import EditionSection, Edits
@@ -83,3 +84,50 @@ def test_an_edition_made_before_there_were_edits_is_one_that_nobody_edited(tmp_p
     assert row is not None
     assert row.sections == row.composed == (EditionSection("National", (1, 2)),)
     assert row.edition.edits == Edits()
+
+
+def test_what_was_delivered_before_the_ledger_was_made_anew_is_in_it(tmp_path: Path) -> None:
+    store = Store(parse_url(f"sqlite:///{tmp_path}/old.db"))
+
+    def old(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0014")
+        named = {"newsletter": "daily", "stream": "each", "occurrence": "2026-11-23/1"}
+        at, made = "2026-11-23 06:00:00.000000", {"occurrence_id": 1, "edition_id": 7, "subscriber_id": 3}
+        kept = {"message_id": "<a@b>", "had": "[2]", "reply": "ok", "sent_at": at, "changed_at": at}
+        for table, row in (
+            ("occurrences", named | {"id": 1, "compose_at": at, "due_at": at, "created_at": at, "changed_at": at}),
+            ("editions", named | {"id": 7, "occurrence_id": 1, "due_at": at, "sections": "[]", "composed_at": at}),
+            (
+                "subscribers",
+                {"id": 3, "address": "ann@readers.example", "address_hash": "h", "secret": b"x", "created_at": at},
+            ),
+            (
+                "deliveries",
+                named | made | kept | {"id": 9, "kind": "edition", "priority": 30, "state": "sent", "due_at": at}
+                | {"expires_at": at, "rendered_key": "/free"},
+            ),
+        ):  # fmt: skip
+            names = ", ".join(row), ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO {table} ({names[0]}) VALUES ({names[1]})"), row)
+
+    store.write(old)
+    assert migrating.migrate(store)
+    row = store.read(lambda connection: connection.execute(select(tables.deliveries)).one())
+    assert (row.id, row.edition_id, row.state, row.message_id, row.had, row.reply) == (
+        9, 7, "sent", "<a@b>", "[2]", "ok",
+    )  # fmt: skip
+    assert row.sent_at == datetime(2026, 11, 23, 6, tzinfo=UTC)
+
+    def again(connection: Connection, **changes: object) -> None:
+        connection.execute(tables.deliveries.insert().values(**{**row._asdict(), "id": 10, **changes}))
+
+    with pytest.raises(StoreError, match="UNIQUE"):
+        store.write(again)
+    with pytest.raises(StoreError, match="FOREIGN KEY"):
+        store.write(again, occurrence_id=2)
+    with pytest.raises(StoreError, match="CHECK"):
+        store.write(again, occurrence="2026-11-24/1", state="lost")
+    store.close()
