@@ -236,10 +236,9 @@ def _insert_rows(
     """Rows for ``which`` of the newsletter's readers: none but for ``these``, and skipped for those ``outside``."""
     wanted = and_(_gets_the_newsletter(edition.newsletter), which, true() if these is None else these)
     readers = subscriptions.join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
+    among = subscriptions if these is None else readers  # a target may ask for what a subscriber is
     chosen = (
-        connection.execute(select(subscriptions.c.sections).select_from(readers).where(wanted).distinct())
-        .scalars()
-        .all()
+        connection.execute(select(subscriptions.c.sections).select_from(among).where(wanted).distinct()).scalars().all()
     )
     empty = [sections for sections in chosen if not has_stories(sections)]
     without = subscriptions.c.sections.in_(empty) if empty else false()

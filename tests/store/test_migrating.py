@@ -121,7 +121,7 @@ def test_what_was_delivered_before_the_ledger_was_made_anew_is_in_it(tmp_path: P
     )  # fmt: skip
     assert row.sent_at == datetime(2026, 11, 23, 6, tzinfo=UTC)
 
-    def again(connection: Connection, **changes: object) -> None:
+    def again(connection: Connection, /, **changes: object) -> None:
         connection.execute(tables.deliveries.insert().values(**{**row._asdict(), "id": 10, **changes}))
 
     with pytest.raises(StoreError, match="UNIQUE"):
