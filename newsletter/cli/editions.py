@@ -37,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("approve")(approve)
     group.command("hold")(hold)
     group.command("release")(release)
+    group.command("prune")(prune)
     for command in (stop, resume, cancel, retry, correct):
         group.command(command.__name__)(command)
     app.add_typer(group)
@@ -115,6 +116,7 @@ def show(
         "edits": row.layer,
         "gates": plain_gates(row),
         "seeds_until": waits_until,
+        "pruned_at": row.pruned_at,
         "editions": [plain_edition(one, headlines) for one in cohorts],
         "deliveries": [
             {"state": state, "reason": reason, "number": number} for (state, reason), number in sorted(counts.items())
@@ -140,6 +142,32 @@ def show(
         print_json(facts)
         return
     _print(facts)
+
+
+def prune(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many there are")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget what each reader got longer ago than `keep_deliveries`, and her copy; the editions are kept for ever."""
+    from newsletter.schedule.pruning import prune_deliveries
+    from newsletter.store import delivery_pruning
+
+    options = options_of(context)
+    configuration = options.configuration()
+    now = options.clock()
+    before = now - configuration.deliveries_kept
+    with options.store(configuration) as store:
+        if dry_run:
+            number = store.read(delivery_pruning.prunable, before)
+        else:
+            number = prune_deliveries(store, before, now)
+    if as_json:
+        print_json({"deliveries": number, "before": before, "dry_run": dry_run})
+        return
+    deliveries = "1 delivery" if number == 1 else f"{number:,} deliveries"
+    verb = "would be" if dry_run else "was" if number == 1 else "were"
+    typer.echo(f"{deliveries} from before {before:%Y-%m-%d} {verb} forgotten")
 
 
 def _waits_for_its_seeds(configuration: Configuration, store: Store, row: OccurrenceRow) -> datetime | None:
@@ -177,10 +205,12 @@ def _print(facts: dict[str, Any]) -> None:
     if facts["deliveries"]:
         typer.echo("\ndeliveries")
         print_rows(facts["deliveries"], as_json=False)
+    if facts["pruned_at"] is not None:
+        typer.echo(f"\nWhat each reader got was forgotten on {facts['pruned_at']:%Y-%m-%d} (keep_deliveries).")
     if facts["audit"]:
         typer.echo("\nby hand")
         print_rows(facts["audit"], as_json=False)
-    if "why" in facts:
+    if "why" in facts and (facts["why"] or facts["pruned_at"] is None):
         typer.echo("\nwhy")
         print_rows(
             facts["why"],

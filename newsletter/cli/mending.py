@@ -104,7 +104,11 @@ def retry(
     with options.store(configuration) as store:
         row = find_row(configuration, store, whole(edition))
         if not store.write(mending.retry, row, actor=login_name(), reasons=chosen, now=now):
-            raise NothingToDo(f"{row.name} has no failed deliveries to try again")
+            raise NothingToDo(
+                f"the deliveries of {row.name} are not kept any more (keep_deliveries)"
+                if row.pruned_at is not None
+                else f"{row.name} has no failed deliveries to try again"
+            )
         wait = configuration.of(row).tried_for
         number = _paged(
             lambda: store.write(

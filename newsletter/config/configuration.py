@@ -253,6 +253,12 @@ class Configuration:
             return None
         return max(one.articles.max_age for one in offered) + LONGEST_DATE
 
+    @property
+    def deliveries_kept(self) -> timedelta:
+        """How long it is kept what each reader got: ``keep_deliveries``, and as long as her moves count at least."""
+        counts = (self.moves_count(name) for name in self.schedules.newsletters)
+        return max(self.schedules.keep_deliveries, *(one for one in counts if one is not None), timedelta(0))
+
     def plan_of(self, plan: str) -> str:
         """``plan``, or the first of the file where it names none such: that is what its readers then have."""
         plans = self.schedules.plans

@@ -90,6 +90,7 @@ __all__ = [
 ]
 
 LONGEST_VERP_LOCAL = 17  # the token takes 47 of the 64 characters before an @ (RFC 5321 §4.5.3.1.1)
+_SHORTEST_LEDGER = timedelta(days=14)
 _KINDS: tuple[Literal["feed", "sitemap", "page", "folder", "push"], ...] = ("feed", "sitemap", "page", "folder", "push")
 _CLIENTS: list[ClientName] = ["gmail", "apple-mail", "outlook-windows", "outlook.com", "yahoo", "samsung"]
 
@@ -452,6 +453,10 @@ class Schedules(Strict):
         json_schema_extra={"default": "sqlite:///newsletter.db"},
     )
     media: FilePath = Field(Path("media"), description="Where our copies of pictures are kept")
+    keep_deliveries: Duration = Field(
+        timedelta(days=90),
+        description="How long it is kept what each reader got, and her copy of it for the browser; 14d at least",
+    )
     web: Web | None = None
     unsubscribe_mailbox: AddressText | None = Field(
         None,
@@ -476,6 +481,13 @@ class Schedules(Strict):
     attributes: list[Name] = Field([], description="What else is known of readers, for imports and targets: [city]")
     sources: dict[Name, Source] = {}
     newsletters: Annotated[dict[Name, Newsletter], Field(min_length=1)]
+
+    @field_validator("keep_deliveries")
+    @classmethod
+    def _longer_than_mail_takes(cls, value: timedelta) -> timedelta:
+        if value < _SHORTEST_LEDGER:
+            raise ValueError("deliveries are kept for 14d at least: mail may be on its way for days, or be corrected")
+        return value
 
     @field_validator("unsubscribe_mailbox")
     @classmethod

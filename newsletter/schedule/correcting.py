@@ -60,6 +60,8 @@ def draft(
     Raises UsageError where more may go out, NothingToSend where nobody has it, and TemplateError.
     """
     require_settled(original)
+    if original.pruned_at is not None:
+        raise NothingToSend(f"who got {original.name} is not kept any more (keep_deliveries)")
     earlier = store.read(corrections.of, original)
     number = max((one.occurrence.correction for one in earlier), default=0) + 1
     occurrence = replace(original.occurrence.corrected, correction=number)

@@ -432,7 +432,7 @@ def _without_delivery(facts: Facts) -> _Reasoned:
             f"{facts.address} is not among them."
         )
         return Outcome.NOT_ADDRESSED, Reason.NONE, words, None
-    if facts.recipients_at is None and facts.verdict is Reason.NONE:
+    if facts.recipients_at is None and facts.verdict is Reason.NONE and row.pruned_at is None:
         words = f"{name} is {occurrence_words(row)}; the delivery to {facts.address} is still to be made."
         return Outcome.WAITING, Reason.NONE, words, None
     return _left_out(facts)
@@ -471,9 +471,16 @@ def _left_out(facts: Facts) -> _Reasoned:
             f"had been made {_time(facts, cut)}."
         )
         return Outcome.NOT_ADDRESSED, Reason.NOT_SUBSCRIBED, words, later.at
+    forgotten = facts.occurrence.pruned_at if facts.occurrence is not None else None
+    if forgotten is not None:
+        words = (
+            f"It is no longer known whether {address} got {name}: what each reader got was forgotten "
+            f"{_time(facts, forgotten)} (keep_deliveries)."
+        )
+        return Outcome.UNKNOWN, Reason.NONE, words, forgotten
     if facts.verdict is not Reason.NONE:
         return Outcome.NOT_ADDRESSED, facts.verdict, f"{address} gets no {name}: {REASONS[facts.verdict]}.", None
-    words = f"The ledger holds no delivery of {name} to {address}, and nothing says why: it may be older than its rows."
+    words = f"The ledger holds no delivery of {name} to {address}, and nothing says why."
     return Outcome.UNKNOWN, Reason.NONE, words, None
 
 

@@ -1,14 +1,15 @@
-"""Forgets the bodies of old articles, page by page: ``run`` does so once an hour, ``articles prune`` when asked; and
-once an hour whatever came in about readers who had been erased.
+"""Forgets, page by page, the bodies of old articles and what each reader got of old editions: ``run`` does so once an
+hour, ``articles prune`` and ``editions prune`` when asked; and once an hour whatever came in about readers who had been
+erased.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from newsletter.config.models import Source
-from newsletter.store import Store, article_pruning, subscribers
+from newsletter.store import Store, article_pruning, delivery_pruning, subscribers
 
 # A message that was on the wire during an erasure is tried again for some hours at most (`retry_for`).
 _STILL_COMING = timedelta(days=8)
@@ -46,4 +47,23 @@ def prune_articles(store: Store, before: Mapping[str, datetime], now: datetime, 
         after = page.after
     while not dry_run and store.write(article_pruning.prune_sketches, now):
         pass
+    return number
+
+
+def prune_deliveries(
+    store: Store, before: datetime, now: datetime, stopping: Callable[[], bool] = lambda: False
+) -> int:
+    """Forget what each reader got of the editions due before then, and what it was made from; how many deliveries.
+
+    Blocking. What is not done when ``stopping`` says so is done the next time. Raises StoreError.
+    """
+    number = 0
+    while not stopping() and (occurrence_id := store.read(delivery_pruning.oldest, before)) is not None:
+        while not stopping():
+            page = store.write(delivery_pruning.prune_page, occurrence_id, now)
+            if page is None:
+                break
+            number += page
+    while not stopping() and (page := store.write(delivery_pruning.prune_system_mails, before)):
+        number += page
     return number

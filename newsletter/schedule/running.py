@@ -26,7 +26,7 @@ from newsletter.schedule.collections import Collections
 from newsletter.schedule.freshness import Freshening
 from newsletter.schedule.logo import publish_logo
 from newsletter.schedule.planning import too_late
-from newsletter.schedule.pruning import forget_erased, kept_since, prune_articles
+from newsletter.schedule.pruning import forget_erased, kept_since, prune_articles, prune_deliveries
 from newsletter.schedule.work import Work
 from newsletter.store import Store, heartbeats, moves, occurrences, senders, sources
 
@@ -141,8 +141,8 @@ class _Running:
                 log.error("stories could not be asked for again", edition=str(row.name), error=str(error))
 
     async def _prune(self) -> None:
-        """Once an hour: empty the bodies of articles that are older than their source's `keep`, and what came in about
-        readers who were erased."""
+        """Once an hour: empty the bodies of articles that are older than their source's `keep`, forget what each reader
+        got longer ago than `keep_deliveries`, and what came in about readers who were erased."""
         now = self._clock()
         if self._pruned_at is not None and timedelta(0) <= now - self._pruned_at < _PRUNE_EVERY:
             return
@@ -152,6 +152,10 @@ class _Running:
         pruned = await asyncio.to_thread(prune_articles, self._store, before, now)
         if pruned:
             log.info("pruned", articles=pruned)
+        kept = now - self._configuration.deliveries_kept
+        forgotten = await asyncio.to_thread(prune_deliveries, self._store, kept, now, self._stop.is_set)
+        if forgotten:
+            log.info("pruned", deliveries=forgotten)
         await asyncio.to_thread(forget_erased, self._store, now)
         asked_before = now - self._configuration.schedules.sign_up.confirm_within - _UNCONFIRMED_STAY
         await self._store.write_async(forget_unconfirmed, asked_before, now)

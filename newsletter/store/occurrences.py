@@ -40,6 +40,7 @@ class OccurrenceRow:
 
     ``by_hand``: a person asked for it, so a schedule no longer moves it. ``partial``: sent to some, open for the rest.
     ``layer`` is what editors changed, as it is stored, and ``edited`` how often they did; ``gates`` is for ``gates``.
+    ``pruned_at``: since when it is not kept any more what each reader got of it.
     """
 
     id: int
@@ -60,6 +61,7 @@ class OccurrenceRow:
     layer: Mapping[str, Any] = field(default_factory=dict)
     edited: int = 0
     gates: Mapping[str, Any] = field(default_factory=dict)
+    pruned_at: datetime | None = None
 
     @property
     def name(self) -> EditionName:
@@ -436,4 +438,5 @@ def _row(row: Row[Any]) -> OccurrenceRow:
         layer=row.layer,
         edited=row.edited,
         gates=row.gates,
+        pruned_at=row.pruned_at,
     )

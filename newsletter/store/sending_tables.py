@@ -52,6 +52,8 @@ occurrences = Table(
     # When its seeds had their deliveries made, and whether the rest may follow (``seeding``).
     time("seeded_at", nullable=True),
     Column("seeds_over", Boolean, nullable=False, server_default=false()),
+    # Since when it is not kept any more what each reader got of it (``delivery_pruning``).
+    time("pruned_at", nullable=True),
     time("created_at"),
     time("changed_at"),
     UniqueConstraint("newsletter", "stream", "occurrence"),

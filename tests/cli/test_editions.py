@@ -12,7 +12,7 @@ from newsletter.store import articles, audit, editions, occurrences, tables
 from newsletter.store.occurrences import OccurrenceRow
 from tests.builders import NOW, add_occurrence, add_subscribers
 from tests.support.console import Folder
-from tests.support.ledger import add_delivery
+from tests.support.ledger import add_delivery, move
 from tests.support.newsroom import add_articles, an_article, plan_occurrence
 
 
@@ -134,6 +134,29 @@ def test_which_deliveries_must_be_said(folder: Folder) -> None:
     folder.run("deliveries", "close", "1", "--all").refused(2, "--all")
     folder.run("deliveries", "close", "x").refused(2, "[ID]")
     folder.run("deliveries", "list", "--state", "sended").refused(2, "there is no state 'sended'")
+
+
+def test_what_readers_got_long_ago_is_forgotten_when_asked_and_every_command_says_so(folder: Folder) -> None:
+    edition, late = "daily@2026-11-23/1", ("--now", "2027-03-01T06:00Z")
+    with folder.store() as store:
+        move(store, add_delivery(store, add_subscribers(store, 1)[0], DeliveryState.SENDING), DeliveryState.FAILED)
+        store.write(lambda connection: connection.execute(update(tables.occurrences).values(state="sent")))
+    soon = folder.run("--now", "2026-11-24T06:00Z", "editions", "prune").out
+    assert soon == "0 deliveries from before 2026-08-26 were forgotten\n"
+    said = folder.run(*late, "editions", "prune", "--dry-run").out
+    assert said == "1 delivery from before 2026-12-01 would be forgotten\n"
+    assert folder.run(*late, "editions", "prune", "--json").json == {
+        "deliveries": 1, "before": "2026-12-01T06:00:00Z", "dry_run": False,
+    }  # fmt: skip
+    shown = folder.run("editions", "show", edition, "--why")
+    assert "What each reader got was forgotten on 2027-03-01 (keep_deliveries)." in shown.out
+    assert "Nothing was decided yet" not in shown.out
+    assert folder.run("editions", "show", edition, "--json").json["pruned_at"] == "2027-03-01T06:00:00Z"
+    folder.run("editions", "correct", edition, "--note", "Wrong.", "--yes").refused(3, "is not kept any more")
+    folder.run("editions", "retry", edition).refused(3, "are not kept any more")
+    told = folder.run(*late, "why", "reader00001@readers.example", edition, "--json").json
+    assert (told["outcome"], told["state"]) == ("unknown", "sent")
+    assert "no longer known" in told["sentence"]
 
 
 def test_breaking_news_that_there_were_none_of_do_not_bury_the_editions_in_the_list(folder: Folder) -> None:

@@ -116,6 +116,9 @@ CASES = {
         "at most 3650d",
         "",
     ),
+    "deliveries kept too briefly": (
+        replaced("newsletters:\n", "keep_deliveries: 13d\nnewsletters:\n"), "13d", "kept for 14d at least", ""
+    ),
     "unknown choice": (
         replaced("    articles:", "    in_doubt: maybe\n    articles:"),
         "maybe",

@@ -128,6 +128,15 @@ def test_a_queued_delivery_of_a_held_edition_says_so() -> None:
     assert "held: card.html:3: wrong" in answer(delivery=a_delivery(DeliveryState.QUEUED), occurrence=held).sentence
 
 
+def test_of_an_edition_whose_deliveries_are_forgotten_nothing_is_claimed() -> None:
+    forgotten = an_occurrence(OccurrenceState.SENT, pruned_at=NOW)
+    for verdict in (Reason.NONE, Reason.PAUSED):  # what stands against her now stood not necessarily against her then
+        found = answer(occurrence=forgotten, verdict=verdict)
+        assert (found.outcome, found.reason) == (Outcome.UNKNOWN, "")
+        assert "It is no longer known whether" in found.sentence
+        assert "(keep_deliveries)" in found.sentence
+
+
 def test_nobody_got_a_skipped_edition() -> None:
     skipped = an_occurrence(OccurrenceState.SKIPPED, reason=Reason.BELOW_MINIMUM)
     found = answer(occurrence=skipped, recipients_at=None)

@@ -18,9 +18,9 @@ from newsletter.config.reading import load
 from newsletter.deliver import sending
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import SenderLockLost, StoreBusy
-from newsletter.model import DeliveryState
+from newsletter.model import DeliveryState, OccurrenceState
 from newsletter.schedule.running import run
-from newsletter.store import Store, deliveries
+from newsletter.store import Store, deliveries, occurrences
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
 from tests.support.waiting import wait_for
@@ -96,3 +96,29 @@ async def test_a_sender_that_fails_in_the_middle_begins_again_and_everybody_has_
         ids[accepted.recipient].add(accepted.message_id)
     assert set(ids) == {f"reader{number:05d}@readers.example" for number in range(1, READERS + 1)}
     assert {len(its) for its in ids.values()} == {1}, "what was in doubt went again as the same message"
+
+
+async def test_what_each_reader_got_is_forgotten_once_it_is_older_than_keep_deliveries(
+    tmp_path: Path, store_url: str, store: Store
+) -> None:
+    def sent() -> int:
+        return len(store.read(occurrences.listing, newsletter="daily", states=[OccurrenceState.SENT]))
+
+    def readers() -> int:
+        return len(store.read(deliveries.listing, newsletter="daily"))
+
+    def planned_for(day: datetime) -> bool:
+        return bool(store.read(occurrences.listing, newsletter="daily", due_from=day))
+
+    with SmtpServer() as server, capture_logs() as said:
+        site = SiteFolder(tmp_path, store_url, server.port, zone="UTC")
+        site.fill(readers=3, seen_at=SEVEN - timedelta(hours=1))
+        async with running(site, store, SEVEN - timedelta(seconds=1)):
+            await asyncio.to_thread(wait_for, lambda: sent() == 1, "an edition that is sent", 30)
+        async with running(site, store, SEVEN + timedelta(days=89)):
+            await asyncio.to_thread(wait_for, lambda: planned_for(SEVEN + timedelta(days=89)), "a tick", 30)
+        assert readers() == 3
+        async with running(site, store, SEVEN + timedelta(days=91)):
+            await asyncio.to_thread(wait_for, lambda: not readers(), "an empty ledger", 30)
+    assert sent() == 1
+    assert {"event": "pruned", "deliveries": 3, "log_level": "info"} in said

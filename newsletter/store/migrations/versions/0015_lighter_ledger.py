@@ -1,4 +1,5 @@
-"""A lighter ledger: a delivery's key begins with its numbers, which are its edition's; checks that SQLite is quick at."""
+"""A lighter ledger: a delivery's key begins with its numbers, which are its edition's; checks that SQLite is quick at;
+and since when it is not kept any more what each reader got of an occurrence."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +12,7 @@ _EDITION = "fk_deliveries_edition_id"
 
 
 def upgrade() -> None:
+    op.add_column("occurrences", sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_editions_with_occurrence", "editions", ["id", "occurrence_id"], unique=True)
     if op.get_bind().dialect.name == "sqlite":
         _made_anew()
