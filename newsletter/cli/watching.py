@@ -178,8 +178,20 @@ def schedule(
     streams = [of] if ":" in newsletter else [one for one in configuration.streams if one.newsletter in names]
     found = [row for one in streams for row in _turns(options, configuration, one, start, end, days or _DAYS)]
     found.sort(key=lambda row: (row["utc"], row["newsletter"]))
-    rows = [row | {"utc": plain(row["utc"])} for row in found]
-    print_rows(rows, as_json=as_json, empty="No occurrences in that time.")
+    if as_json:
+        print_json(found)
+        return
+    by_reader = any("first_utc" in row for row in found)
+    rows = [
+        {name: plain(row[name]) for name in ("newsletter", "occurrence", "local", "utc")}
+        | ({"on_readers_clocks": _span(row)} if by_reader else {})
+        for row in found
+    ]
+    print_rows(rows, as_json=False, empty="No occurrences in that time.")
+
+
+def _span(row: dict[str, Any]) -> str:
+    return f"{plain(row['first_utc'])} to {plain(row['last_utc'])}" if "first_utc" in row else ""
 
 
 def _print_inbox(
@@ -204,20 +216,24 @@ def _turns(
 ) -> Iterator[dict[str, Any]]:
     from zoneinfo import ZoneInfo
 
+    from newsletter.schedule.cohorts import span_on
     from newsletter.schedule.turns import turns
 
-    zone = configuration.zone(*of)
+    schedule, zone = configuration.newsletter(*of).schedule, configuration.zone(*of)
     place = ZoneInfo(zone)
     first = start or options.clock().astimezone(place).date()
     if start is None and end is not None:
         first = min(first, end)
     last = end or date.fromordinal(min(first.toordinal() + days - 1, date.max.toordinal()))
-    for turn in turns(configuration.newsletter(*of).schedule, zone, first, last):
+    for turn in turns(schedule, zone, first, last):
+        utc = turn.utc.astimezone(UTC)
+        span = span_on(schedule, turn.occurrence.local_date) if schedule.by_reader else None
         yield {
             "newsletter": str(of),
             "occurrence": str(turn.occurrence),
-            "local": turn.utc.astimezone(place).isoformat(),
-            "utc": turn.utc.astimezone(UTC),
+            "local": utc.astimezone(place).isoformat(),
+            "utc": utc,
+            **({"first_utc": span[0], "last_utc": span[1]} if span is not None else {}),
         }
 
 

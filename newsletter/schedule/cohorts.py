@@ -26,6 +26,7 @@ from newsletter.store.occurrences import OccurrenceRow
 
 LOOK_EVERY = timedelta(seconds=5)
 _MOST_REMEMBERED = 50_000
+_EASTERNMOST, _WESTERNMOST = "Etc/GMT-14", "Etc/GMT+12"  # a date begins here first, and here last
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,18 @@ def due_on(schedule: Schedule, cohort: Cohort, day: date) -> datetime | None:
     """When the occurrence of ``day`` is due for a cohort, UTC; None where that zone leaves the date out."""
     turn = next(turns(schedule.at_hour(cohort.hour), cohort.zone, day, day), None)
     return turn.utc if turn is not None else None
+
+
+def span_on(schedule: Schedule, day: date) -> tuple[datetime, datetime] | None:
+    """When the first reader on earth may have the occurrence of ``day``, and when the last, UTC, of a schedule that
+    goes by readers' own clocks; None where it leaves the date out."""
+    at = [
+        due
+        for hour in schedule.offered_hours
+        for zone in (_EASTERNMOST, _WESTERNMOST)
+        if (due := due_on(schedule, Cohort(zone, hour), day)) is not None
+    ]
+    return (min(at), max(at)) if at else None
 
 
 def stands_for(

@@ -125,6 +125,22 @@ def test_the_schedule_needs_neither_store_nor_site_key(folder: Folder) -> None:
     assert not (folder.path / "newsletter.db").exists()
 
 
+def test_the_schedule_says_when_the_first_and_the_last_reader_may_have_what_comes_on_their_own_clocks(
+    folder: Folder,
+) -> None:
+    folder.edit('{at: "07:00"}', '{deliver_at: "07:00 subscriber", hours: ["06:30", "21:00"], days: [mon]}')
+    (row,) = folder.run(*AT, "schedule", "daily", "--json").json
+    assert row == {
+        "newsletter": "daily",
+        "occurrence": "2026-11-23/1",
+        "local": "2026-11-23T07:00:00+05:30",
+        "utc": "2026-11-23T01:30:00Z",
+        "first_utc": "2026-11-22T16:30:00Z",  # 06:30 in Kiritimati
+        "last_utc": "2026-11-24T09:00:00Z",  # 21:00 where the date begins last
+    }
+    assert "2026-11-22T16:30:00Z to 2026-11-24T09:00:00Z" in " ".join(folder.run(*AT, "schedule").out.split())
+
+
 def test_the_schedule_gives_the_local_time_that_clocks_show_in_a_gap(folder: Folder) -> None:
     folder.edit("timezone: Asia/Kolkata", "timezone: Europe/Berlin")
     folder.edit('{at: "07:00"}', '{at: "02:30"}')
