@@ -1,14 +1,15 @@
 """What is forgotten of old occurrences: what each reader got, the pieces it was made from, why each story was chosen.
 
 The occurrence, its editions with their stories and the number of its readers stay for ever, and so does which stories
-were sent: nothing old is ever new again. A delivery in doubt that waits for a person stays until she decides.
+were sent: nothing old is ever new again. Of an edition with a delivery in doubt, which waits for a person and may be
+sent again, all stays until she decides.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, select, update
 
 from newsletter.model import DeliveryState, Kind, OccurrenceState
 from newsletter.store.deliveries import of_occurrence
@@ -18,6 +19,7 @@ PAGE = 1000
 _EDITIONS_A_PAGE = 10  # each has pieces of some 100 kB
 _OVER = (OccurrenceState.SENT, OccurrenceState.SKIPPED, OccurrenceState.CANCELLED)
 _FINAL = (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SKIPPED)
+_MOVING = (DeliveryState.QUEUED, DeliveryState.SENDING)
 
 
 def oldest(connection: Connection, before: datetime) -> int | None:
@@ -61,8 +63,13 @@ def _delete_page(connection: Connection, which: ColumnElement[bool], limit: int)
 
 
 def _is_old(before: datetime) -> ColumnElement[bool]:
-    states = occurrences.c.state.in_([state.value for state in _OVER])
-    return (occurrences.c.due_at < before) & states & occurrences.c.pruned_at.is_(None)
+    of_it = select(editions.c.id).where(editions.c.occurrence_id == occurrences.c.id)
+    return and_(
+        occurrences.c.due_at < before,
+        occurrences.c.state.in_([state.value for state in _OVER]),
+        occurrences.c.pruned_at.is_(None),
+        ~exists().where(deliveries.c.edition_id.in_(of_it), deliveries.c.state.in_([one.value for one in _MOVING])),
+    )
 
 
 def _is_final() -> ColumnElement[bool]:
