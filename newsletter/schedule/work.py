@@ -12,7 +12,6 @@ that fails holds its occurrence, with the error, and costs no other. Blocking: r
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -23,17 +22,17 @@ from sqlalchemy import Connection
 
 from newsletter.cohort import LONGEST_DATE, Cohort
 from newsletter.compose.composing import compose
-from newsletter.compose.keys import has_stories, rendered_keys
+from newsletter.compose.keys import has_stories
 from newsletter.config.reading import Configuration
 from newsletter.errors import EditedMeanwhile, NewsletterError, StoreError, UnreadableEdits
-from newsletter.model import Article, OccurrenceState, Picture, Reason, RenderedKey, StreamName
-from newsletter.render.rendering import render_fitted, templates_of
+from newsletter.model import Article, OccurrenceState, Picture, Reason, StreamName
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
 from newsletter.schedule.cohorts import Cohorts, Due
 from newsletter.schedule.composing_cohorts import CohortComposing
 from newsletter.schedule.gatekeeping import Gatekeeping, Looked
 from newsletter.schedule.planning import plan_ahead, too_late
 from newsletter.schedule.remembering import Remembered
+from newsletter.schedule.renderings import Renderings
 from newsletter.schedule.seeding import Seeds
 from newsletter.store import (
     Store,
@@ -46,7 +45,6 @@ from newsletter.store import (
     fan_out,
     gates,
     occurrences,
-    pieces,
 )
 from newsletter.store import approving as approvals
 from newsletter.store.editions import EditionRow
@@ -75,7 +73,7 @@ class Work:
         self.seeds = Seeds(configuration, store)
         self.cohorts = Cohorts(configuration, store)
         self._composing = CohortComposing(configuration, store, self.cohorts)
-        self._rendered: OrderedDict[tuple[int, str], EditionRow] = OrderedDict()
+        self._renderings = Renderings(configuration, store, logo)
         self._looked_at: Remembered[tuple[int, int]] = Remembered(_MOST_LOOKED_AT)
         self._frozen: Remembered[int] = Remembered(_MOST_FROZEN)
         self._planned_at: datetime | None = None
@@ -220,60 +218,8 @@ class Work:
         return self._again(row)
 
     def render(self, edition: EditionRow) -> EditionRow:
-        """Render an edition for each rendered key that has no pieces yet; the edition as it then is, without what gave
-        way to its size budget. Raises TemplateError.
-        """
-        schedules = self.configuration.schedules
-        keys = rendered_keys(self.configuration.languages(edition.newsletter), schedules.plans)
-        there = set(keys).difference(self._unrendered(edition))
-        if len(there) == len(keys):
-            return edition
-        if (twin := self._twin(edition, keys)) is not None:
-            return self._shared(edition, twin)
-        if edition.pieces_of is not None:  # of what it shared, there is not all any more
-            return self.render(self._shared(edition, None))
-        made = render_fitted(
-            self.configuration,
-            edition.edition,
-            self.store.read(articles.get_many, edition.edition.article_ids),
-            keys,
-            templates_of(self.configuration),
-            logo=self.logo,
-            there={key: self.store.read(pieces.load, *edition.pieces_at, key) for key in keys if key in there},
-        )
-        if made.trimmed:
-            changed = self.store.write(edition_changes.trim, edition, made.edition.sections, made.trimmed, made.words)
-            if changed.sections != made.edition.sections:
-                return self.render(changed)  # somebody else changed it meanwhile
-            edition, there = changed, set()
-            log.info("trimmed", edition=str(edition.name), articles=list(made.trimmed), why=made.words)
-        for key in keys:
-            if key not in there:
-                self.store.write(pieces.save, edition.id, edition.revision, key, made.pieces[key])
-        if edition.cohort:
-            self._rendered[_content(edition)] = edition
-            while len(self._rendered) > _MOST_LOOKED_AT:
-                self._rendered.popitem(last=False)
-        return edition
-
-    def _twin(self, edition: EditionRow, keys: Collection[RenderedKey]) -> EditionRow | None:
-        """Another cohort's edition that this process rendered of the same stories as they still are."""
-        twin = self._rendered.get(_content(edition)) if edition.cohort else None
-        if twin is None or twin.id == edition.id:
-            return None
-        there = self.store.read(pieces.keys, *twin.pieces_at)
-        revised = self.store.read(edition_changes.revised_since, edition.article_ids, twin.composed_at)
-        return None if revised or not set(keys) <= set(there) else twin
-
-    def _shared(self, edition: EditionRow, twin: EditionRow | None) -> EditionRow:
-        self.store.write(editions.share_pieces, edition, twin)
-        changed = self.store.read(editions.get, edition.id) or edition
-        return changed if changed.revision == edition.revision else self.render(changed)
-
-    def _unrendered(self, edition: EditionRow) -> list[RenderedKey]:
-        keys = rendered_keys(self.configuration.languages(edition.newsletter), self.configuration.schedules.plans)
-        there = set(self.store.read(pieces.keys, *edition.pieces_at))
-        return [key for key in keys if key not in there]
+        """``Renderings.render``. Raises TemplateError."""
+        return self._renderings.render(edition)
 
     def begin(self, row: OccurrenceRow, now: datetime) -> OccurrenceRow:
         """approved -> sending at its time; skipped when that is past catch-up."""
@@ -321,7 +267,8 @@ class Work:
             left += len(edition.placed - dropped.keys())
             taken_out += len(dropped)
             if not dropped and not revised:
-                if self._unrendered(edition):  # whoever revised it was killed, or released it to be rendered anew
+                # Whoever revised it was killed, or released it to be rendered anew.
+                if self._renderings.unrendered(edition):
                     self.render(edition)
                     rendered.add(edition.id)
                 continue
@@ -522,11 +469,6 @@ class Work:
 
     def _again(self, row: OccurrenceRow) -> OccurrenceRow:
         return self.store.read(occurrences.get, row.id) or row
-
-
-def _content(edition: EditionRow) -> tuple[int, str]:
-    """What a rendering is of: two cohorts of an occurrence with the same stories in the same places share it."""
-    return edition.occurrence_id, repr((edition.sections, edition.layer))
 
 
 def next_page(limit: int, seconds: float, *, alone: bool = True) -> int:
