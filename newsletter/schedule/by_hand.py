@@ -270,7 +270,7 @@ def _queue_named(
     made = 0
     for edition in store.read(editions.for_occurrence, row.id):
         theirs = named if only is None else only.get(Cohort(edition.zone, edition.hour), [])
-        made += store.write(work.queue_some, row, edition, theirs, now) if theirs else 0
+        made += store.write(work.recipients.add, row, edition, theirs, now) if theirs else 0
     if not made and not store.read(deliveries.still_moves, row.id, named):
         raise AlreadySent(f"{row.name} has been sent to {', '.join(addresses)}")
 

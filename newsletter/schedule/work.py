@@ -11,7 +11,6 @@ that fails holds its occurrence, with the error, and costs no other. Blocking: r
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -22,15 +21,15 @@ from sqlalchemy import Connection
 
 from newsletter.cohort import LONGEST_DATE, Cohort
 from newsletter.compose.composing import compose
-from newsletter.compose.keys import has_stories
 from newsletter.config.reading import Configuration
 from newsletter.errors import EditedMeanwhile, NewsletterError, StoreError, UnreadableEdits
 from newsletter.model import Article, OccurrenceState, Picture, Reason, StreamName
 from newsletter.schedule.approving import Verdict, late_words, verdict, waiting_words
-from newsletter.schedule.cohorts import Cohorts, Due
+from newsletter.schedule.cohorts import Cohorts
 from newsletter.schedule.composing_cohorts import CohortComposing
 from newsletter.schedule.gatekeeping import Gatekeeping, Looked
 from newsletter.schedule.planning import plan_ahead, too_late
+from newsletter.schedule.recipients import FAN_OUT_PAGE, Recipients
 from newsletter.schedule.remembering import Remembered
 from newsletter.schedule.renderings import Renderings
 from newsletter.schedule.seeding import Seeds
@@ -38,11 +37,9 @@ from newsletter.store import (
     Store,
     articles,
     blocking,
-    corrections,
     deliveries,
     edition_changes,
     editions,
-    fan_out,
     gates,
     occurrences,
 )
@@ -50,15 +47,10 @@ from newsletter.store import approving as approvals
 from newsletter.store.editions import EditionRow
 from newsletter.store.had import LONGEST_DAY
 from newsletter.store.occurrences import OccurrenceRow
-from newsletter.store.warming_up import WarmUp
 
 log = structlog.get_logger()
 
 _S = OccurrenceState
-FAN_OUT_PAGE = 1000
-FAN_OUT_LEAST, FAN_OUT_MOST = 200, 20_000
-# How long a page takes: on SQLite it keeps every other writer waiting, on PostgreSQL nobody.
-FAN_OUT_SECONDS, FAN_OUT_SECONDS_BESIDE_OTHERS = 0.028, 0.25
 PLAN_EVERY = timedelta(minutes=1)
 _MOST_LOOKED_AT = 1000
 _MOST_FROZEN = 20_000  # more cohorts than several dates have; one that is forgotten is looked at again
@@ -74,6 +66,7 @@ class Work:
         self.cohorts = Cohorts(configuration, store)
         self._composing = CohortComposing(configuration, store, self.cohorts)
         self._renderings = Renderings(configuration, store, logo)
+        self.recipients = Recipients(configuration, store, self.cohorts)
         self._looked_at: Remembered[tuple[int, int]] = Remembered(_MOST_LOOKED_AT)
         self._frozen: Remembered[int] = Remembered(_MOST_FROZEN)
         self._planned_at: datetime | None = None
@@ -317,16 +310,8 @@ class Work:
         if not self.seeds.rest_may_follow(row, now, partial(self._queue_seeds, row, now)):
             return 0
         for edition in self._ready(row, now):
-            staying = self._staying(row, edition)
-            if staying and not edition.fanned_out_after:
-                seen += self.store.write(self.queue_some, row, edition, staying, now)
-            while edition.fanned_out_at is None and not stopping():
-                began = time.perf_counter()
-                page = self.store.write(self._page(row, edition, now), limit=limit)
-                seen += page
-                if page == 0:
-                    break
-                limit = next_page(limit, time.perf_counter() - began, alone=self.store.is_sqlite)
+            made, limit = self.recipients.make_all(row, edition, now, stopping, limit)
+            seen += made
         return seen
 
     def _ready(self, row: OccurrenceRow, now: datetime) -> list[EditionRow]:
@@ -349,71 +334,11 @@ class Work:
         """Whether another cohort of an occurrence in ``sending`` is about to have it, its stories as they are now."""
         return any(one.id not in self._frozen for one in self._about_to_go(row, now))
 
-    def _staying(self, row: OccurrenceRow, edition: EditionRow) -> list[int]:
-        """The readers of this cohort who have moved on, and get this occurrence with it for the last time."""
-        due = self._due_of(row, edition)
-        return self.cohorts.staying(row, due) if due is not None else []
-
-    def _due_of(self, row: OccurrenceRow, edition: EditionRow) -> Due | None:
-        if not edition.cohort:
-            return None
-        return next((one for one in self.cohorts.of(row) if str(one.cohort) == edition.cohort), None)
-
     def _queue_seeds(self, row: OccurrenceRow, now: datetime, connection: Connection, seeds: list[int]) -> int:
         return sum(
-            self.queue_some(connection, row, edition, seeds, now)
+            self.recipients.add(connection, row, edition, seeds, now)
             for edition in editions.for_occurrence(connection, row.id)
         )
-
-    def queue_some(
-        self, connection: Connection, row: OccurrenceRow, edition: EditionRow, who: Collection[int], now: datetime
-    ) -> int:
-        """Make the deliveries of an edition for these subscribers, due now; the number of new ones."""
-        newsletter = self.configuration.of(row)
-        counts = self.configuration.moves_count(row.newsletter)
-        return fan_out.add_recipients(
-            connection,
-            edition.id,
-            who,
-            languages=self.configuration.languages(row.newsletter),
-            expires_at=now + newsletter.tried_for,
-            now=now,
-            has_stories=lambda sections: has_stories(sections, newsletter, edition.edition),
-            targeting=self.configuration.targets.of(row.newsletter),
-            moved_since=None if counts is None else edition.due_at - counts,
-        )
-
-    def _page(self, row: OccurrenceRow, edition: EditionRow, now: datetime) -> Callable[..., int]:
-        """What makes the next page of an edition's deliveries, or of a correction's."""
-        newsletter = self.configuration.of(row)
-        expires_at = now + newsletter.tried_for
-        if row.occurrence.correction:
-            return partial(corrections.fan_out_page, correction=row, expires_at=expires_at, now=now)
-        pool, due = edition.edition, self._due_of(row, edition)
-        counts = self.configuration.moves_count(row.newsletter)
-        return partial(
-            fan_out.fan_out_page,
-            edition_id=edition.id,
-            languages=self.configuration.languages(row.newsletter),
-            expires_at=expires_at,
-            now=now,
-            has_stories=lambda sections: has_stories(sections, newsletter, pool),
-            warm_up=self._warm_up(newsletter.from_mailbox.address, row.due_at),
-            targeting=self.configuration.targets.of(row.newsletter),
-            places=due.places if due is not None else (),
-            asked_for=self.configuration.asked_for(row.newsletter, row.stream),
-            moved_since=None if counts is None else edition.due_at - counts,
-        )
-
-    def _warm_up(self, sender: str, due_at: datetime) -> WarmUp | None:
-        """What is left to a From domain that warms up, on the day of the site's that an edition is due."""
-        schedules = self.configuration.schedules
-        domain = sender.rpartition("@")[2].lower()
-        if domain not in schedules.warm_up:
-            return None
-        day = due_at.astimezone(schedules.site.zone).date()
-        most = schedules.warm_up[domain].most(day)
-        return None if most is None else WarmUp(domain, day, most)
 
     def complete(self, row: OccurrenceRow, now: datetime) -> bool:
         """sending -> sent once everyone has a delivery and none still moves. True when it is sent."""
@@ -469,17 +394,6 @@ class Work:
 
     def _again(self, row: OccurrenceRow) -> OccurrenceRow:
         return self.store.read(occurrences.get, row.id) or row
-
-
-def next_page(limit: int, seconds: float, *, alone: bool = True) -> int:
-    """How many subscribers the next page of a fan-out may have after one of ``limit`` took ``seconds``.
-
-    Where only one may write (``alone``), as many as hold the writer for some 28 ms, so that nobody waits long for it
-    (Invariant 7); else as many as one may wait for. At most twice as many as before.
-    """
-    hold = FAN_OUT_SECONDS if alone else FAN_OUT_SECONDS_BESIDE_OTHERS
-    fitting = int(limit * hold / max(seconds, 1e-6))
-    return max(FAN_OUT_LEAST, min(fitting, limit * 2, FAN_OUT_MOST))
 
 
 def _why_not_now(article: Article, now: datetime) -> Reason:

@@ -13,7 +13,8 @@ from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, UsageE
 from newsletter.model import Occurrence, OccurrenceState, Reason, Stream, StreamName
 from newsletter.schedule import by_hand
 from newsletter.schedule.planning import plan_ahead
-from newsletter.schedule.work import Work, next_page
+from newsletter.schedule.recipients import next_page
+from newsletter.schedule.work import Work
 from newsletter.store import Store, articles, blocking, deliveries, editions, fan_out, occurrences, pieces
 from newsletter.store.occurrences import OccurrenceRow
 from tests.support.site_folder import SiteFolder
