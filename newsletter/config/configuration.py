@@ -251,13 +251,18 @@ class Configuration:
         offered = [newsletter.of(stream) for stream in newsletter.offered_streams]
         if len(offered) == 1 and not newsletter.schedule.by_reader:
             return None
-        return max(one.articles.max_age for one in offered) + LONGEST_DATE
+        return self._longest_wait(name)
 
     @property
     def deliveries_kept(self) -> timedelta:
-        """How long it is kept what each reader got: ``keep_deliveries``, and as long as her moves count at least."""
-        counts = (self.moves_count(name) for name in self.schedules.newsletters)
-        return max(self.schedules.keep_deliveries, *(one for one in counts if one is not None), timedelta(0))
+        """How long it is kept what each reader got: ``keep_deliveries``, and no shorter than a story may wait for an
+        edition: until then it counts what readers had, and why it was in no edition."""
+        return max(self.schedules.keep_deliveries, *(self._longest_wait(name) for name in self.schedules.newsletters))
+
+    def _longest_wait(self, name: str) -> timedelta:
+        newsletter = self.newsletter(name)
+        ages = (newsletter.of(stream).articles.max_age for stream in newsletter.offered_streams)
+        return max(ages) + LONGEST_DATE
 
     def plan_of(self, plan: str) -> str:
         """``plan``, or the first of the file where it names none such: that is what its readers then have."""

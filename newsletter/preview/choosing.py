@@ -307,6 +307,8 @@ def _composed(store: Store, configuration: Configuration, row: OccurrenceRow, st
     # A revision may have changed a headline since; what was rendered is what stands in the pieces.
     known = store.read(articles.get_many, stored.edition.article_ids)
     notices = (f"It is held: {row.detail or row.reason.value}.",) if row.state is _S.HELD else ()
+    if row.pruned_at is not None:
+        notices = ("What was sent is not kept any more (keep_deliveries); this is made anew.",)
     return Pool(stored.edition, row.state.value, known, tuple(why), stored, notices)
 
 

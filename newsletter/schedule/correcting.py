@@ -21,7 +21,7 @@ from newsletter.model import Edition, Edits, JoinedKey, Occurrence, OccurrenceSt
 from newsletter.render.correcting import correction_pieces
 from newsletter.render.joining import Variants
 from newsletter.render.rendering import templates_of, web_base
-from newsletter.store import Store, copies, corrections, editions, pieces, subscribers
+from newsletter.store import Store, copies, corrections, editions, occurrences, pieces, subscribers
 from newsletter.store.corrections import Audience, Issued
 from newsletter.store.editions import EditionRow
 from newsletter.store.had import decode as decode_had
@@ -60,8 +60,7 @@ def draft(
     Raises UsageError where more may go out, NothingToSend where nobody has it, and TemplateError.
     """
     require_settled(original)
-    if original.pruned_at is not None:
-        raise NothingToSend(f"who got {original.name} is not kept any more (keep_deliveries)")
+    _require_kept(original)
     earlier = store.read(corrections.of, original)
     number = max((one.occurrence.correction for one in earlier), default=0) + 1
     occurrence = replace(original.occurrence.corrected, correction=number)
@@ -80,9 +79,15 @@ def issue(store: Store, written: Draft, *, again: bool, actor: str, now: datetim
         corrections.issue, written.original, written.edits, written.documents, again=again, actor=actor, now=now
     )
     if issued is None:
+        _require_kept(store.read(occurrences.get, written.original.id) or written.original)
         require_settled(replace(written.original, state=OccurrenceState.SENDING))
     assert issued is not None
     return issued
+
+
+def _require_kept(row: OccurrenceRow) -> None:
+    if row.pruned_at is not None:
+        raise NothingToSend(f"who got {row.name} is not kept any more (keep_deliveries)")
 
 
 def require_settled(row: OccurrenceRow) -> None:

@@ -410,6 +410,8 @@ def _without_delivery(facts: Facts) -> _Reasoned:
             words = f"nobody got {name}: nothing was running that would have planned it {_time(facts, facts.due_at)}."
             return Outcome.SKIPPED, Reason.MISSED, _capital(words), None
         return _to_come(facts, "is not planned yet")
+    if row.pruned_at is not None and (row.state is not _S.SKIPPED or row.partial):
+        return _left_out(facts)
     if row.state in (_S.SKIPPED, _S.CANCELLED):
         words = f"Nobody got {name}: it was {occurrence_words(row)} ({_time(facts, row.changed_at)})."
         return Outcome.SKIPPED, row.reason, words, row.changed_at
@@ -432,7 +434,7 @@ def _without_delivery(facts: Facts) -> _Reasoned:
             f"{facts.address} is not among them."
         )
         return Outcome.NOT_ADDRESSED, Reason.NONE, words, None
-    if facts.recipients_at is None and facts.verdict is Reason.NONE and row.pruned_at is None:
+    if facts.recipients_at is None and facts.verdict is Reason.NONE:
         words = f"{name} is {occurrence_words(row)}; the delivery to {facts.address} is still to be made."
         return Outcome.WAITING, Reason.NONE, words, None
     return _left_out(facts)
@@ -458,7 +460,8 @@ def _left_out(facts: Facts) -> _Reasoned:
         reason = Reason.ERASED if erased else Reason.SUPPRESSED_ALL
         words = f"{address} does not get {name}: {REASONS[reason]} ({_time(facts, stands.created_at)})."
         return Outcome.NOT_ADDRESSED, reason, words, stands.created_at
-    cut = facts.recipients_at or facts.now
+    forgotten = facts.occurrence.pruned_at if facts.occurrence is not None else None
+    cut = facts.recipients_at or (facts.due_at if forgotten is not None else facts.now)
     joined = _last(facts.history, _JOINING, cut)
     left = _last(facts.history, (ConsentAction.UNSUBSCRIBED,), cut)
     later = next((one for one in facts.history if one.action in _JOINING and one.at > cut), None)
@@ -471,7 +474,6 @@ def _left_out(facts: Facts) -> _Reasoned:
             f"had been made {_time(facts, cut)}."
         )
         return Outcome.NOT_ADDRESSED, Reason.NOT_SUBSCRIBED, words, later.at
-    forgotten = facts.occurrence.pruned_at if facts.occurrence is not None else None
     if forgotten is not None:
         words = (
             f"It is no longer known whether {address} got {name}: what each reader got was forgotten "

@@ -30,13 +30,20 @@ def kept_since(sources: Mapping[str, Source], now: datetime) -> dict[str, dateti
     return {name: now - source.keep for name, source in sources.items()}
 
 
-def prune_articles(store: Store, before: Mapping[str, datetime], now: datetime, *, dry_run: bool = False) -> int:
+def prune_articles(
+    store: Store,
+    before: Mapping[str, datetime],
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+) -> int:
     """Empty the bodies of the articles first seen before their source's time in ``before``; how many. Blocking.
 
     ``dry_run`` only counts. Small transactions: nothing else that is written waits for it. Raises StoreError.
     """
     number, after = 0, 0
-    while True:
+    while not stopping():
         if dry_run:
             page = store.read(article_pruning.prune, before, now, after=after, dry_run=True)
         else:
@@ -45,7 +52,7 @@ def prune_articles(store: Store, before: Mapping[str, datetime], now: datetime, 
         if page.after is None:
             break
         after = page.after
-    while not dry_run and store.write(article_pruning.prune_sketches, now):
+    while not dry_run and not stopping() and store.write(article_pruning.prune_sketches, now):
         pass
     return number
 
@@ -53,14 +60,15 @@ def prune_articles(store: Store, before: Mapping[str, datetime], now: datetime, 
 def prune_deliveries(
     store: Store, before: datetime, now: datetime, stopping: Callable[[], bool] = lambda: False
 ) -> int:
-    """Forget what each reader got of the editions due before then, and what it was made from; how many deliveries.
+    """Forget what each reader got of the editions that were over before then, and what it was made from; how many
+    deliveries.
 
     Blocking. What is not done when ``stopping`` says so is done the next time. Raises StoreError.
     """
     number = 0
-    while not stopping() and (occurrence_id := store.read(delivery_pruning.oldest, before)) is not None:
+    while not stopping() and (ids := store.write(delivery_pruning.begin, before, now)):
         while not stopping():
-            page = store.write(delivery_pruning.prune_page, occurrence_id, now)
+            page = store.write(delivery_pruning.prune_page, ids)
             if page is None:
                 break
             number += page

@@ -86,10 +86,6 @@ class _Running:
         collections = Collections(self._configuration, self._store, fetcher, parser, self._clock)
         freshening = Freshening(self._configuration, self._store, at_once, parser)
 
-        async def collect() -> None:
-            await collections.start_due()
-            await self._prune()
-
         async def advance() -> None:
             await self._freshen(freshening)
             queued = await asyncio.to_thread(self._work.advance, self._clock(), self._stop.is_set)
@@ -99,18 +95,19 @@ class _Running:
         # What is overdue is composed of what the sources have now, not of what they had before the stop.
         try:
             async with asyncio.timeout(_FIRST_COLLECTION.total_seconds()):
-                await self._beaten("collector", tick, collect)
+                await self._beaten("collector", tick, collections.start_due)
                 await collections.idle()
         except TimeoutError:
             log.warning("the first collection takes long; going on beside it")
         scheduler = AsyncIOScheduler(timezone=UTC, executors={"default": AsyncIOExecutor()})
         every = {"trigger": "interval", "seconds": tick.total_seconds(), "coalesce": True, "max_instances": 1}
         now = datetime.now(UTC)
-        for name, job in (("collector", collect), ("scheduler", advance)):
+        for name, job in (("collector", collections.start_due), ("scheduler", advance)):
             scheduler.add_job(
                 self._beaten, args=(name, tick, job), id=name, next_run_time=now, misfire_grace_time=None, **every
             )
         sending = asyncio.create_task(self._send())
+        pruning = asyncio.create_task(self._keep_pruning())
         watching = asyncio.create_task(collections.watch_folders())
         scheduler.start()
         log.info("running", newsletters=len(self._configuration.schedules.newsletters), store=self._store.url.database)
@@ -122,6 +119,7 @@ class _Running:
             await collections.close()
             await asyncio.gather(watching, return_exceptions=True)
             await sending
+            await pruning
             scheduler.shutdown(wait=False)
 
     async def _freshen(self, freshening: Freshening) -> None:
@@ -140,6 +138,17 @@ class _Running:
             except NewsletterError as error:
                 log.error("stories could not be asked for again", edition=str(row.name), error=str(error))
 
+    async def _keep_pruning(self) -> None:
+        """Beside everything else, which never waits for it; what fails is tried again in an hour."""
+        while not self._stop.is_set():
+            try:
+                await self._prune()
+            except NewsletterError as failure:
+                log.error("what is old could not be forgotten", error=str(failure))
+            except Exception:
+                log.exception("what is old could not be forgotten")
+            await self._wait(TICK.total_seconds())
+
     async def _prune(self) -> None:
         """Once an hour: empty the bodies of articles that are older than their source's `keep`, forget what each reader
         got longer ago than `keep_deliveries`, and what came in about readers who were erased."""
@@ -149,11 +158,12 @@ class _Running:
         self._pruned_at = now
         await self._store.write_async(moves.forget, now - MOVES_STAY)
         before = kept_since(self._configuration.schedules.sources, now)
-        pruned = await asyncio.to_thread(prune_articles, self._store, before, now)
+        stopping = self._stop.is_set
+        pruned = await asyncio.to_thread(prune_articles, self._store, before, now, stopping=stopping)
         if pruned:
             log.info("pruned", articles=pruned)
         kept = now - self._configuration.deliveries_kept
-        forgotten = await asyncio.to_thread(prune_deliveries, self._store, kept, now, self._stop.is_set)
+        forgotten = await asyncio.to_thread(prune_deliveries, self._store, kept, now, stopping)
         if forgotten:
             log.info("pruned", deliveries=forgotten)
         await asyncio.to_thread(forget_erased, self._store, now)

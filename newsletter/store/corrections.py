@@ -62,7 +62,7 @@ def issue(
     that one comes back and nothing is made, unless ``again``. None where more of the original may go out by now.
     """
     current = occurrences.get(connection, original.id, lock=True)
-    if current is None or current.state not in CORRECTABLE:
+    if current is None or current.state not in CORRECTABLE or current.pruned_at is not None:
         return None
     earlier = of(connection, original)
     same = same_words(earlier, edits)
@@ -142,12 +142,16 @@ def fan_out_page(
     """
     by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.occurrence_id == correction.id)).one()
-    theirs = and_(
-        deliveries.c.newsletter == correction.newsletter,
-        deliveries.c.stream == correction.stream.value,
-        deliveries.c.occurrence == str(correction.occurrence.corrected),
-        has_it(),
+    original = (
+        select(occurrences_.c.id)
+        .where(
+            occurrences_.c.newsletter == correction.newsletter,
+            occurrences_.c.stream == correction.stream.value,
+            occurrences_.c.occurrence == str(correction.occurrence.corrected),
+        )
+        .scalar_subquery()
     )
+    theirs = and_(deliveries.c.occurrence_id == original, has_it())
     page = (
         select(deliveries.c.subscriber_id)
         .where(theirs, deliveries.c.subscriber_id > edition.fanned_out_after)

@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from newsletter.model import DeliveryState, Kind, MailFormat, OccurrenceState, Reason, Stream, StreamName
+from newsletter.model import SYSTEM, DeliveryState, Kind, MailFormat, OccurrenceState, Reason, Stream, StreamName
 from newsletter.store import occurrences
 from newsletter.store.consent_check import verdict, with_reader
 from newsletter.store.tables import (
@@ -26,6 +26,7 @@ from newsletter.store.tables import (
     editions,
     subscribers,
 )
+from newsletter.store.tables import occurrences as occurrences_
 from newsletter.store.targeting import outside
 from newsletter.target import NO_TARGETS, Targets
 
@@ -201,6 +202,10 @@ def listing(
         wanted.append(deliveries.c.stream == stream.value)
     if occurrence:
         wanted.append(deliveries.c.occurrence == occurrence)
+    if occurrence and newsletter not in ("", SYSTEM):  # mails of the site's own have one each under one number
+        named = [occurrences_.c.newsletter == newsletter, occurrences_.c.occurrence == occurrence]
+        named += [occurrences_.c.stream == stream.value] if stream is not None else []
+        wanted.append(deliveries.c.occurrence_id.in_(select(occurrences_.c.id).where(*named)))
     if subscriber_id:
         wanted.append(deliveries.c.subscriber_id == subscriber_id)
     if ids is not None:
@@ -209,11 +214,13 @@ def listing(
         wanted.append(_IN_DOUBT)
     if states:
         wanted.append(deliveries.c.state.in_([state.value for state in states]))
+    # Of one occurrence there is an index, which is better than to look for its rows in the order of all.
+    order = deliveries.c.id + 0 if occurrence else deliveries.c.id
     rows = connection.execute(
         select(deliveries, subscribers.c.address)
         .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
         .where(*wanted)
-        .order_by(deliveries.c.id)
+        .order_by(order)
         .limit(limit)
     )
     return [

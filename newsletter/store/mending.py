@@ -107,7 +107,7 @@ def retry(
     """Open an occurrence whose failed deliveries (for these reasons) are to be tried again; False where there are none,
     or it is neither sent nor being sent. Then ``requeue_failed`` queues them."""
     current = occurrences.get(connection, row.id, lock=True)
-    if current is None or current.state not in (_S.SENT, _S.SENDING):
+    if current is None or current.state not in (_S.SENT, _S.SENDING) or current.pruned_at is not None:
         return False
     there = connection.execute(select(exists().where(_failed(row.id, reasons)))).scalar_one()
     if there and current.state is _S.SENT:

@@ -52,8 +52,10 @@ occurrences = Table(
     # When its seeds had their deliveries made, and whether the rest may follow (``seeding``).
     time("seeded_at", nullable=True),
     Column("seeds_over", Boolean, nullable=False, server_default=false()),
-    # Since when it is not kept any more what each reader got of it (``delivery_pruning``).
+    # Since when it is not kept any more what each reader got of it, and whether some of that is still to be deleted
+    # (``delivery_pruning``).
     time("pruned_at", nullable=True),
+    Column("being_pruned", Boolean, nullable=False, server_default=false()),
     time("created_at"),
     time("changed_at"),
     UniqueConstraint("newsletter", "stream", "occurrence"),
@@ -64,6 +66,18 @@ occurrences = Table(
         "due_at",
         sqlite_where=text("state IN ('planned', 'composed', 'approved', 'sending')"),
         postgresql_where=text("state IN ('planned', 'composed', 'approved', 'sending')"),
+    ),
+    Index(
+        "ix_occurrences_kept",
+        "due_at",
+        sqlite_where=text("pruned_at IS NULL"),
+        postgresql_where=text("pruned_at IS NULL"),
+    ),
+    Index(
+        "ix_occurrences_being_pruned",
+        "id",
+        sqlite_where=text("being_pruned"),
+        postgresql_where=text("being_pruned"),
     ),
 )
 

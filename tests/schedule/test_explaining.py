@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, update
 
+from newsletter.cohort import Cohort
 from newsletter.config.reading import Configuration
 from newsletter.members import consent
 from newsletter.members.consent import Evidence
@@ -129,12 +130,25 @@ def test_a_queued_delivery_of_a_held_edition_says_so() -> None:
 
 
 def test_of_an_edition_whose_deliveries_are_forgotten_nothing_is_claimed() -> None:
-    forgotten = an_occurrence(OccurrenceState.SENT, pruned_at=NOW)
-    for verdict in (Reason.NONE, Reason.PAUSED):  # what stands against her now stood not necessarily against her then
-        found = answer(occurrence=forgotten, verdict=verdict)
-        assert (found.outcome, found.reason) == (Outcome.UNKNOWN, "")
+    sent, cancelled = (an_occurrence(one, pruned_at=NOW) for one in (OccurrenceState.SENT, OccurrenceState.CANCELLED))
+    by_hand = an_occurrence(OccurrenceState.SKIPPED, reason=Reason.MISSED, partial=True, pruned_at=NOW)
+    moved_since = {"cohort": Cohort("Europe/Berlin", "07:00"), "without": Reason.MISSED, "recipients_at": DUE}
+    correction = EditionName("daily", replace(DAY, correction=1))
+    for known in (
+        {"occurrence": sent},
+        {"occurrence": sent, "verdict": Reason.PAUSED},  # what stands against her now did not necessarily then
+        {"occurrence": sent, "recipients_at": None},
+        {"occurrence": sent, **moved_since},
+        {"occurrence": sent, "edition": correction},
+        {"occurrence": cancelled},
+        {"occurrence": by_hand},
+    ):
+        found = answer(**known)
+        assert (found.outcome, found.reason) == (Outcome.UNKNOWN, ""), known
         assert "It is no longer known whether" in found.sentence
         assert "(keep_deliveries)" in found.sentence
+    nobody = answer(occurrence=an_occurrence(OccurrenceState.SKIPPED, reason=Reason.EMPTY, pruned_at=NOW))
+    assert nobody.sentence.startswith("Nobody got"), "that is known for ever"
 
 
 def test_nobody_got_a_skipped_edition() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -19,6 +20,7 @@ from newsletter.deliver import sending
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import SenderLockLost, StoreBusy
 from newsletter.model import DeliveryState, OccurrenceState
+from newsletter.schedule import running as schedule_running
 from newsletter.schedule.running import run
 from newsletter.store import Store, deliveries, occurrences
 from tests.support.site_folder import SiteFolder
@@ -122,3 +124,23 @@ async def test_what_each_reader_got_is_forgotten_once_it_is_older_than_keep_deli
             await asyncio.to_thread(wait_for, lambda: not readers(), "an empty ledger", 30)
     assert sent() == 1
     assert {"event": "pruned", "deliveries": 3, "log_level": "info"} in said
+
+
+async def test_forgetting_what_is_old_keeps_no_mail_waiting(
+    tmp_path: Path, store_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def forgets_for_long(_store: Store, _before: datetime, _now: datetime, stopping: Callable[[], bool]) -> int:
+        wait_for(stopping, "the end of the run", 60)
+        ended.set()
+        return 0
+
+    monkeypatch.setattr(schedule_running, "prune_deliveries", forgets_for_long)
+    with SmtpServer() as server:
+        site = SiteFolder(tmp_path, store_url, server.port, zone="UTC")
+        site.fill(readers=3, seen_at=SEVEN - timedelta(hours=1))
+        async with running(site, store, SEVEN - timedelta(seconds=1)):
+            await asyncio.to_thread(wait_for, lambda: len(server.accepted) == 3, "everybody's mail", 30)
+            assert not ended.is_set()
+    assert ended.is_set(), "and it has come to its end with the run"

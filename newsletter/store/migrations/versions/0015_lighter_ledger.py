@@ -13,6 +13,12 @@ _EDITION = "fk_deliveries_edition_id"
 
 def upgrade() -> None:
     op.add_column("occurrences", sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("occurrences", sa.Column("being_pruned", sa.Boolean(), server_default=sa.false(), nullable=False))
+    for index, column, where in (
+        ("ix_occurrences_kept", "due_at", "pruned_at IS NULL"),
+        ("ix_occurrences_being_pruned", "id", "being_pruned"),
+    ):
+        op.create_index(index, "occurrences", [column], sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     op.create_index("ix_editions_with_occurrence", "editions", ["id", "occurrence_id"], unique=True)
     if op.get_bind().dialect.name == "sqlite":
         _made_anew()
