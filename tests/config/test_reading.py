@@ -59,6 +59,16 @@ newsletters:
     assert loaded(tmp_path, text).newsletter("daily").subject == "{{ lead.headline }}"
 
 
+def test_deliveries_are_kept_no_shorter_than_a_story_may_wait_for_an_edition(tmp_path: Path) -> None:
+    assert loaded(tmp_path, GOOD).deliveries_kept == timedelta(days=90)
+    assert loaded(tmp_path, replaced("newsletters:\n", "keep_deliveries: 14d\nnewsletters:\n")).deliveries_kept == (
+        timedelta(days=14)
+    )
+    streams = "streams: {weekly: {schedule: {at: '09:00', days: [sun]}, articles: {max_age: 120d}}}"
+    longest = loaded(tmp_path, replaced("    articles:", f"    {streams}\n    articles:")).deliveries_kept
+    assert longest == timedelta(days=123), "and what a date may take to go round the earth"
+
+
 AD = 'headline: A, url: "https://shop.example/a"'
 CASES = {
     "YAML syntax": (
