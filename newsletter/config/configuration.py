@@ -248,8 +248,7 @@ class Configuration:
         No edition holds a story for longer after it was first seen, so what she had before lies within that time.
         """
         newsletter = self.newsletter(name)
-        offered = [newsletter.of(stream) for stream in newsletter.offered_streams]
-        if len(offered) == 1 and not newsletter.schedule.by_reader:
+        if len(newsletter.offered_streams) == 1 and not newsletter.schedule.by_reader:
             return None
         return self._longest_wait(name)
 
