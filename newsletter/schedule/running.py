@@ -81,6 +81,7 @@ class _Running:
         self._sender: Sender | None = None
         self._pruned_at: datetime | None = None
         self._beats: dict[str, tuple[datetime | None, str]] = {}
+        self._ticks: set[asyncio.Task[object]] = set()
 
     async def until_stopped(self, fetcher: Fetcher, at_once: Fetcher, parser: Parser, tick: timedelta) -> None:
         collections = Collections(self._configuration, self._store, fetcher, parser, self._clock)
@@ -104,7 +105,7 @@ class _Running:
         now = datetime.now(UTC)
         for name, job in (("collector", collections.start_due), ("scheduler", advance)):
             scheduler.add_job(
-                self._beaten, args=(name, tick, job), id=name, next_run_time=now, misfire_grace_time=None, **every
+                self._ticking, args=(name, tick, job), id=name, next_run_time=now, misfire_grace_time=None, **every
             )
         sending = asyncio.create_task(self._send())
         pruning = asyncio.create_task(self._keep_pruning())
@@ -120,6 +121,7 @@ class _Running:
             await asyncio.gather(watching, return_exceptions=True)
             await sending
             await pruning
+            await asyncio.gather(*self._ticks, return_exceptions=True)  # cut off, it would be logged as a failure
             scheduler.shutdown(wait=False)
 
     async def _freshen(self, freshening: Freshening) -> None:
@@ -169,6 +171,14 @@ class _Running:
         await asyncio.to_thread(forget_erased, self._store, now)
         asked_before = now - self._configuration.schedules.sign_up.confirm_within - _UNCONFIRMED_STAY
         await self._store.write_async(forget_unconfirmed, asked_before, now)
+
+    async def _ticking(self, name: str, tick: timedelta, job: Callable[[], Awaitable[None]]) -> None:
+        """A tick that APScheduler began, known until it has ended."""
+        this = asyncio.current_task()
+        assert this is not None
+        self._ticks.add(this)
+        this.add_done_callback(self._ticks.discard)
+        await self._beaten(name, tick, job)
 
     async def _beaten(self, name: str, tick: timedelta, job: Callable[[], Awaitable[None]]) -> None:
         """Run one tick of a job and leave a heartbeat, with its error if it failed; it is tried again next time."""

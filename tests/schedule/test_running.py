@@ -22,6 +22,7 @@ from newsletter.errors import SenderLockLost, StoreBusy
 from newsletter.model import DeliveryState, OccurrenceState
 from newsletter.schedule import running as schedule_running
 from newsletter.schedule.running import run
+from newsletter.schedule.work import Work
 from newsletter.store import Store, deliveries, occurrences
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import SmtpServer
@@ -143,3 +144,23 @@ async def test_forgetting_what_is_old_keeps_no_mail_waiting(
             await asyncio.to_thread(wait_for, lambda: len(server.accepted) == 3, "everybody's mail", 30)
             assert not ended.is_set()
     assert ended.is_set(), "and it has come to its end with the run"
+
+
+async def test_a_stop_in_the_middle_of_a_tick_waits_for_it_and_is_no_failure(
+    tmp_path: Path, store_url: str, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def composes_for_long(_work: Work, _now: datetime, stopping: Callable[[], bool]) -> bool:
+        begun.set()
+        wait_for(stopping, "the end of the run", 60)
+        ended.set()
+        return False
+
+    monkeypatch.setattr(Work, "advance", composes_for_long)
+    with SmtpServer() as server:
+        site = SiteFolder(tmp_path, store_url, server.port, zone="UTC")
+        async with running(site, store, SEVEN):
+            await asyncio.to_thread(begun.wait, 30)
+    assert ended.is_set()
+    assert [one.message for one in caplog.records if one.name.startswith("apscheduler.executors")] == []
