@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsletter.cli.names import known, login_and_host, login_name
-from newsletter.cli.options import Json, cell, options_of, print_json
+from newsletter.cli.options import Json, OnlyCount, cell, options_of, print_json
 from newsletter.errors import NothingToDo, UsageError
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def mark_sent(
 
 def prune(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many there are")] = False,
+    dry_run: OnlyCount = False,
     as_json: Json = False,
 ) -> None:
     """Forget the bodies of articles older than their source's `keep`; what they are known by is kept for ever."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsletter.cli.names import known, login_name
-from newsletter.cli.options import Json, Limit, options_of, print_json, print_rows
+from newsletter.cli.options import Json, Limit, OnlyCount, options_of, print_json, print_rows
 from newsletter.errors import NothingToDo, UsageError
 from newsletter.model import EditionName, OccurrenceState, Reason, Stream, StreamName
 
@@ -146,7 +146,7 @@ def show(
 
 def prune(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many there are")] = False,
+    dry_run: OnlyCount = False,
     as_json: Json = False,
 ) -> None:
     """Forget what each reader got longer ago than `keep_deliveries`, and her copy; the editions are kept for ever."""

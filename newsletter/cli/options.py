@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most this many rows")]
+OnlyCount = Annotated[bool, typer.Option("--dry-run", help="Only say how many there are")]
 T = TypeVar("T")
 # As it is, and percent-encoded as in a URL. A domain has a dot; what stands behind the @ of an edition has none.
 _ADDRESS = re.compile(r"[^\s<>\"'(),:;\[\]{}=/]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")

@@ -7,7 +7,7 @@ edition, so that a restart goes on there. Blocking: run it off the event loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import partial
 
@@ -34,27 +34,22 @@ class Recipients:
         self._configuration, self._store, self._cohorts = configuration, store, cohorts
 
     def make_all(
-        self,
-        row: OccurrenceRow,
-        edition: EditionRow,
-        now: datetime,
-        stopping: Callable[[], bool] = lambda: False,
-        limit: int = FAN_OUT_PAGE,
-    ) -> tuple[int, int]:
-        """Make an edition's deliveries, or a correction's, beginning with a page of ``limit``: how many subscribers
-        were seen, and the limit of the page that would come next."""
-        seen = 0
-        staying = self._staying(row, edition)
-        if staying and not edition.fanned_out_after:
-            seen += self._store.write(self.add, row, edition, staying, now)
-        while edition.fanned_out_at is None and not stopping():
-            began = time.perf_counter()
-            page = self._store.write(self._page(row, edition, now), limit=limit)
-            seen += page
-            if page == 0:
-                break
-            limit = next_page(limit, time.perf_counter() - began, alone=self._store.is_sqlite)
-        return seen, limit
+        self, row: OccurrenceRow, these: Iterable[EditionRow], now: datetime, stopping: Callable[[], bool]
+    ) -> int:
+        """Make the deliveries of these editions of an occurrence or a correction; how many subscribers were seen."""
+        seen, limit = 0, FAN_OUT_PAGE
+        for edition in these:
+            staying = self._staying(row, edition)
+            if staying and not edition.fanned_out_after:
+                seen += self._store.write(self.add, row, edition, staying, now)
+            while edition.fanned_out_at is None and not stopping():
+                began = time.perf_counter()
+                page = self._store.write(self._page(row, edition, now), limit=limit)
+                seen += page
+                if page == 0:
+                    break
+                limit = next_page(limit, time.perf_counter() - began, alone=self._store.is_sqlite)
+        return seen
 
     def add(
         self, connection: Connection, row: OccurrenceRow, edition: EditionRow, who: Collection[int], now: datetime

@@ -29,7 +29,7 @@ from newsletter.schedule.cohorts import Cohorts
 from newsletter.schedule.composing_cohorts import CohortComposing
 from newsletter.schedule.gatekeeping import Gatekeeping, Looked
 from newsletter.schedule.planning import plan_ahead, too_late
-from newsletter.schedule.recipients import FAN_OUT_PAGE, Recipients
+from newsletter.schedule.recipients import Recipients
 from newsletter.schedule.remembering import Remembered
 from newsletter.schedule.renderings import Renderings
 from newsletter.schedule.seeding import Seeds
@@ -306,13 +306,9 @@ class Work:
     def fan_out(self, row: OccurrenceRow, now: datetime, stopping: Callable[[], bool] = lambda: False) -> int:
         """Make the deliveries of a sending occurrence, page by page; how many subscribers were seen now."""
         self.cohorts.look_again(now)
-        seen, limit = 0, FAN_OUT_PAGE
         if not self.seeds.rest_may_follow(row, now, partial(self._queue_seeds, row, now)):
             return 0
-        for edition in self._ready(row, now):
-            made, limit = self.recipients.make_all(row, edition, now, stopping, limit)
-            seen += made
-        return seen
+        return self.recipients.make_all(row, self._ready(row, now), now, stopping)
 
     def _ready(self, row: OccurrenceRow, now: datetime) -> list[EditionRow]:
         """The editions of which deliveries may be made now, their stories as they are now."""

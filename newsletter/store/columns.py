@@ -17,10 +17,12 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Text,
     TypeDecorator,
+    text,
 )
 
 metadata = MetaData(
@@ -70,6 +72,11 @@ def words(name: str, default: str | None = "") -> Column[str]:
 def count(name: str) -> Column[int]:
     """A number that starts at 0."""
     return Column(name, Integer, nullable=False, server_default="0")
+
+
+def partial_index(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows for which ``where`` holds."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def one_of(column: str, values: type[StrEnum] | Iterable[str]) -> CheckConstraint:

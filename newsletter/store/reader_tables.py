@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, String, Table, text
+from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, String, Table
 
 from newsletter.model import MailFormat, Stream, SubscriptionState, SuppressionScope
-from newsletter.store.columns import Id, id_column, metadata, one_of, reference, time, words
+from newsletter.store.columns import Id, id_column, metadata, one_of, partial_index, reference, time, words
 
 subscribers = Table(
     "subscribers",
@@ -27,12 +27,7 @@ subscribers = Table(
     Column("secret", LargeBinary, nullable=False),
     time("created_at"),
     time("erased_at", nullable=True),
-    Index(
-        "ix_subscribers_erased_at",
-        "erased_at",
-        sqlite_where=text("erased_at IS NOT NULL"),
-        postgresql_where=text("erased_at IS NOT NULL"),
-    ),
+    partial_index("ix_subscribers_erased_at", "erased_at", where="erased_at IS NOT NULL"),
 )
 
 subscriptions = Table(
@@ -55,22 +50,10 @@ subscriptions = Table(
     one_of("stream", Stream),
     one_of("format", MailFormat),
     Index("ix_subscriptions_subscriber_id", "subscriber_id"),
-    Index(
-        "ix_subscriptions_cohort",
-        "newsletter",
-        "stream",
-        "zone",
-        "hour",
-        "subscriber_id",
-        sqlite_where=text("state = 'active'"),
-        postgresql_where=text("state = 'active'"),
+    partial_index(
+        "ix_subscriptions_cohort", "newsletter", "stream", "zone", "hour", "subscriber_id", where="state = 'active'"
     ),
-    Index(
-        "ix_subscriptions_pending",
-        "created_at",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
+    partial_index("ix_subscriptions_pending", "created_at", where="state = 'pending'"),
 )
 
 # Where a subscription stood before its reader changed stream, hour or zone.

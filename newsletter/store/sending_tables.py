@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from newsletter.model import DeliveryState, Kind, MailFormat, OccurrenceState
-from newsletter.store.columns import Id, count, id_column, metadata, one_of, reference, time, words
+from newsletter.store.columns import Id, count, id_column, metadata, one_of, partial_index, reference, time, words
 
 occurrences = Table(
     "occurrences",
@@ -61,24 +61,9 @@ occurrences = Table(
     UniqueConstraint("newsletter", "stream", "occurrence"),
     one_of("state", OccurrenceState),
     one_of("kind", Kind),
-    Index(
-        "ix_occurrences_open",
-        "due_at",
-        sqlite_where=text("state IN ('planned', 'composed', 'approved', 'sending')"),
-        postgresql_where=text("state IN ('planned', 'composed', 'approved', 'sending')"),
-    ),
-    Index(
-        "ix_occurrences_kept",
-        "due_at",
-        sqlite_where=text("pruned_at IS NULL"),
-        postgresql_where=text("pruned_at IS NULL"),
-    ),
-    Index(
-        "ix_occurrences_being_pruned",
-        "id",
-        sqlite_where=text("being_pruned"),
-        postgresql_where=text("being_pruned"),
-    ),
+    partial_index("ix_occurrences_open", "due_at", where="state IN ('planned', 'composed', 'approved', 'sending')"),
+    partial_index("ix_occurrences_kept", "due_at", where="pruned_at IS NULL"),
+    partial_index("ix_occurrences_being_pruned", "id", where="being_pruned"),
 )
 
 editions = Table(
@@ -200,20 +185,8 @@ deliveries = Table(
     one_of("format", MailFormat),
     CheckConstraint("(sender = 0) OR (state = 'sending')", name="sender_only_while_sending"),
     CheckConstraint("state NOT IN ('sending', 'sent') OR message_id <> ''", name="message_id_before_wire"),
-    Index(
-        "ix_deliveries_queue",
-        "priority",
-        "due_at",
-        "id",
-        sqlite_where=text("state = 'queued'"),
-        postgresql_where=text("state = 'queued'"),
-    ),
-    Index(
-        "ix_deliveries_sending",
-        "sender",
-        sqlite_where=text("state = 'sending'"),
-        postgresql_where=text("state = 'sending'"),
-    ),
+    partial_index("ix_deliveries_queue", "priority", "due_at", "id", where="state = 'queued'"),
+    partial_index("ix_deliveries_sending", "sender", where="state = 'sending'"),
     Index("ix_deliveries_edition_state", "edition_id", "state"),
     Index("ix_deliveries_subscriber", "subscriber_id"),
 )
