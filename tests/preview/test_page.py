@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from newsletter.preview.looks import PROFILES, Look
 from tests.preview.bench import READER, Bench
 from tests.preview.pages import a_page, mail, ready, view
+from tests.support.waiting import wait_for
 
 PAPER, NIGHT = "rgb(253, 253, 251)", "rgb(23, 25, 28)"
 
@@ -169,11 +170,13 @@ def test_a_spoken_line_points_at_its_element(page: Page, running: Bench) -> None
     assert all(int(one.get_attribute("data-element") or -1) >= 0 for one in lines.all())
     lines.filter(has_text="Unsubscribe").click()
     expect(page.locator(".pointed")).to_be_visible()
-    link, pointed = mail(page).get_by_role("link", name="Unsubscribe").bounding_box(), page.locator(".pointed")
-    drawn = pointed.bounding_box()
-    assert link is not None
-    assert drawn is not None
-    assert abs(link["y"] - drawn["y"]) < 4
+    link, pointed = mail(page).get_by_role("link", name="Unsubscribe"), page.locator(".pointed")
+
+    def at_the_link() -> bool:
+        spoken_of, drawn = link.bounding_box(), pointed.bounding_box()
+        return spoken_of is not None and drawn is not None and abs(spoken_of["y"] - drawn["y"]) < 4
+
+    wait_for(at_the_link, "the outline at the link, also where it is drawn anew as the page settles", 10)
 
 
 def test_readers_are_reached_by_arrows_by_search_and_by_hand(page: Page, running: Bench) -> None:
