@@ -110,13 +110,14 @@ def _of_newsletter(
     of = StreamName.parse(name)
     known = configuration.named(of)
     try:
-        linted = _linted(options, configuration, store, name, edition)
+        linted, of_edition = _linted(options, configuration, store, name, edition)
     except NothingToSend as error:
         check_newsletter(templates_of(configuration), of, known)
         if alone:
             raise
         notices.append(f"{name}: {error.what}; only its templates were checked")
         return
+    notices.extend(f"{name}: {notice}" for notice in of_edition)
     yield _result(configuration, name, linted, links=links, spam=spam)
 
 
@@ -152,7 +153,10 @@ def _result(configuration: Configuration, name: str, linted: Sequence[Linted], *
     )
 
 
-def _linted(options: Options, configuration: Configuration, store: Store, name: str, edition: str) -> list[Linted]:
+def _linted(
+    options: Options, configuration: Configuration, store: Store, name: str, edition: str
+) -> tuple[list[Linted], tuple[str, ...]]:
+    """What was found in each rendered key, and what is to be known of the edition itself."""
     from newsletter.cli.previewing import turns_to_send
     from newsletter.compose.keys import rendered_keys
     from newsletter.deliver.linting import lint_edition
@@ -180,7 +184,7 @@ def _linted(options: Options, configuration: Configuration, store: Store, name: 
             linted.append(one)
     if not linted:
         raise NothingToSend(f"{pool.edition.name} holds no story")
-    return linted
+    return linted, pool.notices
 
 
 def _asked(one: Linted, refused: dict[str, FetchError], *, spam: bool) -> list[Finding]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy import update
+
 from newsletter.model import EditionSection, SystemMail
 from newsletter.render.templates import shipped_templates
-from newsletter.store import articles, editions
+from newsletter.store import articles, editions, tables
 from tests.builders import NOW
 from tests.support.console import Folder
 from tests.support.newsroom import add_articles, an_article, plan_occurrence
@@ -62,6 +64,17 @@ def test_an_error_names_its_template_and_line_in_every_key_and_ends_with_1(folde
     assert in_words.code == 1
     assert "2 errors, 2 warnings" in in_words.out
     assert f"templates/shared/footer.html:{line}" in in_words.out
+
+
+def test_of_an_edition_that_is_not_kept_any_more_it_says_that_this_is_another(folder: Folder) -> None:
+    compose_one(folder)
+    with folder.store() as store:
+        store.write(lambda connection: connection.execute(update(tables.occurrences).values(state="sent")))
+    assert folder.run("lint", "daily", "--edition", "2026-11-23/1").err == ""
+    folder.run("--now", "2027-03-01T06:00Z", "editions", "prune")
+    ran = folder.run("lint", "daily", "--edition", "2026-11-23/1", "--json")
+    (notice,) = ran.json["notices"]
+    assert notice == "daily: What was sent is not kept any more (keep_deliveries); this is made anew."
 
 
 def test_warnings_end_with_1_only_where_asked_to(folder: Folder) -> None:
