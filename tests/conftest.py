@@ -10,10 +10,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from newsletter.store import Store, migrating, tables
 from tests.support.postgresql import ENVIRONMENT, PostgreSQL
 from tests.support.waiting import wait_for
+
+# An example is as slow as the machine: a busy one would fail tests that are right.
+settings.register_profile("newsletter", deadline=None)
+settings.load_profile("newsletter")
 
 _server = pytest.StashKey[PostgreSQL]()
 _TEMPLATE = "newsletter_template"

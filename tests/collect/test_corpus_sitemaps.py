@@ -116,7 +116,7 @@ def test_utf_16_and_byte_order_marks_are_read() -> None:
 PIECES = [*"<>/\"'=&;:! \n", "<url>", "<loc>", "</loc>", "</url>", "<news:title>", "https://a.example/", "<![CDATA["]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.binary(max_size=200)
     | st.lists(st.sampled_from(PIECES), max_size=40).map(lambda parts: f"<urlset>{''.join(parts)}".encode())

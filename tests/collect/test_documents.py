@@ -66,7 +66,7 @@ def test_a_page_without_a_story_is_refused(body: bytes) -> None:
         read_page(body, DESK, url="https://news.example/a")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda text: PAGE.format(BODY + text).encode()))
 def test_no_page_does_worse_than_be_refused_by_its_parser(body: bytes) -> None:
     try:
@@ -219,7 +219,7 @@ def test_what_a_letter_passes_on_is_the_article_unless_much_stands_above_it() ->
     assert "bridge" not in letter(own + passed_on).body_text
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: LETTER.format(text, text, text, text).encode()))
 def test_no_message_does_worse_than_be_refused_by_its_reader(body: bytes) -> None:
     try:

@@ -252,7 +252,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=400) | st.lists(LINES | st.text(max_size=40), max_size=60).map("\n".join))
 def test_no_text_crashes_the_reader(text: str) -> None:
     try:
@@ -263,7 +263,7 @@ def test_no_text_crashes_the_reader(text: str) -> None:
     assert "<script" not in article.body_html
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(STORY), min_size=1, max_size=12), st.sampled_from(["\n", "\n\n"]))
 def test_narrative_paragraphs_are_never_lost(paragraphs: list[str], between: str) -> None:
     told = [one for one, after in zip(paragraphs, [*paragraphs[1:], ""], strict=True) if one != after]

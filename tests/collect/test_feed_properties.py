@@ -67,7 +67,7 @@ def check_harmless(article: IncomingArticle) -> None:
     assert article.published_at is None or article.published_at.tzinfo is UTC
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.binary(max_size=400)
     | st.text(alphabet="<>/&;!-[]?=\"' \x00abcdlimnrst:", max_size=300).map(lambda text: rss(text))
@@ -77,7 +77,7 @@ def test_no_bytes_do_worse_than_be_refused(body: bytes) -> None:
     check(body)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(title=MARKUP, text=MARKUP, words=MARKUP, escaped=st.booleans())
 def test_nothing_escapes_the_sanitiser(title: str, text: str, words: str, escaped: bool) -> None:
     media = f'<media:content url="/a.jpg"><media:description>{escape(words)}</media:description></media:content>'
@@ -87,7 +87,7 @@ def test_nothing_escapes_the_sanitiser(title: str, text: str, words: str, escape
     check(atom(f"<entry><title>{title}</title><content type='html'>{escape(text)}</content></entry>"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | MARKUP | st.just("2026-11-23T10:00:00Z"),

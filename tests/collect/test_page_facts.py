@@ -286,7 +286,7 @@ KEYS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=8))
 def test_no_json_ld_does_worse_than_say_nothing(facts: dict[str, Any]) -> None:
     node = {"@type": "NewsArticle", "headline": "Minister walks", **facts}

@@ -121,7 +121,7 @@ def test_what_cannot_be_a_picture_in_a_mail_is_refused(body: bytes, words: str) 
         shrink(body)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=60), st.integers(0, 400), st.sampled_from(["JPEG", "PNG", "GIF", "WEBP"]))
 def test_damaged_pictures_do_no_worse_than_be_refused(damage: bytes, where: int, kind: str) -> None:
     whole = picture(80, 80, kind)

@@ -243,7 +243,7 @@ NEARLY = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(NEARLY | JSON | st.lists(NEARLY, max_size=3))
 def test_whatever_is_pushed_is_refused_or_harmless(body: Any) -> None:
     read = read_push(json.dumps(body).encode())
@@ -263,7 +263,7 @@ def test_whatever_is_pushed_is_refused_or_harmless(body: Any) -> None:
             assert article.url.startswith(("http://", "https://"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything(body: bytes) -> None:
     read_push(body)

@@ -83,7 +83,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.text(alphabet=st.sampled_from("<>/='\"& abpimgscrtonle:x\x00\n!-[]"), max_size=200)
     | st.text(max_size=200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.collect.stated_times import read_time
@@ -73,7 +73,6 @@ def test_an_unknown_zone_is_utc() -> None:
     assert read_time("2026-03-12T10:00", zone="Mars/Base") == datetime(2026, 3, 12, 10, tzinfo=UTC)
 
 
-@settings(deadline=None)  # a locale is loaded from disk the first time
 @given(st.text(max_size=80) | st.text(alphabet="0123456789-:T+Z ./apmMarch年月日", max_size=60), st.text(max_size=8))
 def test_whatever_is_written_it_is_a_utc_time_or_none(text: str, language: str) -> None:
     time = read_time(text, zone="Asia/Kolkata", language=language)

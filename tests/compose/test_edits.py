@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.compose.edit_sheet import Shown, read, write
@@ -65,7 +65,6 @@ _layers = st.builds(
 layers = st.builds(_one_leads, _layers, st.booleans())
 
 
-@settings(deadline=None)
 @given(composed(), layers)
 def test_each_story_stands_once_and_what_was_dropped_nowhere(made: tuple[EditionSection, ...], edits: Edits) -> None:
     laid = apply_edits(made, edits, KNOWN, names=NAMES)
@@ -76,14 +75,12 @@ def test_each_story_stands_once_and_what_was_dropped_nowhere(made: tuple[Edition
     assert all(section.article_ids for section in laid)
 
 
-@settings(deadline=None)
 @given(composed(), layers)
 def test_laid_over_a_second_time_the_edits_change_nothing(made: tuple[EditionSection, ...], edits: Edits) -> None:
     once = apply_edits(made, edits, KNOWN, names=NAMES)
     assert apply_edits(once, edits, KNOWN, names=NAMES) == once
 
 
-@settings(deadline=None)
 @given(composed(), layers)
 def test_sections_keep_the_newsletters_order_and_what_was_missed_stays_last(
     made: tuple[EditionSection, ...], edits: Edits
@@ -166,14 +163,12 @@ def a_sheet(made: tuple[EditionSection, ...], edits: Edits) -> Shown:
     return Shown("daily@2026-11-23/1", laid, NAMES, headlines, edits, composed_lead=lead)
 
 
-@settings(deadline=None)
 @given(composed(), layers)
 def test_a_sheet_that_comes_back_as_it_was_changes_nothing(made: tuple[EditionSection, ...], edits: Edits) -> None:
     shown = a_sheet(made, edits)
     assert not read(write(shown), "sheet.yaml", shown).change
 
 
-@settings(deadline=None)
 @given(composed(), layers, st.data())
 def test_what_is_moved_added_and_deleted_in_the_sheet_is_what_comes_out(
     made: tuple[EditionSection, ...], edits: Edits, data: st.DataObject

@@ -303,7 +303,7 @@ def layouts(draw: st.DrawFn) -> Newsletter:
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(candidate_lists(), layouts(), st.randoms(use_true_random=False))
 def test_each_story_has_one_reason_and_every_limit_of_the_layout_holds(
     candidates: list[Article], newsletter: Newsletter, random: Any

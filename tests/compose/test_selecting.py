@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.compose.selecting import Selection, nothing_taken, select_stories, too_few
@@ -215,7 +215,6 @@ def rule_sets(draw: st.DrawFn) -> Newsletter:
     )
 
 
-@settings(deadline=None)
 @given(candidate_lists(), rule_sets())
 def test_each_candidate_has_exactly_one_reason_and_every_limit_holds(
     candidates: list[Article], newsletter: Newsletter
@@ -237,7 +236,6 @@ def test_each_candidate_has_exactly_one_reason_and_every_limit_holds(
         )
 
 
-@settings(deadline=None)
 @given(candidate_lists(), rule_sets())
 def test_no_section_takes_a_second_story_more_than_another_that_still_has_some(
     candidates: list[Article], newsletter: Newsletter
@@ -254,7 +252,6 @@ def test_no_section_takes_a_second_story_more_than_another_that_still_has_some(
             assert all(number <= taken.get(section.name, 0) + 1 for number in taken.values())
 
 
-@settings(deadline=None)
 @given(candidate_lists(), rule_sets())
 def test_the_order_in_which_candidates_are_given_changes_nothing(
     candidates: list[Article], newsletter: Newsletter
@@ -264,7 +261,6 @@ def test_the_order_in_which_candidates_are_given_changes_nothing(
     assert set(one.decisions) == set(other.decisions)
 
 
-@settings(deadline=None)
 @given(candidate_lists(), rule_sets())
 def test_carrying_over_loses_nothing_until_max_age(candidates: list[Article], newsletter: Newsletter) -> None:
     rules = newsletter.articles.model_copy(update={"overflow": "carry"})
@@ -285,7 +281,6 @@ def test_carrying_over_loses_nothing_until_max_age(candidates: list[Article], ne
     assert sent.keys() | waiting.keys() == {article.id for article in candidates}
 
 
-@settings(deadline=None)
 @given(candidate_lists(), rule_sets())
 def test_an_edition_that_is_not_made_takes_nothing(candidates: list[Article], newsletter: Newsletter) -> None:
     selection = select_stories(candidates, newsletter, NOW)

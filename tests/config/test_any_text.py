@@ -35,7 +35,7 @@ def loads_or_is_refused(content: bytes) -> None:
         shown.encode()
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.lists(VALUES, max_size=12))
 @example(["[" * 5000])
 @example(["{a: " * 5000])
@@ -46,7 +46,7 @@ def test_no_text_does_anything_but_load_or_be_refused(pieces: list[str]) -> None
     loads_or_is_refused("\n".join(pieces).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.integers(0, len(LINES) - 1), st.integers(0, 60), st.integers(0, 60), VALUES)
 def test_no_change_to_a_good_file_does_anything_but_load_or_be_refused(
     line: int, start: int, length: int, new: str
@@ -59,7 +59,7 @@ def test_no_change_to_a_good_file_does_anything_but_load_or_be_refused(
 KEYS_WITH_VALUES = [index for index, line in enumerate(LINES) if ": " in line]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.sampled_from(KEYS_WITH_VALUES), VALUES)
 def test_no_value_of_a_known_key_does_anything_but_load_or_be_refused(line: int, new: str) -> None:
     changed = [*LINES]
@@ -67,7 +67,7 @@ def test_no_value_of_a_known_key_does_anything_but_load_or_be_refused(line: int,
     loads_or_is_refused("\n".join(changed).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(st.binary(max_size=200))
 def test_no_bytes_do_anything_but_load_or_be_refused(content: bytes) -> None:
     loads_or_is_refused(content)

@@ -130,7 +130,7 @@ async def test_what_is_given_up_gives_back_its_share() -> None:
         assert fetcher.budget.held == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(1, 400), min_size=1, max_size=6), min_size=1, max_size=12), st.randoms())
 def test_whatever_is_taken_all_get_done_within_the_budget_and_one(answers: list[list[int]], chance: object) -> None:
     async def everything() -> BodyBudget:

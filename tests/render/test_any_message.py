@@ -37,7 +37,7 @@ DOMAIN = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     sections=st.lists(st.sampled_from(list(POOL)), unique=True),
     plan=st.sampled_from(["free", "member"]),

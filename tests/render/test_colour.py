@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.render.colour import PAPER, PAPER_DARK, contrast, inverted, on_paper, readable
@@ -11,7 +11,6 @@ from newsletter.render.colour import PAPER, PAPER_DARK, contrast, inverted, on_p
 ACCENTS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
 
-@settings(deadline=None)
 @given(ACCENTS)
 @example("#0000ff")
 @example("#ffff00")

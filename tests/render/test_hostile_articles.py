@@ -130,7 +130,7 @@ def test_a_hostile_article_is_only_text_in_a_shipped_design(design: str, name: s
     assert hostile.html.count("<!--") == harmless.html.count("<!--")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(FRAGMENT, min_size=1, max_size=8).map(" ".join))
 def test_whatever_an_article_says_it_is_only_text(words: str) -> None:
     hostile, harmless = received(words), harmless_mail("daily")
@@ -143,7 +143,7 @@ def test_a_hostile_body_stays_in_its_cell(tmp_path: Path, name: str) -> None:
     check_bodies(tmp_path, HOSTILE[name])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(FRAGMENT, min_size=1, max_size=12).map("".join))
 def test_whatever_a_body_says_it_stays_in_its_cell(tmp_path: Path, words: str) -> None:
     check_bodies(tmp_path, words)

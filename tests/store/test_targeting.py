@@ -157,7 +157,7 @@ def ten(store: Store) -> tuple[Store, list[int]]:
     return store, add_subscribers(store, 10)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(expressions(), st.lists(PEOPLE, min_size=10, max_size=10))
 def test_sql_says_what_the_expression_says(ten: tuple[Store, list[int]], text: str, people: list[Person]) -> None:
     store, ids = ten

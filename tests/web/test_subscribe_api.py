@@ -125,7 +125,7 @@ def test_no_request_breaks_the_api_or_is_answered_by_what_its_document_does_not_
         good, bad = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
 
         @given(case=good | bad)
-        @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
         def ask(case: schemathesis.Case[Any]) -> None:
             answer = case.call_and_validate(checks=checks)
             told.setdefault(case.operation.label, set()).add(answer.status_code)
