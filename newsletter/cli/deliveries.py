@@ -37,7 +37,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List deliveries by id."""
-    from newsletter.schedule.explaining import delivery_words
+    from newsletter.schedule.words import delivery_words
     from newsletter.store import deliveries
 
     options = options_of(context)

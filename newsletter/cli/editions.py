@@ -306,7 +306,7 @@ def plain_row(configuration: Configuration, row: OccurrenceRow) -> dict[str, Any
     """An occurrence as it is listed."""
     from zoneinfo import ZoneInfo
 
-    from newsletter.schedule.explaining import occurrence_words
+    from newsletter.schedule.words import occurrence_words
 
     configured = row.newsletter in configuration.schedules.newsletters
     zone = configuration.zone(*row.name.of) if configured else configuration.schedules.site.timezone

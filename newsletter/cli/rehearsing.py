@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def rehearse(options: Options, configuration: Configuration, store: Store, of: StreamName, *, as_json: bool) -> None:
     """The whole audience, to nobody. Raises IncompleteSend where a message could not be made."""
     from newsletter.schedule import rehearsing
-    from newsletter.schedule.explaining import REASONS
     from newsletter.schedule.logo import publish_logo
+    from newsletter.schedule.words import REASONS
     from newsletter.schedule.work import Work
 
     work = Work(configuration, store, logo=publish_logo(configuration))

@@ -278,7 +278,7 @@ def _readers(plan: Plan) -> str:
 
 def report(store: Store, row: OccurrenceRow, *, as_json: bool) -> None:
     """Say what became of the occurrence's deliveries. Raises IncompleteSend where some are not done."""
-    from newsletter.schedule.explaining import REASONS
+    from newsletter.schedule.words import REASONS
     from newsletter.store import deliveries, occurrences
 
     counts = store.read(deliveries.counts, row.id)

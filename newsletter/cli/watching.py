@@ -96,7 +96,7 @@ def _plain_status(found: Status, wrong: list[str]) -> dict[str, Any]:
 
 
 def _plain_occurrence(row: OccurrenceRow) -> dict[str, Any]:
-    from newsletter.schedule.explaining import occurrence_words
+    from newsletter.schedule.words import occurrence_words
 
     return {
         "edition": str(row.name),

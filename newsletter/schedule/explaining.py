@@ -1,107 +1,25 @@
-"""Why did she, or did she not, get an edition? Facts of the store -> one paragraph (Invariant 5).
-
-facts_of     reads what was decided; for what is still open it asks the predicate that will decide
-explain      pure: the facts in words
-"""
+"""Why did she, or did she not, get an edition? What is known (``facts``) -> one paragraph (Invariant 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
-from newsletter.cohort import EVERYBODY, Cohort
-from newsletter.compose.keys import has_stories
+from newsletter.cohort import EVERYBODY
 from newsletter.config.reading import Configuration
-from newsletter.deliver.configured import staging_addresses
-from newsletter.errors import UsageError
-from newsletter.members.addresses import address_hashes, parse_address
-from newsletter.model import (
-    ConsentAction,
-    DeliveryState,
-    EditionName,
-    OccurrenceState,
-    Reason,
-    Stream,
-    Subscriber,
-    Subscription,
-)
-from newsletter.schedule.cohorts import Cohorts, due_on
-from newsletter.schedule.preferences import Preferences, preferences_of
-from newsletter.schedule.turns import turns
-from newsletter.store import (
-    Store,
-    consents,
-    deliveries,
-    editions,
-    moves,
-    occurrences,
-    subscribers,
-    subscriptions,
-    suppressions,
-)
-from newsletter.store.consent_check import verdict_before_delivery
+from newsletter.members.addresses import parse_address
+from newsletter.model import ConsentAction, DeliveryState, EditionName, OccurrenceState, Reason
+from newsletter.schedule.facts import Facts, facts_of
+from newsletter.schedule.preferences import Preferences
+from newsletter.schedule.words import REASONS, delivery_words, occurrence_words
+from newsletter.store import Store
 from newsletter.store.consents import Consent
 from newsletter.store.deliveries import DeliveryRow
-from newsletter.store.occurrences import OccurrenceRow
-from newsletter.store.subscriptions import encode_sections
-from newsletter.store.suppressions import SuppressionRow
 
 _S = OccurrenceState
 _BEFORE_SENDING = (_S.PLANNED, _S.COMPOSED, _S.APPROVED)
-
-STATES: Mapping[OccurrenceState, str] = {
-    _S.PLANNED: "planned: not composed yet",
-    _S.COMPOSED: "composed: editors may look",
-    _S.APPROVED: "approved: goes out at its time",
-    _S.SENDING: "being sent",
-    _S.SENT: "sent",
-    _S.HELD: "held",
-    _S.STOPPED: "stopped in the middle",
-    _S.CANCELLED: "cancelled",
-    _S.SKIPPED: "skipped",
-}
-
-REASONS: Mapping[Reason, str] = {
-    Reason.EMPTY: "there was no new story",
-    Reason.BELOW_MINIMUM: "there were fewer new stories than articles.min",
-    Reason.MISSED: "nothing was running at its time, and catch_up was over",
-    Reason.BY_HAND: "a person decided so",
-    Reason.TEMPLATE_ERROR: "a template or the configuration is wrong",
-    Reason.GATE: "a check before sending spoke against it",
-    Reason.AWAITING_APPROVAL: "it waits for an editor's approval",
-    Reason.DELIVERY_FAILING: "too many deliveries failed",
-    Reason.SEED_FAILED: "a seed did not get it",
-    Reason.UNSUBSCRIBED: "this reader had unsubscribed",
-    Reason.UNCONFIRMED: "this reader has not confirmed the subscription",
-    Reason.SUPPRESSED_MARKETING: "this address wants no newsletters at all",
-    Reason.SUPPRESSED_ALL: "this address must not be mailed at all",
-    Reason.PAUSED: "this reader has paused the newsletter",
-    Reason.ERASED: "this reader was erased",
-    Reason.PLAN_CHANGED: "this reader's plan has changed",
-    Reason.PROFILE_CHANGED: "this reader's tags or attributes have changed",
-    Reason.NOT_TARGETED: "this reader is not in the newsletter's target",
-    Reason.STREAM_CHANGED: "this reader gets the newsletter at another frequency",
-    Reason.STAGING: "the environment is staging, and this address is not among staging_recipients",
-    Reason.NO_STORIES: "the edition held nothing for the sections this reader chose",
-    Reason.ALL_HAD: "this reader had all of its stories that day in another newsletter",
-    Reason.CANCELLED: "the edition was cancelled",
-    Reason.NOT_SUBSCRIBED: "this reader is not subscribed to the newsletter",
-    Reason.WARM_UP: "its From domain is new, and that day's number of messages had gone to readers of longer standing",
-    Reason.DOMAIN_LIMIT: "its provider has had as many messages a minute as domain_limits allows; its turn comes",
-    Reason.DEFERRED: "the relay asked to try again later",
-    Reason.RELEASED: "it was handed back before it went on the wire",
-    Reason.IN_DOUBT: "the relay's answer was lost, so nobody knows whether it arrived",
-    Reason.CLOSED_IN_DOUBT: "the relay's answer was lost, and a person counted it as sent",
-    Reason.RESENT_IN_DOUBT: "the relay's answer was lost, so it is sent again with the same Message-ID",
-    Reason.REFUSED_MAILBOX: "the relay refused the address",
-    Reason.REFUSED_CONTENT: "the relay refused the message",
-    Reason.REFUSED_SENDER: "the relay refused the sender",
-    Reason.EXPIRED: "it was tried again until retry_for was over",
-    Reason.UNDELIVERABLE_ADDRESS: "no relay of this newsletter can take such an address",
-}
 
 
 class Outcome(StrEnum):
@@ -113,31 +31,6 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     NOT_ADDRESSED = "not_addressed"
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of one reader and one edition. ``verdict`` is what claiming would decide at its time, or now where
-    that is past; ``recipients_at`` when the last delivery of the edition was made, None before; ``due_at`` is the
-    occurrence's, its turn's, or that of her ``cohort``, whose zone then is ``zone``; ``without`` is why that has no
-    edition. ``preferences`` are those of her delivery, or hers now where there is none."""
-
-    address: str
-    edition: EditionName
-    zone: ZoneInfo
-    due_at: datetime
-    now: datetime
-    occurrence: OccurrenceRow | None = None
-    delivery: DeliveryRow | None = None
-    verdict: Reason = Reason.NOT_SUBSCRIBED
-    known: bool = False
-    subscription: Subscription | None = None
-    suppressed: tuple[SuppressionRow, ...] = ()
-    history: tuple[Consent, ...] = ()
-    recipients_at: datetime | None = None
-    preferences: Preferences | None = None
-    cohort: Cohort = EVERYBODY
-    without: Reason = Reason.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,135 +57,6 @@ def why(configuration: Configuration, store: Store, address: str, edition: Editi
     return explain(facts_of(configuration, store, parse_address(address), edition, now))
 
 
-def facts_of(configuration: Configuration, store: Store, address: str, edition: EditionName, now: datetime) -> Facts:
-    """Everything the answer depends on. Raises UsageError where there is no such edition."""
-    name = edition.newsletter
-    row = store.read(occurrences.find, *edition.of, edition.occurrence)
-    configured = name in configuration.schedules.newsletters
-    if row is None:
-        configuration.named(edition.of)
-    zone = ZoneInfo(configuration.zone(*edition.of) if configured else configuration.schedules.site.timezone)
-    person = store.read(subscribers.by_address, address)
-    cohort = _cohort_of(configuration, store, row, edition, person) if configured else EVERYBODY
-    due_at = _due_at(configuration, row, edition, cohort)
-    if cohort != EVERYBODY:
-        zone = ZoneInfo(cohort.zone)
-    if person is None:
-        hashes = address_hashes(address, configuration.site_keys)
-        stands = tuple(store.read(suppressions.entries_of, hashes))
-        return Facts(address, edition, zone, due_at, now, occurrence=row, suppressed=stands, cohort=cohort)
-    only, then = staging_addresses(configuration), max(now, due_at)
-    delivery = _delivery_of(store, edition, person)
-    if delivery is not None:
-        verdict = store.read(deliveries.verdict_now, delivery.id, then, only, configuration.targets)
-    else:
-        verdict = store.read(verdict_before_delivery, person.id, name, then, only, configuration.targets.of(name))
-    composed = store.read(editions.for_occurrence, row.id) if row is not None else []
-    if cohort != EVERYBODY and not edition.occurrence.correction:
-        composed = [one for one in composed if one.cohort == str(cohort)]
-    made = [one.fanned_out_at for one in composed]
-    without = composed[0].reason if composed else Reason.NONE
-    past = row is not None and row.state in (_S.SENDING, _S.SENT) and due_at <= now
-    if cohort != EVERYBODY and not composed and past:  # nobody was at this hour then, or nothing was running
-        made, without = [due_at], Reason.MISSED
-    subscription = store.read(subscriptions.one, person.id, name)
-    if verdict is Reason.NONE and delivery is None and subscription is not None and not edition.occurrence.correction:
-        asked_for = _asked_for(store, subscription, min(due_at, now))
-        if configured and configuration.stream_of(name, asked_for) is not edition.stream:
-            verdict = Reason.STREAM_CHANGED
-    is_composed = row is not None and row.state is not _S.PLANNED
-    pool = next((one.edition for one in composed if is_composed and one.edition.article_ids), None)
-    if configured and verdict is Reason.NONE and delivery is None and subscription is not None and pool is not None:
-        stored = encode_sections(subscription.sections)
-        if not edition.occurrence.correction and not has_stories(stored, configuration.of(edition), pool):
-            verdict = Reason.NO_STORIES
-    entries = store.read(consents.history, person.id)
-    return Facts(
-        address,
-        edition,
-        zone,
-        due_at,
-        now,
-        occurrence=row,
-        delivery=delivery,
-        verdict=verdict,
-        known=True,
-        subscription=subscription,
-        history=tuple(entry for entry in entries if entry.newsletter in ("", name)),
-        recipients_at=max((at for at in made if at is not None), default=None) if all(made) else None,
-        cohort=cohort,
-        without=without,
-        preferences=preferences_of(configuration, store, edition.of, person, subscription, delivery, pool)
-        if configured
-        else None,
-    )
-
-
-def _delivery_of(store: Store, edition: EditionName, person: Subscriber) -> DeliveryRow | None:
-    found = store.read(
-        deliveries.listing,
-        newsletter=edition.newsletter,
-        stream=edition.stream,
-        occurrence=str(edition.occurrence),
-        subscriber_id=person.id,
-        limit=1,
-    )
-    return found[0] if found else None
-
-
-def _asked_for(store: Store, subscription: Subscription, at: datetime) -> Stream:
-    """The stream that she had asked for then, as far back as changes are kept."""
-    later = store.read(moves.of_readers, subscription.newsletter, [subscription.subscriber_id], at)
-    changes = later.get(subscription.subscriber_id, ())
-    return changes[0].place.stream if changes else subscription.stream
-
-
-def _cohort_of(
-    configuration: Configuration,
-    store: Store,
-    row: OccurrenceRow | None,
-    edition: EditionName,
-    person: Subscriber | None,
-) -> Cohort:
-    """The cohort whose edition is, was or would be hers; the newsletter's own where nothing of hers says which."""
-    own = configuration.own_cohort(*edition.of)
-    if own == EVERYBODY or person is None:
-        return own
-    if row is not None:
-        delivery = _delivery_of(store, edition, person)
-        if delivery is not None and delivery.cohort:
-            return Cohort.parse(delivery.cohort)
-        hers = Cohorts(configuration, store).cohort_of_reader(row, person.id)
-        if hers is not None:
-            return hers
-    held = store.read(subscriptions.one, person.id, edition.newsletter)
-    return configuration.cohort_of(*edition.of, person.timezone, held.hour if held is not None else "")
-
-
-def _due_at(configuration: Configuration, row: OccurrenceRow | None, edition: EditionName, cohort: Cohort) -> datetime:
-    if row is not None and (cohort == EVERYBODY or row.by_hand):
-        return row.due_at
-    if cohort == EVERYBODY:
-        return _turn_of(configuration, edition)
-    schedule = configuration.of(edition).schedule
-    due = due_on(schedule, cohort, edition.occurrence.local_date)
-    if due is not None:
-        return due
-    return row.due_at if row is not None else _turn_of(configuration, edition)
-
-
-def _turn_of(configuration: Configuration, edition: EditionName) -> datetime:
-    of, occurrence = edition.of, edition.occurrence
-    schedule, zone = configuration.named(of).schedule, configuration.zone(*of)
-    for turn in turns(schedule, zone, occurrence.local_date, occurrence.local_date):
-        if turn.occurrence == occurrence:
-            return turn.utc
-    raise UsageError(
-        f"there is no edition {of}@{occurrence}, and the schedule has no such turn",
-        remedy=f"`newsletter editions list {of}` and `newsletter schedule {of}` show what there is",
-    )
-
-
 def explain(facts: Facts) -> Answer:
     """The facts in one paragraph. Pure."""
     if facts.delivery is not None:
@@ -316,24 +80,6 @@ def explain(facts: Facts) -> Answer:
 def _copy(facts: Facts) -> str:
     """What her copy follows, as a sentence; '' where that is not known."""
     return facts.preferences.sentence(facts.due_at, facts.zone) if facts.preferences is not None else ""
-
-
-def occurrence_words(row: OccurrenceRow) -> str:
-    """The state of an occurrence and its reason, as a person reads them."""
-    waits = row.state is _S.COMPOSED and row.reason is Reason.AWAITING_APPROVAL
-    if row.partial and (waits or row.state is _S.APPROVED):
-        return f"sent to some readers by hand; {f'for the rest it {row.detail}' if waits else 'open for the rest'}"
-    if waits:
-        return f"{row.state.value}: {row.detail}"
-    reason = row.detail or REASONS.get(row.reason, row.reason.value.replace("_", " "))
-    if row.reason is Reason.BY_HAND and row.detail:
-        reason = f"{REASONS[row.reason]}: {row.detail}"
-    return f"{STATES[row.state]}: {reason}" if reason else STATES[row.state]
-
-
-def delivery_words(row: DeliveryRow) -> str:
-    """Why a delivery is where it is; '' where its state says enough."""
-    return REASONS.get(row.reason, row.reason.value.replace("_", " "))
 
 
 # --- with a row in the ledger ---------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from newsletter.config.reading import Configuration
 from newsletter.errors import UsageError
 from newsletter.members.addresses import parse_address
 from newsletter.model import EditionName, OccurrenceState, StreamName, SubscriptionState
-from newsletter.schedule.explaining import Answer, Outcome, explain, facts_of
+from newsletter.schedule.explaining import Answer, Outcome, explain
+from newsletter.schedule.facts import facts_of
 from newsletter.schedule.preferences import Preferences
 from newsletter.schedule.turns import turns_between
 from newsletter.store import Store, occurrences, subscribers, subscriptions

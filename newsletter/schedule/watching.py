@@ -15,8 +15,8 @@ from newsletter.collect import habits
 from newsletter.config.models import Source
 from newsletter.config.reading import Configuration
 from newsletter.model import DeliveryState, EditionName, OccurrenceState, Reason, StreamName
-from newsletter.schedule.explaining import occurrence_words
 from newsletter.schedule.turns import next_turn
+from newsletter.schedule.words import occurrence_words
 from newsletter.store import Store, deliveries, gates, heartbeats, occurrences, sources
 from newsletter.store.heartbeats import HeartbeatRow
 from newsletter.store.occurrences import OccurrenceRow

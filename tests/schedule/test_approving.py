@@ -16,8 +16,9 @@ from newsletter.model import OccurrenceState, Reason, StreamName
 from newsletter.schedule import by_hand
 from newsletter.schedule.approving import Verdict, deadline, verdict, waiting_words
 from newsletter.schedule.editing import edit
-from newsletter.schedule.explaining import occurrence_words, why
+from newsletter.schedule.explaining import why
 from newsletter.schedule.watching import problems, status_of
+from newsletter.schedule.words import occurrence_words
 from newsletter.schedule.work import Work
 from newsletter.store import Store, audit, deliveries, editions, occurrences
 from newsletter.store.claiming import claim

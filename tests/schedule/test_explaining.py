@@ -30,8 +30,10 @@ from newsletter.model import (
     SubscriptionState,
     SuppressionScope,
 )
-from newsletter.schedule.explaining import REASONS, STATES, Answer, Facts, Outcome, explain, why
+from newsletter.schedule.explaining import Answer, Outcome, explain, why
+from newsletter.schedule.facts import Facts
 from newsletter.schedule.preferences import Preferences
+from newsletter.schedule.words import REASONS, STATES
 from newsletter.store import Store, editions, occurrences, tables
 from newsletter.store.claiming import claim
 from newsletter.store.consents import Consent

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
 from newsletter.model import Occurrence, Reason, Stream
-from newsletter.schedule.explaining import REASONS
+from newsletter.schedule.words import REASONS
 from newsletter.store import Store, audience, deliveries, fan_out, senders, tables, targeting
 from newsletter.store.claiming import Claim, claim
 from newsletter.store.consent_check import verdict_before_delivery
