@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.support.console import REPOSITORY, Folder
+from tests.support.commands import REPOSITORY
+from tests.support.console import Folder
 
 _HEAVY = ("aiohttp", "alembic", "fastapi", "feedparser", "premailer", "pydantic", "sqlalchemy", "trafilatura")
 

@@ -15,7 +15,8 @@ from newsletter.store import editions, occurrences
 from newsletter.store.occurrences import OccurrenceRow
 from tests.builders import NOW
 from tests.store.test_editions import decisions
-from tests.support.console import REPOSITORY, Folder, Ran
+from tests.support.commands import REPOSITORY, Ran
+from tests.support.console import Folder
 from tests.support.newsroom import add_articles, an_article, occurrence_now, plan_occurrence
 
 NAME = "daily@2026-11-23/1"

@@ -21,7 +21,8 @@ from newsletter.members.consent import Evidence, unsubscribe
 from newsletter.model import ConsentChannel, DeliveryState, EditionName, Reason, StreamName
 from newsletter.store import Store, tables
 from tests.builders import NOW, add_subscribers
-from tests.support.console import Folder, Ran
+from tests.support.commands import Ran
+from tests.support.console import Folder
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import Accepted, SmtpServer
 from tests.support.waiting import wait_for

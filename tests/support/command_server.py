@@ -1,6 +1,6 @@
 """Runs commands of the console script in processes forked from one that has imported everything already.
 
-``python -m tests.support.command_server``: a line of JSON in, ``{"cwd", "argv", "stdin"}``; a line of JSON out,
+``python -m tests.support.command_server``: a line of JSON in, ``{"cwd", "argv", "stdin", "seconds"}``; one out,
 ``{"code", "out", "err"}``. Each command has a process, a folder and standard streams of its own.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 import tempfile
 from importlib import import_module
@@ -19,12 +20,19 @@ _IMPORTED_BEFORE = (
     "alembic.config",
     "newsletter.cli.register",
     "newsletter.config.checking",
+    "newsletter.members.exchange",
+    "newsletter.schedule.by_hand",
+    "newsletter.schedule.correcting",
     "newsletter.schedule.explaining",
+    "newsletter.schedule.next_editions",
+    "newsletter.schedule.rehearsing",
     "newsletter.schedule.running",
     "newsletter.schedule.watching",
-    "newsletter.members.exchange",
     "newsletter.store.decisions",
+    "rich.progress",
     "rich.table",
+    "ruamel.yaml",
+    "uvloop",
 )
 
 
@@ -62,6 +70,7 @@ def _command(request: dict[str, Any], given: IO[bytes], out: IO[bytes], err: IO[
 
     code = 70
     try:
+        signal.alarm(request["seconds"])
         for target, file in enumerate((given, out, err)):
             os.dup2(file.fileno(), target)
         sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")

@@ -2,44 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import json
-import os
-import subprocess
-import sys
-import threading
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from newsletter.config import starting
 from newsletter.store import Store
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What it printed, as JSON; a failure shows everything else."""
-        assert self.out.strip(), self
-        return json.loads(self.out)
-
-    def refused(self, code: int, *words: str) -> None:
-        """Assert that it ended with ``code`` and one line on standard error that holds ``words``."""
-        assert self.code == code, self
-        lines = self.err.splitlines()
-        assert len(lines) == 1, self
-        for word in words:
-            assert word in lines[0], self
+from tests.support.commands import Ran, run_anew, run_forked
 
 
 class Folder:
@@ -70,49 +37,8 @@ class Folder:
 
     def start(self, *arguments: str, stdin: str = "") -> Ran:
         """Run one command to its end, in a Python of its own."""
-        ended = subprocess.run(
-            [sys.executable, "-m", "newsletter", *arguments],
-            cwd=self.path,
-            env=_environment(),
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+        return run_anew(self.path, *arguments, stdin=stdin)
 
     def run(self, *arguments: str, stdin: str = "") -> Ran:
         """The same in a process forked from one that has imported everything: a tenth of the time."""
-        server = _server()
-        assert server.stdin is not None
-        assert server.stdout is not None
-        request = {"cwd": str(self.path), "argv": arguments, "stdin": stdin}
-        with _one_at_a_time:
-            server.stdin.write(json.dumps(request).encode() + b"\n")
-            server.stdin.flush()
-            return Ran(**json.loads(server.stdout.readline()))
-
-
-_one_at_a_time = threading.Lock()
-
-
-@cache
-def _server() -> subprocess.Popen[bytes]:
-    """The process that commands are forked from; it ends when its input does, with us."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.command_server"],
-        cwd=REPOSITORY,
-        env=_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    atexit.register(_end, server)
-    return server
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    server.communicate()
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "NEWSLETTER_CONFIG": ""}
+        return run_forked(self.path, *arguments, stdin=stdin)
