@@ -47,6 +47,7 @@ class Reader:
     pauses: list[tuple[datetime, datetime]] = field(default_factory=list)
     had: set[int] = field(default_factory=set)
     turns: set[tuple[str, str]] = field(default_factory=set)
+    held: dict[tuple[str, date, int], Place | None] = field(default_factory=dict)
 
     def sections_at(self, at: datetime) -> tuple[str, ...]:
         return [chosen for since, chosen in self.sections if since <= at][-1]
@@ -62,6 +63,12 @@ class Reader:
     def place_for(self, stream: str, day: date) -> Place | None:
         """A change counts for every date whose hour is still to come on the new clock. Of a stream that she leaves she
         gets what was due before."""
+        known = (stream, day, len(self.places))
+        if known not in self.held:
+            self.held[known] = self._place_for(stream, day)
+        return self.held[known]
+
+    def _place_for(self, stream: str, day: date) -> Place | None:
         holds: Place | None = None
         for at, place in self.places:
             if place[0] == stream:

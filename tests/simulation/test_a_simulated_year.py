@@ -316,10 +316,11 @@ class Simulation:
 
     @staticmethod
     def _until(holds: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 120
+        deadline, pause = time.monotonic() + 120, 0.004
         while not holds():
             assert time.monotonic() < deadline, f"waited in vain for {what}"
-            time.sleep(0.01)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)  # asking takes the product's time
 
     # --- what came of it ---
 
