@@ -81,7 +81,10 @@ def _coming(configuration: Configuration, store: Store, of: StreamName, now: dat
     row = store.read(occurrences.next_open, *of)
     if row is not None:
         return _Coming(row, row.occurrence, row.due_at, row.edits)
-    turn = next_turn(configuration.named(of).schedule, configuration.zone(*of), now)
+    schedule, zone = configuration.named(of).schedule, configuration.zone(*of)
+    turn = next_turn(schedule, zone, now)
+    while turn is not None and store.read(occurrences.find, *of, turn.occurrence) is not None:
+        turn = next_turn(schedule, zone, turn.utc)  # sent by hand before its time, or called off
     if turn is None:
         raise _nothing_new(of)
     return _Coming(None, turn.occurrence, turn.utc, Edits())

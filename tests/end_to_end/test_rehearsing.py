@@ -146,6 +146,18 @@ def test_each_cohort_is_rehearsed_with_its_own_edition_without_what_its_readers_
         assert rehearsed(site)["skipped"] == {"all_had": 1, "empty": 6, "paused": 1}
 
 
+def test_what_was_sent_by_hand_before_its_time_is_not_rehearsed_as_the_next_once_more(tmp_path: Path) -> None:
+    early, later = datetime(2026, 11, 28, 6, 50, tzinfo=UTC), ("--now", "2026-11-28T06:55Z")
+    with SmtpServer() as server:
+        site = SiteFolder(tmp_path, f"sqlite:///{tmp_path}/n.db", server.port, zone="UTC")
+        site.fill(readers=1, seen_at=early)
+        assert site.command("--now", early.isoformat(), "send", "daily", "--yes", "--no-collect").returncode == 0
+        with site.open() as store:
+            SiteFolder.add_stories(store, [7], seen_at=early)
+        ran = site.command(*later, "send", "daily", "--rehearse", "--no-collect", "--json")
+    assert json.loads(ran.stdout)["edition"] == "daily@2026-11-29/1", ran
+
+
 def test_a_cohort_whose_edition_would_not_be_made_gets_none_in_a_rehearsal(tmp_path: Path) -> None:
     with SmtpServer() as server:
         hours = '{deliver_at: "07:00 subscriber"}'
