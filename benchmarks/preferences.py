@@ -77,13 +77,15 @@ class Spent:
     """Of one newsletter: its messages, seconds of making deliveries and of sending, CPU seconds of composing."""
 
     messages: int = 0
-    seconds: float = 0.0
+    making_s: float = 0.0
+    sending_s: float = 0.0
     editions: int = 0
     renderings: int = 0
 
     @property
     def rate(self) -> float:
-        return self.messages / self.seconds if self.seconds else 0.0
+        seconds = self.making_s + self.sending_s
+        return self.messages / seconds if seconds else 0.0
 
 
 @dataclass
@@ -144,6 +146,10 @@ def measure(readers: int, zones: int, hours: int) -> dict[str, Any]:
         "renderings": day.cohorts.renderings,
         "cohorts_per_second": round(day.cohorts.rate, 1),
         "single_per_second": round(day.single.rate, 1),
+        "cohorts_making_s": round(day.cohorts.making_s, 1),
+        "cohorts_sending_s": round(day.cohorts.sending_s, 1),
+        "single_making_s": round(day.single.making_s, 1),
+        "single_sending_s": round(day.single.sending_s, 1),
         "cohorts_over_single": round(day.cohorts.rate / day.single.rate, 3),
         "compose_day_s": round(day.compose_s, 1),
         "peak_rss_mb": round(day.peak_mb, 1),
@@ -247,7 +253,7 @@ def _day(path: Path) -> Day:
             day.cohorts.editions += len(made)
             day.cohorts.renderings += len({one.pieces_at for one in made})
         counted = select(tables.deliveries.c.newsletter, func.count()).group_by(tables.deliveries.c.newsletter)
-        sent: Counter[str] = Counter(dict(store.read(lambda connection: connection.execute(counted).tuples().all())))
+        sent: Counter[str] = Counter(dict(store.read(lambda connection: connection.execute(counted).all())))
     day.cohorts.messages, day.single.messages = sent["daily"], sent["single"]
     day.peak_mb = _peak_mb()
     return day
@@ -262,7 +268,8 @@ def _at(mark: datetime, work: _Timed, day: Day, spent: Spent, send: Callable[[da
         day.compose_s += composing
     began = time.perf_counter()
     send(mark)
-    spent.seconds += work.fanning_out + time.perf_counter() - began
+    spent.making_s += work.fanning_out
+    spent.sending_s += time.perf_counter() - began
 
 
 class _Sending:
@@ -286,7 +293,7 @@ class _Sending:
         self.now = now
         self._loop.call_soon_threadsafe(self._sender.wake)
         while self._store.read(_moving):
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     def close(self) -> None:
         """Come to an end."""

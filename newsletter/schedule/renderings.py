@@ -78,8 +78,9 @@ class Renderings:
         if twin is None or twin.id == edition.id:
             return None
         there = self._store.read(pieces.keys, *twin.pieces_at)
-        revised = self._store.read(edition_changes.revised_since, edition.article_ids, twin.composed_at)
-        return None if revised or not set(keys) <= set(there) else twin
+        revised = self._store.read(edition_changes.last_revised, edition.article_ids)
+        changed = any(at > twin.composed_at for at in revised.values())
+        return None if changed or not set(keys) <= set(there) else twin
 
     def _shared(self, edition: EditionRow, twin: EditionRow | None) -> EditionRow:
         self._store.write(editions.share_pieces, edition, twin)

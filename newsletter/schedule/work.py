@@ -252,11 +252,13 @@ class Work:
         newsletter = self.configuration.of(row)
         sends_nothing = newsletter.when_empty == "send"
         these = self._about_to_go(row, now, only)
+        stories = {article for edition in these for article in edition.article_ids}
+        stay_home = self._stay_home(row, stories, now)
+        revised_at = self.store.read(edition_changes.last_revised, stories)
         for edition in these:
-            known = self.store.read(articles.get_many, edition.edition.article_ids)
-            dropped = dict.fromkeys(self.store.read(blocking.blocked, row.newsletter, known), Reason.BLOCKED)
-            dropped |= {article.id: reason for article in known.values() if (reason := _why_not_now(article, now))}
-            revised = self.store.read(edition_changes.revised_since, known.keys() - dropped.keys(), edition.composed_at)
+            dropped = {one: stay_home[one] for one in sorted(edition.article_ids & stay_home.keys())}
+            others = edition.article_ids & revised_at.keys() - dropped.keys()
+            revised = [one for one in others if revised_at[one] > edition.composed_at]
             left += len(edition.placed - dropped.keys())
             taken_out += len(dropped)
             if not dropped and not revised:
@@ -278,7 +280,7 @@ class Work:
                 occurrences.skip, row.id, reason=Reason.EMPTY, detail="its stories were withdrawn", now=now
             )
             return self._again(row)
-        there = [one for edition in these if (one := self.store.read(editions.get, edition.id)) and not one.reason]
+        there = [one for one in self.store.read(editions.get_many, [one.id for one in these]) if not one.reason]
         self._frozen.update(one.id for one in there)
         if row.state is _S.SENDING:  # the first cohort is on its way; what others share with it has been looked at
             there = [one for one in there if one.pieces_at not in self._looked_at]
@@ -290,6 +292,12 @@ class Work:
         elif row.state is not _S.SENDING:
             self.store.write(gates.passed, row, looked.readers, looked.subjects)
         return self._again(row)
+
+    def _stay_home(self, row: OccurrenceRow, stories: Collection[int], now: datetime) -> dict[int, Reason]:
+        """Those of these stories that do not go out now after all, and why."""
+        known = self.store.read(articles.get_many, stories)
+        found = dict.fromkeys(self.store.read(blocking.blocked, row.newsletter, known), Reason.BLOCKED)
+        return found | {article.id: reason for article in known.values() if (reason := _why_not_now(article, now))}
 
     def _about_to_go(
         self, row: OccurrenceRow, now: datetime, only: Collection[Cohort] | None = None

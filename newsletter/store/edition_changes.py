@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from newsletter.errors import StoreError
 from newsletter.model import Decision, EditionSection, OccurrenceState, Reason
@@ -19,14 +19,14 @@ from newsletter.store.tables import article_revisions, editions
 _NOT_YET_SENDING = {OccurrenceState.COMPOSED, OccurrenceState.APPROVED}
 
 
-def revised_since(connection: Connection, article_ids: Collection[int], since: datetime) -> frozenset[int]:
-    """Those of these articles that were revised after ``since`` (UTC)."""
-    statement = select(article_revisions.c.article_id).where(
-        article_revisions.c.article_id.in_(sorted(set(article_ids))),
-        article_revisions.c.seen_at > since,
-        article_revisions.c.revision > 1,
+def last_revised(connection: Connection, article_ids: Collection[int]) -> dict[int, datetime]:
+    """Of those of these articles that were ever revised, when that was seen last (UTC)."""
+    statement = (
+        select(article_revisions.c.article_id, func.max(article_revisions.c.seen_at))
+        .where(article_revisions.c.article_id.in_(sorted(set(article_ids))), article_revisions.c.revision > 1)
+        .group_by(article_revisions.c.article_id)
     )
-    return frozenset(connection.execute(statement).scalars())
+    return dict(connection.execute(statement).all())
 
 
 def revise(connection: Connection, edition_id: int, dropped: Mapping[int, Reason], now: datetime) -> EditionRow:

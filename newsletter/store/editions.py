@@ -300,6 +300,12 @@ def get(connection: Connection, edition_id: int) -> EditionRow | None:
     return _one(connection, _rows().where(editions.c.id == edition_id))
 
 
+def get_many(connection: Connection, edition_ids: Collection[int]) -> list[EditionRow]:
+    """The editions with these ids, in order of cohort."""
+    statement = _rows().where(editions.c.id.in_(sorted(set(edition_ids)))).order_by(editions.c.cohort)
+    return [_row(row) for row in connection.execute(statement)]
+
+
 def load(connection: Connection, edition_id: int) -> Edition:
     """The edition with this id, for rendering. Raises StoreError where there is none."""
     row = get(connection, edition_id)
