@@ -59,9 +59,16 @@ async function settle(one, frame = one.querySelector("iframe")) {
   const inner = frame.contentDocument;
   if (!inner?.body) return;
   if (one.dataset.inverts) invert(inner, one.dataset.inverts);
+  one.querySelector(".scroller").style.background = paper(inner);
   fit(one, frame);
   new ResizeObserver(() => { if (frame.isConnected) { fit(one, frame); draw(); } }).observe(inner.documentElement);
   listenInside(inner);
+}
+
+// The ground that a mail stands on, also below where it ends, as a client's window has it; '' where it says none.
+function paper(inner) {
+  const grounds = [inner.body, inner.documentElement].map((one) => inner.defaultView.getComputedStyle(one).backgroundColor);
+  return grounds.find((one) => one !== "rgba(0, 0, 0, 0)") ?? "";
 }
 
 function loaded(frame) {

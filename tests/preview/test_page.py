@@ -44,6 +44,9 @@ def test_each_look_shows_what_its_client_does_and_says_how_far_it_is_to_be_belie
 
     assert colour(Look.LIGHT, "body", "background-color") == PAPER
     assert colour(Look.DARK, "body", "background-color") == NIGHT
+    for look in (Look.LIGHT, Look.DARK, Look.FULL):
+        below = page.locator("#panes .scroller").nth(looks.index(look))
+        expect(below).to_have_css("background-color", colour(look, "body", "background-color"))
     for look in (Look.PARTIAL, Look.FULL):
         assert _light(colour(look, "body", "background-color")) < 60
         assert _light(colour(look, "h2.title a", "color")) > 190
