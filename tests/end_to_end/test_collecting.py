@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.model import OccurrenceState
-from newsletter.store import articles, occurrences
+from newsletter.store import articles, editions, occurrences
 from tests.collect.feeds import item, rss
 from tests.collect.publishing import article_page
 from tests.end_to_end.test_run import stopping
@@ -28,6 +28,13 @@ def with_sources(site: SiteFolder, lines: str) -> None:
     file.write_text(file.read_text().replace("newsletters:\n", f"sources:\n{lines}newsletters:\n", 1))
 
 
+# So unlike that neither is taken for the other told again.
+_ABOUT = (
+    "Gauges along the delta stood at their highest since the winter of the great flood.",
+    "Engineers found cracks in eleven spans; buses will go by the old ferry until spring.",
+)
+
+
 def stories(publisher: Publisher, *headlines: str) -> bytes:
     return rss(
         *(
@@ -35,7 +42,7 @@ def stories(publisher: Publisher, *headlines: str) -> bytes:
                 number,
                 title=f"{headline} is what this story is about",
                 link=publisher.url(f"/story/{number}"),
-                description=f"All that is known of {headline}, in a sentence no other story has.",
+                description=_ABOUT[number % 2],
                 published=SEVEN - timedelta(hours=1, minutes=number),
             )
             for number, headline in enumerate(headlines, 1)
@@ -63,6 +70,10 @@ async def test_a_story_withdrawn_after_composing_is_not_in_the_mail(tmp_path: Pa
                 await asyncio.to_thread(
                     wait_for, lambda: site.has_rows() and state() is OccurrenceState.APPROVED, "the edition", 60
                 )
+            with site.open() as store:
+                row = next(row for row in store.read(occurrences.listing) if row.occurrence.local_date == SEVEN.date())
+                [composed] = store.read(editions.for_occurrence, row.id)
+            assert len(composed.article_ids) == 2
             publisher.pages["/story/2"] = answering(410)
             with stopping(site.start_at(SEVEN - timedelta(seconds=5), 1, "run")):
                 await asyncio.to_thread(wait_for, lambda: server.accepted, "the mail", 60)
