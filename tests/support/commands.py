@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Ran:
 
 def run_forked(folder: Path, *arguments: str, stdin: str = "", seconds: int = LONGEST) -> Ran:
     """In a process forked from one that has imported everything: a tenth of the time. One that takes longer than
-    ``seconds`` is killed, and its code is -14."""
+    ``seconds`` is killed: raises TimeoutExpired, as ``run_anew`` does."""
     try:
         server = _idle.pop()
     except IndexError:  # the first, or one command is run while another still runs
@@ -52,6 +53,8 @@ def run_forked(folder: Path, *arguments: str, stdin: str = "", seconds: int = LO
     server.stdin.flush()
     answer = json.loads(server.stdout.readline())
     _idle.append(server)
+    if answer["code"] == -signal.SIGALRM:
+        raise subprocess.TimeoutExpired(arguments, seconds, answer["out"], answer["err"])
     return Ran(**answer)
 
 
