@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -327,11 +328,9 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
 
 def turns_to_send(configuration: Configuration, of: StreamName, now: datetime) -> Sequence[tuple[Occurrence, datetime]]:
     """What a manual send would use up: the latest turn still within ``catch_up``, else the next that is open."""
-    from newsletter.schedule.turns import Turn, next_turn, turns_between
+    from newsletter.schedule.turns import coming_turns, turns_between
 
     known, zone = configuration.named(of), configuration.zone(*of)
     due = list(turns_between(known.schedule, zone, now - known.catch_up, now))[-1:]
-    coming: list[Turn] = []
-    while len(coming) < _COMING and (turn := next_turn(known.schedule, zone, coming[-1].utc if coming else now)):
-        coming.append(turn)
+    coming = islice(coming_turns(known.schedule, zone, now), _COMING)
     return [(turn.occurrence, turn.utc) for turn in (*due, *coming)]

@@ -15,7 +15,7 @@ from newsletter.config.reading import Configuration
 from newsletter.errors import NothingToSend
 from newsletter.model import Article, Edition, Edits, Occurrence, Reason, StreamName
 from newsletter.schedule.cohorts import Cohorts, Due
-from newsletter.schedule.turns import next_turn
+from newsletter.schedule.turns import coming_turns
 from newsletter.store import Store, articles, editions, occurrences
 from newsletter.store.moves import Place
 from newsletter.store.occurrences import OccurrenceRow
@@ -81,13 +81,11 @@ def _coming(configuration: Configuration, store: Store, of: StreamName, now: dat
     row = store.read(occurrences.next_open, *of)
     if row is not None:
         return _Coming(row, row.occurrence, row.due_at, row.edits)
-    schedule, zone = configuration.named(of).schedule, configuration.zone(*of)
-    turn = next_turn(schedule, zone, now)
-    while turn is not None and store.read(occurrences.find, *of, turn.occurrence) is not None:
-        turn = next_turn(schedule, zone, turn.utc)  # sent by hand before its time, or called off
-    if turn is None:
-        raise _nothing_new(of)
-    return _Coming(None, turn.occurrence, turn.utc, Edits())
+    for turn in coming_turns(configuration.named(of).schedule, configuration.zone(*of), now):
+        # One that has a row was sent by hand before its time, or called off.
+        if store.read(occurrences.find, *of, turn.occurrence) is None:
+            return _Coming(None, turn.occurrence, turn.utc, Edits())
+    raise _nothing_new(of)
 
 
 def _composed(store: Store, coming: _Coming, due: Due) -> NextEdition | None:

@@ -70,7 +70,13 @@ def turns_between(schedule: Schedule, zone: str, after: datetime, until: datetim
 
 def next_turn(schedule: Schedule, zone: str, after: datetime) -> Turn | None:
     """The first turn later than ``after`` (UTC), or None where none comes within ten years, as with 30 February."""
-    return next(turns_between(schedule, zone, after, after + _HORIZON), None)
+    return next(coming_turns(schedule, zone, after), None)
+
+
+def coming_turns(schedule: Schedule, zone: str, after: datetime) -> Iterator[Turn]:
+    """The turns later than ``after`` (UTC) that come within ten years, one after the other: after a gap several may
+    come at one instant. Raises as ``turns`` does."""
+    return turns_between(schedule, zone, after, after + _HORIZON)
 
 
 def _placed(numbered: Iterable[tuple[Occurrence, datetime]], place: ZoneInfo) -> Iterator[Turn]:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 
 from newsletter.collect import habits
 from newsletter.config.models import Source
 from newsletter.config.reading import Configuration
 from newsletter.model import DeliveryState, EditionName, OccurrenceState, Reason, StreamName
-from newsletter.schedule.turns import next_turn
+from newsletter.schedule.turns import coming_turns
 from newsletter.schedule.words import occurrence_words
 from newsletter.store import Store, deliveries, gates, heartbeats, occurrences, sources
 from newsletter.store.heartbeats import HeartbeatRow
@@ -119,16 +120,12 @@ def _next(
     configuration: Configuration, store: Store, of: StreamName, now: datetime
 ) -> tuple[EditionName, datetime] | None:
     """The first turn to come that is not over already: a manual send uses up turns before their time."""
-    schedule, zone, after = configuration.newsletter(*of).schedule, configuration.zone(*of), now
-    for _ in range(_TURNS_AHEAD):
-        turn = next_turn(schedule, zone, after)
-        if turn is None:
-            return None
+    turns = coming_turns(configuration.newsletter(*of).schedule, configuration.zone(*of), now)
+    for turn in islice(turns, _TURNS_AHEAD):
         row = store.read(occurrences.find, *of, turn.occurrence)
         if row is None or row.state not in _ENDED:
             name = EditionName(of.newsletter, turn.occurrence, stream=of.stream)
             return name, row.due_at if row is not None else turn.utc
-        after = turn.utc
     return None
 
 

@@ -10,14 +10,14 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
 from newsletter.config.models import Schedule
 from newsletter.errors import ConfigurationError
-from newsletter.schedule.turns import Turn, next_turn, turns, turns_between
+from newsletter.schedule.turns import Turn, coming_turns, next_turn, turns, turns_between
 
 TIMES = ("00:00", "00:30", "01:00", "01:30", "02:00", "02:30", "03:00", "07:00", "23:30")
 ODD = ("Australia/Lord_Howe", "Africa/Cairo", "Antarctica/Troll", "Pacific/Apia", "Africa/Casablanca",
@@ -215,6 +215,12 @@ def test_turns_between_leaves_out_its_start_and_takes_in_its_end() -> None:
     seven = utc("2026-05-01T07:00")
     assert [turn.utc for turn in turns_between(at("07:00"), "UTC", seven - DAY, seven)] == [seven]
     assert list(turns_between(at("07:00"), "UTC", seven, seven + HOUR)) == []
+
+
+def test_what_comes_next_leaves_out_neither_of_two_that_a_gap_brings_together() -> None:
+    both = list(islice(coming_turns(at("02:30", "03:00"), "Europe/Berlin", utc("2026-03-29T00:00")), 2))
+    assert [str(turn.occurrence) for turn in both] == ["2026-03-29/1", "2026-03-29/2"]
+    assert both[0].utc == both[1].utc == utc("2026-03-29T01:00")
 
 
 def test_moving_seven_to_half_past_keeps_the_occurrence() -> None:
