@@ -74,7 +74,7 @@ newsletters:
 
 @dataclass
 class Spent:
-    """Of one newsletter: its messages, seconds of making deliveries and of sending, CPU seconds of composing."""
+    """Of one newsletter: its messages, seconds of making deliveries and of sending, editions and renderings."""
 
     messages: int = 0
     making_s: float = 0.0

@@ -78,8 +78,7 @@ class Renderings:
         if twin is None or twin.id == edition.id:
             return None
         there = self._store.read(pieces.keys, *twin.pieces_at)
-        revised = self._store.read(edition_changes.last_revised, edition.article_ids)
-        changed = any(at > twin.composed_at for at in revised.values())
+        changed = twin.revised(self._store.read(edition_changes.last_revised, twin.article_ids))
         return None if changed or not set(keys) <= set(there) else twin
 
     def _shared(self, edition: EditionRow, twin: EditionRow | None) -> EditionRow:

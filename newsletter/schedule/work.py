@@ -257,8 +257,7 @@ class Work:
         revised_at = self.store.read(edition_changes.last_revised, stories)
         for edition in these:
             dropped = {one: stay_home[one] for one in sorted(edition.article_ids & stay_home.keys())}
-            others = edition.article_ids & revised_at.keys() - dropped.keys()
-            revised = [one for one in others if revised_at[one] > edition.composed_at]
+            revised = edition.revised(revised_at) - dropped.keys()
             left += len(edition.placed - dropped.keys())
             taken_out += len(dropped)
             if not dropped and not revised:

@@ -88,6 +88,10 @@ class EditionRow:
         """Every article that has a place: the pool without what is only offered as missed."""
         return frozenset(article for one in self.sections if not one.missed for article in one.article_ids)
 
+    def revised(self, revised_at: Mapping[int, datetime]) -> frozenset[int]:
+        """Its articles that were revised after it was composed; ``revised_at``: when each was last."""
+        return frozenset(one for one in self.article_ids & revised_at.keys() if revised_at[one] > self.composed_at)
+
     @property
     def edition(self) -> Edition:
         """The same as the model's type, which rendering takes. Raises UnreadableEdits."""

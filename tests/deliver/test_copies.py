@@ -23,7 +23,7 @@ def sent_site(folder: Path, url: str, server: SmtpServer) -> SiteFolder:
     site = SiteFolder(folder, url, server.port)
     site.fill(readers=2, stories=3, seen_at=NOW - timedelta(minutes=1))
     done = site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return site
 
 
@@ -65,7 +65,7 @@ def test_where_a_mailbox_is_read_every_mail_offers_to_unsubscribe_by_mail_too(
         file.write_text("unsubscribe_mailbox: unsubscribe@news.example\n" + file.read_text())
         site.fill(readers=2, stories=3, seen_at=NOW - timedelta(minutes=1))
         done = site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect")
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
     with site.open() as store:
         people = store.read(subscribers.by_addresses, server.recipients)
     assert len(people) == 2

@@ -45,7 +45,7 @@ def become_a_member(connection: Connection, number: int) -> None:
 
 def come(site: SiteFolder, who: str) -> None:
     added = site.command("subscribers", "add", who, "-n", "daily")
-    assert added.returncode == 0, added.stderr
+    assert added.code == 0, added.err
 
 
 def ledger(store: Store) -> dict[str, tuple[str, str, str, str]]:
@@ -84,7 +84,7 @@ def test_what_readers_change_in_the_middle_of_a_send_counts_from_where_the_rules
             return "usual"
 
         server.answer = change
-        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--yes", "--no-collect").code == 0
         with site.open() as store:
             rows = ledger(store)
             name = next(row.name for row in store.read(occurrences.listing) if row.by_hand)

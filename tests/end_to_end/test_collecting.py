@@ -92,7 +92,7 @@ async def test_a_cms_that_says_look_now_is_looked_at_now(tmp_path: Path, store_u
         site = SiteFolder(tmp_path, store_url, 25, zone="UTC", web_port=port)
         with_sources(site, f'  front: {{feed: "{publisher.url()}", allow_private: true, every: 1d}}\n')
         publisher.pages["/feed"] = stories(publisher, "Rain")
-        token = site.command("tokens", "add", "cms", "--scope", "sources:poll").stdout.decode().strip()
+        token = site.command("tokens", "add", "cms", "--scope", "sources:poll").out.strip()
 
         def known() -> int:
             with site.open() as store:

@@ -89,7 +89,7 @@ def test_after_an_erasure_nobody_finds_her(tmp_path: Path, store_url: str) -> No
             _post(f"{link}/pause")
             _post(f"{link}/resume")
             sent = site.command("send", "daily", "--yes", "--no-collect")
-            assert b"1 failed" in sent.stdout + sent.stderr, sent
+            assert "1 failed" in sent.out + sent.err, sent
             with site.open() as store:
                 rows = store.read(deliveries_of.reader, number)
                 assert [(row.state, STORED in row.reply) for row in rows] == [(DeliveryState.FAILED, True)]
@@ -107,19 +107,19 @@ def test_after_an_erasure_nobody_finds_her(tmp_path: Path, store_url: str) -> No
             web.wait(20)
     assert list(searched(site.log.encode(), "the log")) == []
     if store_url.startswith("sqlite"):
-        assert site.command("store", "backup", "copy.db").returncode == 0
+        assert site.command("store", "backup", "copy.db").code == 0
         assert list(searched((site.path / "copy.db").read_bytes(), "a backup")) == []
     else:
         _search_postgresql(store_url)
     again = site.command("subscribers", "add", ADDRESS, "-n", "daily")
-    assert again.returncode == 3
-    assert b"suppressed (all)" in again.stderr
+    assert again.code == 3
+    assert "suppressed (all)" in again.err
 
 
 def _import(site: SiteFolder, family: str, newsletters: str) -> None:
     file = site.path / "people.csv"
     file.write_text(f"address,first_name,last_name,newsletters\n{ADDRESS},{NAME},{family},{newsletters}\n")
-    assert site.command("subscribers", "import", file.name).returncode == 0
+    assert site.command("subscribers", "import", file.name).code == 0
     file.unlink()
 
 

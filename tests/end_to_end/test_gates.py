@@ -49,10 +49,10 @@ def test_a_run_asks_its_own_pages_holds_what_a_gate_speaks_against_and_sends_wha
         with stopping(site.start_at(datetime(2026, 11, 1, 6, 59, 10, tzinfo=UTC), 20, "run")):
             wait_for(lambda: states_of(site).get("held") == "gate", "the gate")
             shown = site.command("editions", "show", "daily@2026-11-01/1")
-            assert b"readers: 2 readers, 80 % fewer than the usual 10" in shown.stdout
-            assert b"web" not in shown.stdout.split(b"held by")[1], "its own pages answered"
+            assert "readers: 2 readers, 80 % fewer than the usual 10" in shown.out
+            assert "web" not in shown.out.split("held by")[1], "its own pages answered"
             assert server.accepted == []
-            assert site.command("editions", "release", "daily@2026-11-01/1").returncode == 0
+            assert site.command("editions", "release", "daily@2026-11-01/1").code == 0
             wait_for(lambda: len(server.accepted) == 2, "both readers' mail")
         assert set(server.recipients) == {"reader00001@readers.example", "reader00002@readers.example"}
 

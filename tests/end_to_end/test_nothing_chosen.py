@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,18 +50,18 @@ def a_site(folder: Path, store_url: str, server: SmtpServer, nothing_chosen: str
 def subscribe(site: SiteFolder, who: str, newsletter: str, *, sections: str = "") -> None:
     chosen = ("--sections", sections) if sections else ()
     added = site.command("subscribers", "add", who, "-n", newsletter, *chosen)
-    assert added.returncode == 0, added.stderr.decode()
+    assert added.code == 0, added.err
 
 
 def send(site: SiteFolder, newsletter: str = "daily") -> None:
     sent = site.command("send", newsletter, "--yes", "--no-collect")
-    assert sent.returncode == 0, sent.stderr.decode()
+    assert sent.code == 0, sent.err
 
 
 def rehearsed(site: SiteFolder) -> tuple[int, dict[str, int], int]:
     """Messages, who is skipped by reason, and failures of a rehearsal."""
     ran = site.command("send", "daily", "--rehearse", "--no-collect", "--json")
-    facts = json.loads(ran.stdout)
+    facts = ran.json
     return facts["messages"], facts["skipped"], facts["failed"]
 
 
@@ -134,7 +133,7 @@ def test_with_lead_she_gets_the_lead_and_nothing_else_and_every_answer_says_so(t
                 False,
             ]
         correcting = site.command("editions", "correct", str(name), "--note", "We were wrong.", "--yes")
-        assert correcting.returncode == 0, correcting.stderr.decode()
+        assert correcting.code == 0, correcting.err
         wait_for(lambda: len(mails_to(server, ANN)) == 2, "her correction")
         assert mails_to(server, ANN)[1].message["Subject"] == f"Correction: {hers.message['Subject']}"
 
@@ -187,7 +186,7 @@ def test_an_edition_without_any_story_is_still_skipped_for_all(tmp_path: Path) -
     with SmtpServer() as server:
         site = a_site(tmp_path, f"sqlite:///{tmp_path}/n.db", server, "lead")
         send(site)
-        assert site.command("send", "daily", "--yes", "--no-collect").returncode != 0
+        assert site.command("send", "daily", "--yes", "--no-collect").code != 0
         with site.open() as store:
             rows = store.read(deliveries.listing, newsletter="daily")
         assert {row.state for row in rows} == {DeliveryState.SENT}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,8 +52,8 @@ def test_everybody_is_counted_nobody_mailed_and_nothing_written(tmp_path: Path, 
             store.write(lambda c: c.execute(paused.values(state="unsubscribed")))
             before = everything(store)
         ran = site.command("send", "daily", "--rehearse", "--no-collect", "--json")
-        assert ran.returncode == 0, ran.stderr.decode()
-        facts = json.loads(ran.stdout)
+        assert ran.code == 0, ran.err
+        facts = ran.json
         assert facts["messages"] == READERS + 10 - 2
         assert facts["readers"] == READERS + 10 - 2
         assert facts["documents"] == {"en/free": READERS + 8}
@@ -67,7 +66,7 @@ def test_everybody_is_counted_nobody_mailed_and_nothing_written(tmp_path: Path, 
         with site.open() as store:
             assert everything(store) == before
         sent = site.command("send", "daily", "--yes", "--no-collect")
-        assert sent.returncode == 0, sent.stderr.decode()
+        assert sent.code == 0, sent.err
         sizes = sorted(len(one.content) for one in server.accepted)
         assert abs(sum(sizes) - facts["bytes"]["all"]) <= 40 * len(sizes), "what was rehearsed is what goes out"
 
@@ -76,13 +75,13 @@ def test_it_says_who_is_skipped_and_why_and_how_it_differs_from_the_last(tmp_pat
     with SmtpServer() as server:
         site = SiteFolder(tmp_path, f"sqlite:///{tmp_path}/n.db", server.port)
         site.fill(readers=20)
-        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--yes", "--no-collect").code == 0
         with site.open() as store:
             SiteFolder.add_stories(store, [7, 8], seen_at=_now())
             add_subscribers(store, 5, first=101)
             soon = update(tables.subscriptions).where(tables.subscriptions.c.subscriber_id == 1)
             store.write(lambda c: c.execute(soon.values(paused_until=_now().replace(year=2999))))
-        said = site.command("send", "daily", "--rehearse", "--no-collect").stdout.decode()
+        said = site.command("send", "daily", "--rehearse", "--no-collect").out
         assert "24 messages to 25 readers" in said
         assert "1 skipped: this reader has paused the newsletter" in said
         assert "4 more messages than" in said
@@ -98,8 +97,8 @@ def test_a_message_that_cannot_be_made_is_a_failure_with_its_reader_and_an_exit_
             broken = update(tables.subscribers).where(tables.subscribers.c.id == 2)
             store.write(lambda c: c.execute(broken.values(address="a\nb@readers.example")))
         ran = site.command("send", "daily", "--rehearse", "--no-collect", "--json")
-        assert ran.returncode != 0
-        facts = json.loads(ran.stdout)
+        assert ran.code != 0
+        facts = ran.json
         assert (facts["messages"], facts["failed"]) == (2, 1)
         assert "subscriber 2" in facts["failures"][0]
 
@@ -107,8 +106,8 @@ def test_a_message_that_cannot_be_made_is_a_failure_with_its_reader_and_an_exit_
 def test_a_rehearsal_goes_alone(tmp_path: Path) -> None:
     site = SiteFolder(tmp_path, f"sqlite:///{tmp_path}/n.db", 1)
     ran = site.command("send", "daily", "--rehearse", "--to", "a@b.example")
-    assert ran.returncode == 2
-    assert "--rehearse goes alone" in ran.stderr.decode()
+    assert ran.code == 2
+    assert "--rehearse goes alone" in ran.err
 
 
 def test_each_cohort_is_rehearsed_with_its_own_edition_without_what_its_readers_had(
@@ -122,7 +121,7 @@ def test_each_cohort_is_rehearsed_with_its_own_edition_without_what_its_readers_
         with site.open() as store:
             live(store, stay)
         assert rehearsed(site)["editions"] == 4, "the newsletter's own hour is one"
-        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--yes", "--no-collect").code == 0
         assert len(server.accepted) == 8
         with site.open() as store:
             SiteFolder.add_stories(store, [7, 8], seen_at=_now())
@@ -135,7 +134,7 @@ def test_each_cohort_is_rehearsed_with_its_own_edition_without_what_its_readers_
             assert everything(store) == before
         assert (facts["readers"], facts["messages"], facts["skipped"]) == (8, 7, {"paused": 1})
         server.accepted.clear()
-        assert site.command("send", "daily", "--extra", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--extra", "--yes", "--no-collect").code == 0
         assert len(server.accepted) == facts["messages"]
         real = sum(len(one.content) for one in server.accepted)
         assert abs(real - facts["bytes"]["all"]) <= 60 * len(server.accepted), "what was rehearsed is what goes out"
@@ -151,11 +150,11 @@ def test_what_was_sent_by_hand_before_its_time_is_not_rehearsed_as_the_next_once
     with SmtpServer() as server:
         site = SiteFolder(tmp_path, f"sqlite:///{tmp_path}/n.db", server.port, zone="UTC")
         site.fill(readers=1, seen_at=early)
-        assert site.command("--now", early.isoformat(), "send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command("--now", early.isoformat(), "send", "daily", "--yes", "--no-collect").code == 0
         with site.open() as store:
             SiteFolder.add_stories(store, [7], seen_at=early)
         ran = site.command(*later, "send", "daily", "--rehearse", "--no-collect", "--json")
-    assert json.loads(ran.stdout)["edition"] == "daily@2026-11-29/1", ran
+    assert ran.json["edition"] == "daily@2026-11-29/1", ran
 
 
 def test_a_cohort_whose_edition_would_not_be_made_gets_none_in_a_rehearsal(tmp_path: Path) -> None:
@@ -167,7 +166,7 @@ def test_a_cohort_whose_edition_would_not_be_made_gets_none_in_a_rehearsal(tmp_p
         site.fill(readers=5)
         with site.open() as store:
             live(store, dict.fromkeys(range(1, 6), "Asia/Kolkata"))
-        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--yes", "--no-collect").code == 0
         with site.open() as store:
             SiteFolder.add_stories(store, [7], seen_at=_now())
             add_subscribers(store, 1, first=101)
@@ -175,7 +174,7 @@ def test_a_cohort_whose_edition_would_not_be_made_gets_none_in_a_rehearsal(tmp_p
         facts = rehearsed(site)
         assert (facts["messages"], facts["skipped"]) == (1, {"below_minimum": 5}), "where nobody stood all are new"
         server.accepted.clear()
-        assert site.command("send", "daily", "--extra", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--extra", "--yes", "--no-collect").code == 0
         assert [one.recipient for one in server.accepted] == ["reader00101@readers.example"]
 
 
@@ -192,8 +191,8 @@ def where_it_is_noon() -> str:
 
 def rehearsed(site: SiteFolder, newsletter: str = "daily") -> dict[str, Any]:
     ran = site.command("send", newsletter, "--rehearse", "--no-collect", "--json")
-    assert ran.returncode == 0, ran.stderr.decode()
-    facts: dict[str, Any] = json.loads(ran.stdout)
+    assert ran.code == 0, ran.err
+    facts: dict[str, Any] = ran.json
     return facts
 
 
@@ -207,7 +206,7 @@ def test_stories_that_another_newsletter_carried_that_day_are_left_out_of_a_rehe
             rows = [some | {"subscriber_id": number} for number in (1, 2)]
             store.write(lambda c: c.execute(insert(tables.subscriptions), rows))
             add_subscribers(store, 3, newsletters=("briefing",), first=101)
-        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--yes", "--no-collect").code == 0
         assert len(server.accepted) == 6
         facts = rehearsed(site, "briefing")
         assert (facts["messages"], facts["skipped"]) == (3, {"all_had": 2})

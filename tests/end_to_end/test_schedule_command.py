@@ -5,7 +5,6 @@ What is expected is worked out here, from the zone's own rules, not by the code 
 
 from __future__ import annotations
 
-import json
 import random
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
@@ -58,9 +57,9 @@ def write_site(folder: Path, chosen: list[str]) -> SiteFolder:
 
 def shown(site: SiteFolder) -> dict[str, list[dict[str, str]]]:
     ran = site.command("schedule", "--from", FIRST.isoformat(), "--to", LAST.isoformat(), "--json", timeout=600)
-    assert ran.returncode == 0, ran.stderr.decode()
+    assert ran.code == 0, ran.err
     found: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in json.loads(ran.stdout):
+    for row in ran.json:
         found[row["newsletter"]].append(row)
     return found
 

@@ -47,7 +47,7 @@ def test_seeds_get_it_first_and_after_a_kill_in_the_wait_the_rest_follows_once(t
         os.killpg(sending.pid, signal.SIGKILL)
         sending.wait()
         assert sorted(server.recipients) == SEEDS
-        shown = site.command("editions", "show", str(the_row(site).name)).stdout.decode()
+        shown = site.command("editions", "show", str(the_row(site).name)).out
         assert "The seeds have it; everybody else gets it from" in shown
         running = site.start("run")
         wait_for(lambda: len(server.accepted) >= READERS, "the rest", seconds=60)
@@ -66,15 +66,15 @@ def test_a_seed_that_fails_holds_it_and_a_release_sends_it_to_the_rest(tmp_path:
             "550 5.7.1 looks like spam" if verb == "RCPT" and SEEDS[0] in argument else "usual"
         )
         ran = site.command("send", "daily", "--yes", "--no-collect")
-        assert ran.returncode != 0
-        assert "reader00021@readers.example did not get it" in ran.stderr.decode()
-        assert "looks like spam" in ran.stderr.decode()
+        assert ran.code != 0
+        assert "reader00021@readers.example did not get it" in ran.err
+        assert "looks like spam" in ran.err
         assert server.recipients == [SEEDS[1]]
         row = the_row(site)
         assert (row.state, row.reason) == (OccurrenceState.HELD, Reason.SEED_FAILED)
-        assert site.command("editions", "release", str(row.name)).returncode == 0
+        assert site.command("editions", "release", str(row.name)).code == 0
         again = site.command("send", "daily", "--yes", "--no-collect")
-        assert Counter(server.recipients) == everyone() - Counter(SEEDS[:1]), again.stderr.decode()
+        assert Counter(server.recipients) == everyone() - Counter(SEEDS[:1]), again.err
 
 
 def test_stop_during_the_wait_keeps_it_from_everybody_else(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_stop_during_the_wait_keeps_it_from_everybody_else(tmp_path: Path) -> No
         site = site_of(tmp_path, f"sqlite:///{tmp_path}/n.db", server, seeded("10m"))
         sending = site.start("send", "daily", "--yes", "--no-collect")
         wait_for(lambda: len(server.accepted) == 2, "the seeds")
-        assert site.command("editions", "stop", str(the_row(site).name)).returncode == 0
+        assert site.command("editions", "stop", str(the_row(site).name)).code == 0
         sending.wait(30)
         assert sorted(server.recipients) == SEEDS
 
@@ -95,13 +95,13 @@ def test_an_edition_that_is_refused_too_often_is_held_loudly_and_goes_on_when_it
         site = site_of(tmp_path, store_url, server, "failing: {share: 0.2, after: 5}")
         server.on_body = lambda _accepted: "554 5.7.1 message refused"
         ran = site.command("send", "daily", "--yes", "--no-collect")
-        assert ran.returncode != 0
-        assert "messages were refused, more than 20%" in ran.stderr.decode()
+        assert ran.code != 0
+        assert "messages were refused, more than 20%" in ran.err
         row = the_row(site)
         assert (row.state, row.reason) == (OccurrenceState.HELD, Reason.DELIVERY_FAILING)
         assert server.accepted == []
         server.on_body = lambda _accepted: "usual"
-        assert site.command("editions", "release", str(row.name)).returncode == 0
+        assert site.command("editions", "release", str(row.name)).code == 0
         site.command("send", "daily", "--yes", "--no-collect")
         got = Counter(server.recipients)
         assert 0 < len(got) < READERS, "the refused are not tried again by themselves"

@@ -106,7 +106,7 @@ def test_a_reader_comes_chooses_leaves_comes_back_and_is_erased(
         assert states(site)["weekend"] is SubscriptionState.UNSUBSCRIBED
 
         done = site.command("send", "daily", "--yes", "--no-collect")
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
         mailed(server, 3)
         one_click = to_ann(server)[2].message["List-Unsubscribe"].strip("<>")
         request = urllib.request.Request(one_click, data=b"List-Unsubscribe=One-Click", method="POST")
@@ -114,7 +114,7 @@ def test_a_reader_comes_chooses_leaves_comes_back_and_is_erased(
             assert response.status == 200
         site.fill(stories=6)
         done = site.command("send", "daily", "--extra", "--yes", "--no-collect")
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
         assert [one.recipient for one in server.accepted].count("reader00001@readers.example") == 2
         assert len(to_ann(server)) == 3
         assert states(site)["daily"] is SubscriptionState.UNSUBSCRIBED

@@ -35,19 +35,19 @@ def test_every_way_of_sending_keeps_to_the_list(tmp_path: Path, store_url: str) 
         site.command("send", "daily", "--yes", "--no-collect", "--to", OTHER)
         site.command("send", "daily", "--yes", "--no-collect")
         assert server.recipients == [], "refused once"
-        assert b"staging may not mail" in site.command("send", "daily", "--test", OTHER).stderr
+        assert "staging may not mail" in site.command("send", "daily", "--test", OTHER).err
         with site.open() as store:
             name = str(next(row for row in store.read(occurrences.listing) if row.by_hand).name)
-        assert site.command("editions", "retry", name).returncode == 0
-        assert site.command("editions", "stop", name).returncode == 0
-        assert site.command("editions", "resume", name).returncode == 0
+        assert site.command("editions", "retry", name).code == 0
+        assert site.command("editions", "stop", name).code == 0
+        assert site.command("editions", "resume", name).code == 0
         running = site.start("run")
         wait_for(lambda: ALLOWED in server.recipients, "the one that is allowed", seconds=30)
         with site.open() as store:
             sent = OccurrenceState.SENT
             wait_for(lambda: any(row.state is sent for row in store.read(occurrences.listing)), "the ledger to say so")
         corrected = site.command("editions", "correct", name, "--note", "We were wrong.", "--yes")
-        assert corrected.returncode == 0, corrected.stderr
+        assert corrected.code == 0, corrected.err
         wait_for(lambda: len(server.accepted) >= 2, "its correction", seconds=60)
         running.terminate()
         running.wait(30)

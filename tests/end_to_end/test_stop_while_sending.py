@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections import Counter
@@ -39,16 +38,14 @@ def test_a_stop_is_obeyed_by_the_process_that_sends_and_a_resume_mails_the_rest_
             ]
         before = len(server.accepted)
         began = time.monotonic()
-        stopped = json.loads(
-            site.command("editions", "stop", str(row.name), "--because", "wrong picture", "--json").stdout
-        )
+        stopped = site.command("editions", "stop", str(row.name), "--because", "wrong picture", "--json").json
         had = len(server.accepted)
         sending.wait(60)
         assert len(server.accepted) == had, "nothing followed the answer of stop"
         assert stopped["deliveries"]["sent"] == had
         assert stopped["deliveries"]["sending"] == stopped["deliveries"]["in_doubt"] == 0
         assert before <= had < READERS - 30, f"it went on for {time.monotonic() - began:.1f} s"
-        assert site.command("editions", "resume", str(row.name)).returncode == 0
+        assert site.command("editions", "resume", str(row.name)).code == 0
         server.on_body = lambda *_arguments: "usual"
         again = site.start("send", "daily", "--yes", "--no-collect")
         assert again.wait(60) == 0, site.log

@@ -33,9 +33,9 @@ def test_a_send_goes_to_those_in_the_target_and_shows_each_her_promotions(tmp_pa
         people.write_text(
             "address,plan,tags\nann@readers.example,member,founder\nben@readers.example,member,\ncal@readers.example,,\n"
         )
-        assert site.command("subscribers", "import", str(people), "-n", "daily").returncode == 0
+        assert site.command("subscribers", "import", str(people), "-n", "daily").code == 0
         sent = site.command("send", "daily", "--yes", "--no-collect")
-        assert sent.returncode == 0, sent
+        assert sent.code == 0, sent
         assert sorted(server.recipients) == ["ann@readers.example", "ben@readers.example"]
         shown = {}
         for accepted in server.accepted:

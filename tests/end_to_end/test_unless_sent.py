@@ -37,7 +37,7 @@ def a_site(folder: Path, store_url: str, server: SmtpServer, at: str = "", morni
     )
     for who, newsletters in ((ANN, "daily evening"), (BEN, "evening"), (CAL, "daily evening")):
         named = [word for name in newsletters.split() for word in ("-n", name)]
-        assert site.command("subscribers", "add", who, *named).returncode == 0
+        assert site.command("subscribers", "add", who, *named).code == 0
     return site
 
 
@@ -65,7 +65,7 @@ def test_what_the_morning_carried_the_evening_leaves_out_for_those_who_had_it(tm
     with SmtpServer() as server:
         site = a_site(tmp_path, store_url, server)
         site.fill(stories=3)
-        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--yes", "--no-collect").code == 0
         configuration = load(tmp_path / "schedules.yaml", {})
         with site.open() as store:
             site.add_stories(store, (4, 5), datetime.now(UTC) - timedelta(hours=1))
@@ -74,7 +74,7 @@ def test_what_the_morning_carried_the_evening_leaves_out_for_those_who_had_it(tm
             assert {one.headline for one in shown.stories if one.shown} == {
                 "Story number 4 of the test", "Story number 5 of the test",
             }  # fmt: skip
-        assert site.command("send", "evening", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "evening", "--yes", "--no-collect").code == 0
         assert stories_to(server, ANN) == stories_to(server, CAL) == [{1, 2, 3}, {4, 5}]
         assert stories_to(server, BEN) == [{1, 2, 3, 4, 5}]
         now = datetime.now(UTC)
@@ -91,7 +91,7 @@ def test_what_the_morning_carried_the_evening_leaves_out_for_those_who_had_it(tm
             assert page is not None
             assert ("Story number 4" in page, "Story number 1 " in page) == (True, False), "as it was sent"
         correcting = site.command("editions", "correct", f"evening@{occurrence}", "--note", "We were wrong.", "--yes")
-        assert correcting.returncode == 0, correcting.stderr
+        assert correcting.code == 0, correcting.err
         wait_for(lambda: len(subjects_to(server, ANN)) == 3, "her correction")
         _, hers, corrected = subjects_to(server, ANN)
         assert "number 4" in hers or "number 5" in hers, "the first of what is left leads"
@@ -103,8 +103,8 @@ def test_who_had_all_of_it_gets_none_and_why_says_so(tmp_path: Path, store_url: 
     with SmtpServer() as server:
         site = a_site(tmp_path, store_url, server)
         site.fill(stories=3)
-        assert site.command("send", "daily", "--yes", "--no-collect").returncode == 0
-        assert site.command("send", "evening", "--yes", "--no-collect").returncode == 0
+        assert site.command("send", "daily", "--yes", "--no-collect").code == 0
+        assert site.command("send", "evening", "--yes", "--no-collect").code == 0
         assert stories_to(server, ANN) == [{1, 2, 3}]
         assert stories_to(server, BEN) == [{1, 2, 3}]
         with site.open() as store:

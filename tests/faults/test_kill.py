@@ -133,8 +133,8 @@ def run(folder: Path, store_url: str, in_doubt: str, *, readers: int, kills: int
 def finish(site: SiteFolder) -> None:
     """Let it end by itself."""
     ended = site.command("send", "daily", "--yes", "--no-collect", timeout=300)
-    if ended.returncode not in (0, 9):
-        raise AssertionError(ended.stderr.decode())
+    if ended.code not in (0, 9):
+        raise AssertionError(ended.err)
 
 
 def judge(site: SiteFolder, server: SmtpServer, struck: list[Struck], in_doubt: str, readers: int) -> tuple[int, int]:
@@ -165,7 +165,7 @@ def judge(site: SiteFolder, server: SmtpServer, struck: list[Struck], in_doubt: 
         assert set(arrived) | kept == everyone
         assert kept <= doubtful
         assert {state for address, (state, _) in ledger.items() if address not in kept} == {"sent"}
-        listed = site.command("deliveries", "list", "--in-doubt", "--json", "--limit", "10000").stdout.decode()
+        listed = site.command("deliveries", "list", "--in-doubt", "--json", "--limit", "10000").out
         assert all(address in listed for address in kept)
     else:
         assert set(arrived) == everyone, f"lost: {sorted(everyone - set(arrived))[:5]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import resource
 import signal
@@ -50,7 +49,7 @@ def test_it_works_right_after_init_and_collect_without_readers_or_relay(tmp_path
 def test_each_kind_of_file_holds_its_part_and_json_the_facts(tmp_path: Path) -> None:
     site = a_site(tmp_path)
     made = site.command(*AT, "preview", "daily", "--as", READER, "--out", "a.eml", "--json")
-    facts = json.loads(made.stdout)
+    facts = made.json
     content = (tmp_path / "a.eml").read_bytes()
     assert facts["sha256"] == sha256(content).hexdigest()
     assert facts["edition"] == "daily@2026-11-24/1"
@@ -122,7 +121,7 @@ def test_a_screenshot_has_the_width_and_the_look_that_was_asked_for(tmp_path: Pa
     site = a_site(tmp_path)
     sample = ("preview", "daily", "--edition", "scenario:one-story")
     made = site.command(*AT, *sample, "--screenshot", "a.png", "--width", "375", "--dark", "--out", "a.html")
-    assert made.returncode == 0, made.stderr
+    assert made.code == 0, made.err
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width == 375
         assert picture.convert("RGB").getpixel((2, 300)) == (23, 25, 28)
@@ -163,7 +162,7 @@ def test_the_hash_on_the_page_is_that_of_the_bytes_on_the_wire(tmp_path: Path) -
             process.terminate()
             process.wait(20)
         assert shown is not None
-        assert site.command(*AT, "send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command(*AT, "send", "daily", "--yes", "--no-collect").code == 0
         [wire] = [one.content for one in server.accepted if one.recipient == READER]
     assert sha256(wire).hexdigest() == shown[1]
 
@@ -211,8 +210,8 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
         found = re.search(r"127\.0\.0\.1:(\d+)", site.log)
         assert found, site.log
         second = site.command(*AT, "preview", "daily", "--port", found[1])
-        assert second.returncode == 2
-        assert b"cannot be used" in second.stderr
+        assert second.code == 2
+        assert "cannot be used" in second.err
     finally:
         first.terminate()
         first.wait(20)

@@ -50,7 +50,7 @@ def test_the_hash_is_that_of_the_bytes_a_send_puts_on_the_wire(
     site = a_site(tmp_path, url=store_url, readers=2, port=str(server.port))
     before = previewed(site)
     sent = site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect")
-    assert sent.returncode == 0, sent.stderr
+    assert sent.code == 0, sent.err
     on_the_wire = next(one.content for one in server.accepted if one.recipient == READER)
     assert before.message == on_the_wire
     assert before.sha256 == hashlib.sha256(on_the_wire).hexdigest()
@@ -68,13 +68,13 @@ def test_so_it_is_with_numbered_stories_and_promotions_where_stories_give_way_to
     assert any("stories give way" in notice for notice in before.notices)
     assert "Read more" in before.text
     sent = site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect")
-    assert sent.returncode == 0, sent.stderr
+    assert sent.code == 0, sent.err
     assert before.message == next(one.content for one in server.accepted if one.recipient == READER)
 
 
 def test_a_past_edition_shows_what_she_was_sent_whatever_changed_since(tmp_path: Path, server: SmtpServer) -> None:
     site = a_site(tmp_path, readers=1, port=str(server.port))
-    assert site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect").returncode == 0
+    assert site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect").code == 0
     (tmp_path / "templates" / "daily").mkdir(parents=True)
     (tmp_path / "templates" / "daily" / "card.html").write_text("<tr><td>Everything is new.</td></tr>")
     with site.open() as store:

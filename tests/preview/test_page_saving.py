@@ -250,7 +250,7 @@ def test_an_empty_store_explains_the_next_step(page: Page, tmp_path: Path) -> No
 def test_after_a_send_the_difference_to_the_last_edition_is_shown(page: Page, tmp_path: Path) -> None:
     with SmtpServer() as server:
         site = a_site(tmp_path, readers=1, stories=3, port=str(server.port))
-        assert site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect").returncode == 0
+        assert site.command("--now", NOW.isoformat(), "send", "daily", "--yes", "--no-collect").code == 0
         wire = sha256(server.accepted[0].content).hexdigest()
     with site.open() as store:
         site.add_stories(store, [4, 5], NOW)

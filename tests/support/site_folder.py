@@ -15,7 +15,7 @@ from newsletter.collect.identity import to_remember
 from newsletter.config import site_key
 from newsletter.store import Store, articles, occurrences
 from tests.builders import add_subscribers, an_incoming_article
-from tests.support.commands import LONGEST, run_forked
+from tests.support.commands import LONGEST, Ran, run_forked
 
 _SCHEDULES = """\
 site: {{name: The Test, url: "https://news.example", postal_address: "1 Press Lane, Chennai", timezone: {zone}}}
@@ -130,7 +130,6 @@ class SiteFolder:
         """What processes that were started here have printed."""
         return (self.path / "process.log").read_text(errors="replace")
 
-    def command(self, *arguments: str, timeout: int = LONGEST) -> subprocess.CompletedProcess[bytes]:
+    def command(self, *arguments: str, timeout: int = LONGEST) -> Ran:
         """Run a command to its end, ``timeout`` seconds at most."""
-        ran = run_forked(self.path, *arguments, seconds=timeout)
-        return subprocess.CompletedProcess(arguments, ran.code, ran.out.encode(), ran.err.encode())
+        return run_forked(self.path, *arguments, seconds=timeout)
