@@ -294,7 +294,7 @@ def _remove(file: Path) -> None:
 
 
 def _report(configuration: Configuration, edited: Edited, *, as_json: bool) -> None:
-    from newsletter.cli.editions import plain_row
+    from newsletter.cli.editions import plain_row, plain_section
 
     row = edited.row
     if as_json:
@@ -305,10 +305,7 @@ def _report(configuration: Configuration, edited: Edited, *, as_json: bool) -> N
                 {
                     "cohort": one.cohort,
                     "revision": one.revision,
-                    "sections": [
-                        {"name": part.name, "leads": part.leads, "missed": part.missed, "articles": part.article_ids}
-                        for part in one.sections
-                    ],
+                    "sections": [plain_section(part) for part in one.sections],
                 }
                 for one in edited.editions
             ],

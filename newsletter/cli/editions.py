@@ -11,7 +11,7 @@ import typer
 from newsletter.cli.names import known, login_name
 from newsletter.cli.options import Json, Limit, OnlyCount, options_of, print_json, print_rows
 from newsletter.errors import NothingToDo, UsageError
-from newsletter.model import EditionName, OccurrenceState, Reason, Stream, StreamName
+from newsletter.model import EditionName, EditionSection, OccurrenceState, Reason, Stream, StreamName
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -188,7 +188,7 @@ def _print(facts: dict[str, Any]) -> None:
     for one in facts["editions"]:
         typer.echo(f"\nrevision {one['revision']}{', ' + one['cohort'] if one['cohort'] else ''}")
         for section in one["sections"]:
-            typer.echo(f"  {_label(section)}")
+            typer.echo(f"  {section['label']}")
             for article in section["articles"]:
                 typer.echo(f"    {article['id']}  {article['headline']}")
     if facts["edits"]:
@@ -218,10 +218,6 @@ def _print(facts: dict[str, Any]) -> None:
             columns=("article_id", "section", "position", "words", "headline"),
             empty="Nothing was decided yet: it is composed at its compose_lead.",
         )
-
-
-def _label(section: dict[str, Any]) -> str:
-    return "you may have missed" if section["missed"] else section["name"] or "lead"
 
 
 def hold(
@@ -342,12 +338,21 @@ def plain_edition(row: EditionRow, headlines: dict[int, str]) -> dict[str, Any]:
         "composed_at": row.composed_at,
         "fanned_out_at": row.fanned_out_at,
         "sections": [
-            {
-                "name": section.name,
-                "leads": section.leads,
-                "missed": section.missed,
-                "articles": [{"id": one, "headline": headlines.get(one, "")} for one in section.article_ids],
-            }
+            plain_section(section)
+            | {"articles": [{"id": one, "headline": headlines.get(one, "")} for one in section.article_ids]}
             for section in row.sections
         ],
+    }
+
+
+def plain_section(section: EditionSection) -> dict[str, Any]:
+    """One section of an edition as it is shown: its articles by id."""
+    return {
+        "name": section.name,
+        "label": section.label,
+        "leads": section.leads,
+        "missed": section.missed,
+        "home": section.home,
+        "trimmed": section.trimmed,
+        "articles": section.article_ids,
     }

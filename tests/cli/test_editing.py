@@ -52,13 +52,14 @@ def test_options_change_stories_and_words_and_say_what_was_done(folder: Folder, 
     )  # fmt: skip
     assert ended.code == 0, ended
     assert ended.json["changed"].startswith("dropped 1; pinned 5 (World, 1), 6 (World, 1); retitled 3")
+    plain = {"leads": False, "missed": False, "home": "", "trimmed": 0}
     assert ended.json["editions"] == [
         {
             "cohort": "",
             "revision": 2,
             "sections": [
-                {"name": "News", "leads": False, "missed": False, "articles": [3, 2]},
-                {"name": "World", "leads": False, "missed": False, "articles": [5, 6, 4]},
+                {"name": name, "label": name, **plain, "articles": there}
+                for name, there in (("News", [3, 2]), ("World", [5, 6, 4]))
             ],
         }
     ]
@@ -127,7 +128,8 @@ def test_a_story_is_pinned_to_lead_and_says_who_pinned_it(folder: Folder, row: O
     shown = folder.run("editions", "show", NAME, "--why", "--json").json
     [edition] = shown["editions"]
     assert edition["sections"][0] == {
-        "name": "", "leads": True, "missed": False, "articles": [{"id": 5, "headline": "Headline of story 5"}],
+        "name": "", "label": "lead", "leads": True, "missed": False, "home": "World", "trimmed": 0,
+        "articles": [{"id": 5, "headline": "Headline of story 5"}],
     }  # fmt: skip
     why = shown["why"][0]
     assert (why["article_id"], why["reason"], why["section"], why["position"]) == (5, "leads", "World", 1)

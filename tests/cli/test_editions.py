@@ -57,7 +57,9 @@ def test_an_edition_is_listed_and_shown_with_its_stories_and_reasons(folder: Fol
     shown = folder.run("editions", "show", "daily@2026-11-23/1", "--why", "--json").json
     (edition,) = shown["editions"]
     stories = [{"id": 1, "headline": "Headline of story 1"}]
-    assert edition["sections"] == [{"name": "News", "leads": False, "missed": False, "articles": stories}]
+    [section] = edition["sections"]
+    assert (section["name"], section["label"], section["articles"]) == ("News", "News", stories)
+    assert (section["leads"], section["missed"], section["home"], section["trimmed"]) == (False, False, "", 0)
     assert [(why["article_id"], why["reason"]) for why in shown["why"]] == [(1, "chosen"), (2, "too_old")]
     in_words = folder.run("editions", "show", "daily@2026-11-23/1", "--why")
     assert "dropped: older than max_age" in in_words.out
