@@ -78,7 +78,7 @@ def _fill(store: Store, readers: int) -> None:
 
 
 def _counted(store: Store, name: str, rounds: int) -> dict[str, Any]:
-    who = fan_out.gets("daily", Stream.EACH.value)
+    who = fan_out.gets("daily", Stream.EACH.value, counted=True)
 
     def seconds(expression: str, *, parts: bool = False) -> float:
         asked = Targeting(Target.parse(expression), PLANS, SECTIONS, ZoneInfo("Asia/Kolkata"))

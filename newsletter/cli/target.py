@@ -95,7 +95,7 @@ def _counted(
     from newsletter.store import fan_out
     from newsletter.store import targeting as targets
 
-    who = fan_out.gets(newsletter, Stream.EACH.value, streams)
+    who = fan_out.gets(newsletter, Stream.EACH.value, streams, counted=True)
     counted = store.read(targets.count, who, targeting, parts=explain and targeting is not None)
     facts: dict[str, Any] = {
         "for": whose,

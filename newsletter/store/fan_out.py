@@ -15,6 +15,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     not_,
     or_,
     select,
@@ -194,20 +195,24 @@ def count_readers(
     asked_for: Collection[Stream] | None = None,
 ) -> int:
     """How many deliveries an occurrence would have if it were fanned out now."""
-    return count(connection, gets(newsletter, stream, asked_for), targeting).readers
+    return count(connection, gets(newsletter, stream, asked_for, counted=True), targeting).readers
 
 
-def gets(newsletter: str, stream: str, asked_for: Collection[Stream] | None = None) -> ColumnElement[bool]:
+def gets(
+    newsletter: str, stream: str, asked_for: Collection[Stream] | None = None, *, counted: bool = False
+) -> ColumnElement[bool]:
     """Who gets a stream: those who asked for it, or for one of ``asked_for``, which have it in their place. What fans
-    out and what counts beforehand ask the same."""
-    return and_(_gets_the_newsletter(newsletter), _asked_for((Stream(stream),) if asked_for is None else asked_for))
+    out and what counts beforehand ask the same; ``counted``: where it does not matter in which order they come."""
+    wanted = (Stream(stream),) if asked_for is None else asked_for
+    return and_(_gets_the_newsletter(newsletter, counted=counted), _asked_for(wanted))
 
 
-def _gets_the_newsletter(newsletter: str) -> ColumnElement[bool]:
-    return and_(
-        subscriptions.c.newsletter == newsletter,
-        subscriptions.c.state == SubscriptionState.ACTIVE.value,
-    )
+def _gets_the_newsletter(newsletter: str, *, counted: bool = False) -> ColumnElement[bool]:
+    active = SubscriptionState.ACTIVE.value
+    # Written out, SQLite sees that the partial index of cohorts fits, and counts in it alone: a million in 0.14 s, not
+    # 2.5. Pages go by the key, which has the order they want.
+    state = literal_column(f"'{active}'") if counted else literal(active)
+    return and_(subscriptions.c.newsletter == newsletter, subscriptions.c.state == state)
 
 
 def _asked_for(streams: Collection[Stream]) -> ColumnElement[bool]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from newsletter.model import DeliveryState, Reason
 from newsletter.store import Store, senders, tables
 from newsletter.store.claiming import Claim, _claiming, claim
 from newsletter.store.domain_limits import _postponing
-from newsletter.store.fan_out import fan_out_page
+from newsletter.store.fan_out import count_readers, fan_out_page
 from newsletter.store.prepared import Prepared
 from newsletter.store.recording import Outcome, _recording, exchange
 from tests.builders import NOW, add_occurrence, add_subscribers
@@ -79,6 +81,28 @@ async def test_groups_are_found_by_key_and_the_queue_in_its_order(store: Store, 
         else:
             assert "Seq Scan on deliveries" not in plans[name], plans[name]
             assert "pk_deliveries" in plans[name], plans[name]
+
+
+def test_readers_are_counted_in_an_index_alone(migrated_sqlite: Path, tmp_path: Path) -> None:
+    shutil.copyfile(migrated_sqlite, tmp_path / "newsletter.db")
+    said: list[tuple[str, Any]] = []
+
+    def listen(_c: object, _cursor: object, text: str, parameters: Any, _context: object, _many: bool) -> None:
+        said.append((text, parameters))
+
+    def look(connection: Connection) -> tuple[str, list[str]]:
+        event.listen(connection, "before_cursor_execute", listen)
+        assert count_readers(connection, "daily", "each") == READERS
+        event.remove(connection, "before_cursor_execute", listen)
+        [(text, parameters)] = said
+        [plan] = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
+        return plan.detail, [step.opcode for step in connection.exec_driver_sql(f"EXPLAIN {text}", parameters)]
+
+    with Store.open(f"sqlite:///{tmp_path}/newsletter.db") as store:
+        add_subscribers(store, READERS)
+        plan, steps = store.read(look)
+    assert "ix_subscriptions_cohort" in plan
+    assert "Column" not in steps, "a row of the table is read for each reader"
 
 
 def test_an_exchange_records_and_claims_in_one_transaction_or_does_neither(store: Store) -> None:
