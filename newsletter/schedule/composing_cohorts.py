@@ -16,7 +16,7 @@ from newsletter.cohort import Cohort
 from newsletter.compose.composing import compose
 from newsletter.config.reading import Configuration
 from newsletter.model import OccurrenceState, Reason
-from newsletter.schedule.cohorts import LOOK_EVERY, Cohorts, Due
+from newsletter.schedule.cohorts import LOOK_EVERY, Cohorts, Due, span_on
 from newsletter.store import Store, editions, fan_out, occurrences
 from newsletter.store.editions import EditionRow
 from newsletter.store.occurrences import OccurrenceRow
@@ -55,7 +55,8 @@ class CohortComposing:
         editions. An occurrence whose every cohort went without is skipped. Raises StoreError and UnreadableEdits."""
         newsletter = self._configuration.of(row)
         made: list[EditionRow] = []
-        over = only is None
+        span = span_on(newsletter.schedule, row.occurrence.local_date)
+        over = only is None and (span is None or now > span[1])  # until then somebody may come whose hour it will be
         for due in self._cohorts.of(row):
             if only is None and due.due_at - newsletter.compose_lead > now:
                 over = False
@@ -66,13 +67,10 @@ class CohortComposing:
             if not too_late and (only is not None or self.anybody(row, due, now)):
                 edition = self._compose(row, due, now)
                 made += [edition] if edition is not None else []
-            elif too_late:
-                if self.anybody(row, due, now):
-                    self._store.write(editions.without, row, due.cohort, due.due_at, Reason.MISSED, now)
-                    log.warning("missed", edition=f"{row.name}/{due.cohort}")
+            elif too_late and self.anybody(row, due, now):
+                self._store.write(editions.without, row, due.cohort, due.due_at, Reason.MISSED, now)
                 self._known(row)[str(due.cohort)] = Reason.MISSED
-            else:
-                over = over and now > due.due_at
+                log.warning("missed", edition=f"{row.name}/{due.cohort}")
         if over and row.state is _S.PLANNED and not any(why is Reason.NONE for why in self._known(row).values()):
             self._skip(row, now)
         return made
@@ -124,10 +122,10 @@ class CohortComposing:
     def _skip(self, row: OccurrenceRow, now: datetime) -> None:
         """Nobody's hour brought an edition: the reason of the occurrence is that of its cohorts."""
         found = set(self._known(row).values())
-        missed = Reason.MISSED in found or not found
-        reason, detail = (
-            (Reason.MISSED, "every reader's hour was past by more than its catch_up")
-            if missed
-            else (min(found), "there was nothing new at any reader's hour")
-        )
+        if not found:
+            reason, detail = Reason.EMPTY, "nobody was there to get it at any hour"
+        elif Reason.MISSED in found:
+            reason, detail = Reason.MISSED, "every reader's hour was past by more than its catch_up"
+        else:
+            reason, detail = min(found), "there was nothing new at any reader's hour"
         self._store.write(occurrences.skip, row.id, reason=reason, detail=detail, now=now)

@@ -85,7 +85,8 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
     if delivery is not None:
         verdict = store.read(deliveries.verdict_now, delivery.id, then, only, configuration.targets)
     else:
-        verdict = store.read(verdict_before_delivery, person.id, name, then, only, configuration.targets.of(name))
+        targeting = configuration.targets.of(name)
+        verdict = store.read(verdict_before_delivery, person.id, name, then, only, targeting, due_at)
     composed = store.read(editions.for_occurrence, row.id) if row is not None else []
     if cohort != EVERYBODY and not edition.occurrence.correction:
         composed = [one for one in composed if one.cohort == str(cohort)]

@@ -39,14 +39,13 @@ class Recipients:
         """Make the deliveries of these editions of an occurrence or a correction; how many subscribers were seen."""
         seen, limit = 0, FAN_OUT_PAGE
         for edition in these:
-            staying = self._staying(row, edition)
-            if staying and not edition.fanned_out_after:
-                seen += self._store.write(self.add, row, edition, staying, now)
             while edition.fanned_out_at is None and not stopping():
+                seen += self._add_staying(row, edition, now)
                 began = time.perf_counter()
                 page = self._store.write(self._page(row, edition, now), limit=limit)
                 seen += page
                 if page == 0:
+                    seen += self._add_staying(row, edition, now)
                     break
                 limit = next_page(limit, time.perf_counter() - began, alone=self._store.is_sqlite)
         return seen
@@ -101,10 +100,13 @@ class Recipients:
         most = schedules.warm_up[domain].most(day)
         return None if most is None else WarmUp(domain, day, most)
 
-    def _staying(self, row: OccurrenceRow, edition: EditionRow) -> list[int]:
-        """The readers of this cohort who have moved on, and get this occurrence with it for the last time."""
+    def _add_staying(self, row: OccurrenceRow, edition: EditionRow, now: datetime) -> int:
+        """Make the deliveries of the readers of this cohort who have moved on, and get this occurrence with it for the
+        last time; how many there were. Asked before every page, and after the last: who moves between two is on none.
+        """
         due = self._due_of(row, edition)
-        return self._cohorts.staying(row, due) if due is not None else []
+        staying = self._cohorts.staying(row, due) if due is not None else []
+        return self._store.write(self.add, row, edition, staying, now) if staying else 0
 
     def _due_of(self, row: OccurrenceRow, edition: EditionRow) -> Due | None:
         if not edition.cohort:

@@ -223,6 +223,7 @@ class Work:
         if not row.by_hand and self._waits_for_others(row.newsletter, row.due_at):
             return row
         edited = row.edited  # what the gates looked at is what goes out
+        self._give_up_late(row, now)
         row = self.freeze(row, now)
         if row.state is not _S.APPROVED:
             return row
@@ -322,16 +323,23 @@ class Work:
         newsletter = self.configuration.of(row)
         if not newsletter.schedule.by_reader or row.occurrence.correction:
             return self.store.read(editions.for_occurrence, row.id)
+        self._give_up_late(row, now)
         begun = self.store.read(editions.begun, row.id, now)
-        for edition in begun:
-            late = not row.by_hand and now > edition.due_at + newsletter.catch_up
-            if late and edition.fanned_out_after == 0 and not self.store.read(deliveries.of_edition, edition.id):
-                self.store.write(editions.give_up, edition, Reason.MISSED, now)
         if any(one.id not in self._frozen for one in begun if one.fanned_out_after == 0):
             if self.freeze(row, now).state is not _S.SENDING:
                 return []
             begun = self.store.read(editions.begun, row.id, now)
         return [one for one in begun if row.by_hand or not self._waits_for_others(row.newsletter, one.due_at)]
+
+    def _give_up_late(self, row: OccurrenceRow, now: datetime) -> None:
+        """Cohorts whose hour is past by more than ``catch_up``, and of which nobody has it, go without."""
+        newsletter = self.configuration.of(row)
+        if row.by_hand or row.occurrence.correction or not newsletter.schedule.by_reader:
+            return
+        for edition in self.store.read(editions.begun, row.id, now - newsletter.catch_up - timedelta.resolution):
+            if edition.fanned_out_after == 0 and not self.store.read(deliveries.of_edition, edition.id):
+                self.store.write(editions.give_up, edition, Reason.MISSED, now)
+                log.warning("missed", edition=str(edition.name))
 
     def begins(self, row: OccurrenceRow, now: datetime) -> bool:
         """Whether another cohort of an occurrence in ``sending`` is about to have it, its stories as they are now."""

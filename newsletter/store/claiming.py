@@ -232,7 +232,7 @@ def _claiming(
         with_reader(
             deliveries.c.id.label("id"),
             given.message_id.label("message_id"),
-            verdict(now, only_addresses, outside=outside(targets)).label("verdict"),
+            verdict(now, only_addresses, outside=outside(targets), due_at=deliveries.c.due_at).label("verdict"),
             plan.label("plan"),
             _rendered_key(dialect, plan, dict(languages)).label("rendered_key"),
             digests_of_delivery(targets).label("targets"),

@@ -41,12 +41,14 @@ def verdict(
     only_addresses: Collection[str] | None,
     kind: ColumnElement[str] | None = None,
     outside: ColumnElement[bool] | None = None,
+    due_at: datetime | ColumnElement[datetime] | None = None,
 ) -> ColumnElement[str]:
     """Why this delivery must not be made, '' where it may: the one predicate that ``claim`` and ``why`` both use.
 
     Needs ``deliveries`` joined to ``subscribers`` and outer-joined to ``subscriptions`` (with ``kind`` given, the two
     alone). ``only_addresses`` is the staging allow-list, None in production; ``outside`` says that she is not in the
-    newsletter's target, None where there is none. What is promotional needs a subscription; what is service or system
+    newsletter's target, None where there is none. A pause counts for what is due before it ends, however late it goes:
+    ``due_at`` says when that is, None: ``now``. What is promotional needs a subscription; what is service or system
     only a living address (``model.Root``). A system mail may also go to an address whose reader was erased and who asks
     anew: without it she could never confirm that she is back.
     """
@@ -69,7 +71,7 @@ def verdict(
         (and_(promotional, subscriptions.c.state == SubscriptionState.PENDING.value), Reason.UNCONFIRMED),
         (and_(promotional, subscriptions.c.state != SubscriptionState.ACTIVE.value), Reason.UNSUBSCRIBED),
         (and_(promotional, suppressed(SuppressionScope.MARKETING)), Reason.SUPPRESSED_MARKETING),
-        (and_(promotional, subscriptions.c.paused_until > now), Reason.PAUSED),
+        (and_(promotional, subscriptions.c.paused_until > (now if due_at is None else due_at)), Reason.PAUSED),
     ]
     if outside is not None:
         refusals.append((and_(promotional, outside), Reason.NOT_TARGETED))
@@ -101,11 +103,12 @@ def verdict_before_delivery(
     now: datetime,
     only_addresses: Collection[str] | None,
     targeting: Targeting | None = None,
+    due_at: datetime | None = None,
 ) -> Reason:
     """What ``verdict`` says of a subscriber who has no delivery of an edition of ``newsletter`` yet."""
     outside = None if targeting is None else not_(condition(targeting))
     statement = (
-        select(verdict(now, only_addresses, literal(Kind.EDITION.value), outside))
+        select(verdict(now, only_addresses, literal(Kind.EDITION.value), outside, due_at))
         .select_from(subscribers)
         .outerjoin(
             subscriptions,

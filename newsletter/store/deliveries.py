@@ -258,5 +258,5 @@ def verdict_now(
     targets: Targets = NO_TARGETS,
 ) -> Reason:
     """What ``claim`` would decide about this delivery now: NONE where it would send it."""
-    statement = with_reader(verdict(now, only_addresses, outside=outside(targets)))
+    statement = with_reader(verdict(now, only_addresses, outside=outside(targets), due_at=deliveries.c.due_at))
     return Reason(connection.execute(statement.where(deliveries.c.id == delivery_id)).scalar_one())

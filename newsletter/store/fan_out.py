@@ -83,16 +83,19 @@ def fan_out_page(
 ) -> int:
     """Make the next page of an edition's deliveries and remember how far it went; the number of subscribers seen.
 
-    0 means that everyone has a row. ``languages`` are those of the newsletter, its own first. ``has_stories`` says of
-    a subscription's ``sections`` whether the edition holds anything for them; where it does not, the row is ``skipped``
-    with its reason. While its From domain warms up (``warm_up``), the readers beyond the day's number are skipped:
-    those who joined last, as pages go by the subscribers' numbers. Who is not in the newsletter's target
-    (``targeting``) gets no row; she is seen all the same, so that a page takes no longer where few are in it. Of a
-    cohort, those get it who stand at one of its ``places`` (``moves``); else those who asked for a stream of
-    ``asked_for``, by default the edition's own. The rows of those who moved since ``moved_since`` say so.
+    0 means that everyone has a row, or that nobody gets one: the edition was given up. ``languages`` are those of the
+    newsletter, its own first. ``has_stories`` says of a subscription's ``sections`` whether the edition holds anything
+    for them; where it does not, the row is ``skipped`` with its reason. While its From domain warms up (``warm_up``),
+    the readers beyond the day's number are skipped: those who joined last, as pages go by the subscribers' numbers. Who
+    is not in the newsletter's target (``targeting``) gets no row; she is seen all the same, so that a page takes no
+    longer where few are in it. Of a cohort, those get it who stand at one of its ``places`` (``moves``); else those who
+    asked for a stream of ``asked_for``, by default the edition's own. The rows of those who moved since ``moved_since``
+    say so.
     """
     by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
+    if edition.reason:
+        return 0
     page = _page(edition, places, limit, asked_for)
     seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()
     if seen:

@@ -18,14 +18,14 @@ from newsletter.config.reading import Configuration, load
 from newsletter.deliver.leaving_out import LeavingOut
 from newsletter.errors import NothingToSend
 from newsletter.members import subscribing
-from newsletter.members.consent import Evidence, PreferenceChange, change_preferences
+from newsletter.members.consent import Evidence, Pause, PreferenceChange, change_preferences
 from newsletter.model import ConsentChannel, OccurrenceState, Reason, Stream
-from newsletter.schedule import by_hand
+from newsletter.schedule import by_hand, recipients
 from newsletter.schedule.cohorts import due_on, stands_for
 from newsletter.schedule.explaining import why
 from newsletter.schedule.inbox import inbox
 from newsletter.schedule.work import Work
-from newsletter.store import Store, articles, editions, had, occurrences, subscribers, tables
+from newsletter.store import Store, articles, editions, fan_out, had, occurrences, subscribers, tables
 from newsletter.store.claiming import claim
 from newsletter.store.moves import Move, Place
 from newsletter.store.occurrences import OccurrenceRow
@@ -219,6 +219,33 @@ def test_who_moves_gets_each_date_exactly_once(site: SiteFolder, store: Store) -
     ], "seven in Kolkata was past: the old hour for the last time"
 
 
+@pytest.mark.parametrize("interrupted", [True, False], ids=["between two runs", "between two pages"])
+def test_who_moves_before_her_page_is_made_gets_it_all_the_same(
+    site: SiteFolder, store: Store, monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    site.fill(seen_at=FIRST)
+    readers = [add(store, f"reader{number}", KOLKATA, at=FIRST) for number in range(6)]
+    due = FIRST + timedelta(hours=25, minutes=30)
+    monkeypatch.setattr(recipients, "FAN_OUT_PAGE", 2)
+    work = Work(configured(site), store)
+    go_on(work, FIRST + timedelta(hours=24), due - timedelta(minutes=10))
+    begun = work.begin(row(store), due)
+
+    asked = 0
+
+    def stopping() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 2:  # the first page is made
+            move(store, readers[4], due, zone="Asia/Tokyo")  # where 07:00 has been
+        return interrupted and asked == 2
+
+    work.fan_out(begun, due, stopping)
+    assert bool(got(store, readers[2])) is not interrupted
+    go_on(Work(configured(site), store), due + timedelta(minutes=10), due + timedelta(minutes=20))
+    assert [[one[:2] for one in got(store, reader)] for reader in readers] == [[("2026-11-01/1", "11-01T01:30")]] * 6
+
+
 def test_an_hour_that_is_still_to_come_counts_for_today(site: SiteFolder, store: Store) -> None:
     site.fill(seen_at=FIRST)
     reader = add(store, "reader", KOLKATA)
@@ -300,6 +327,54 @@ def test_hours_missed_by_an_outage_say_so_and_the_others_keep_theirs(site: SiteF
     assert "07:00 (Asia/Kolkata)" in said.sentence
 
 
+def test_an_hour_that_passed_after_it_was_composed_is_missed_and_its_stories_come_the_next_day(
+    site: SiteFolder, store: Store
+) -> None:
+    site.fill(seen_at=FIRST)
+    lost, later = add(store, "lost", KOLKATA, at=FIRST), add(store, "later", NEW_YORK, at=FIRST)
+    go_on(Work(configured(site), store), FIRST + timedelta(hours=24), FIRST + timedelta(hours=25, minutes=20))
+    assert row(store).state is _S.APPROVED
+    back = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)  # 07:00 was at 01:30 in Kolkata
+    work = Work(configured(site), store)
+    go_on(work, back, back + timedelta(hours=10))
+    assert got(store, lost) == []
+    assert [one[:2] for one in got(store, later)] == [("2026-11-01/1", "11-01T12:00")]
+    deliver(store)
+    go_on(work, back + timedelta(hours=10), back + timedelta(hours=22))
+    assert [one[:2] for one in got(store, lost)] == [("2026-11-02/1", "11-02T01:30")]
+
+
+def test_a_pause_counts_for_what_was_due_before_it_ended_however_late_it_goes(site: SiteFolder, store: Store) -> None:
+    site.fill(seen_at=FIRST)
+    paused, back = add(store, "paused"), add(store, "back")
+    seven = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
+    for reader, until in ((paused, seven + timedelta(minutes=30)), (back, seven)):
+        change = PreferenceChange("daily", pause=Pause(until))
+        store.write(change_preferences, reader, [change], Evidence(ConsentChannel.PAGE, JOINED))
+    configuration = configured(site)
+    Work(configuration, store).advance(seven - timedelta(minutes=20))
+    said = why(configuration, store, "paused@readers.example", row(store).name, seven - timedelta(minutes=15))
+    assert said.reason == Reason.PAUSED
+    late = seven + timedelta(hours=1)
+    Work(configuration, store).advance(late)
+    assert list(store.write(claim_all, configuration, late)) == [back]
+    assert [(one.state, one.reason) for one in deliveries_of(store, paused)] == [("skipped", "paused")]
+
+
+def test_nobody_gets_what_was_given_up(site: SiteFolder, store: Store) -> None:
+    site.fill(seen_at=FIRST)
+    meera = add(store, "meera", KOLKATA, at=FIRST)
+    work = Work(configured(site), store)
+    go_on(work, FIRST + timedelta(hours=24), FIRST + timedelta(hours=25, minutes=20))
+    [edition] = store.read(editions.for_occurrence, row(store).id)
+    store.write(editions.give_up, edition, Reason.MISSED, FIRST)
+    [due] = [one for one in work.cohorts.of(row(store)) if str(one.cohort) == edition.cohort]
+    made = store.write(
+        fan_out.fan_out_page, edition.id, languages=("en",), expires_at=FIRST, now=FIRST, places=due.places
+    )
+    assert (made, got(store, meera)) == (0, [])
+
+
 def test_a_cohort_for_which_there_is_nothing_new_says_so(site: SiteFolder, store: Store) -> None:
     add(store, "meera", KOLKATA)
     anna = add(store, "anna", NEW_YORK)
@@ -315,8 +390,32 @@ def test_a_cohort_for_which_there_is_nothing_new_says_so(site: SiteFolder, store
 
 def test_a_date_on_which_no_hour_brought_anything_is_skipped_as_empty(site: SiteFolder, store: Store) -> None:
     add(store, "meera", KOLKATA)
-    go_on(Work(configured(site), store), FIRST + timedelta(hours=23), FIRST + timedelta(hours=40))
+    work = Work(configured(site), store)
+    go_on(work, FIRST + timedelta(hours=23), FIRST + timedelta(hours=54))
+    assert row(store).state is _S.PLANNED, "somebody may come whose clock shows no six in the evening yet"
+    go_on(work, FIRST + timedelta(hours=54), FIRST + timedelta(hours=55))
     assert (row(store).state, row(store).reason) == (_S.SKIPPED, Reason.EMPTY)
+
+
+def test_the_first_reader_gets_the_date_whose_hour_is_still_to_come_for_her(site: SiteFolder, store: Store) -> None:
+    site.fill(seen_at=FIRST)
+    work = Work(configured(site), store)
+    noon = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+    go_on(work, noon - timedelta(hours=13), noon)
+    leilani = add(store, "leilani", "Pacific/Honolulu", at=noon)
+    go_on(work, noon, noon + timedelta(hours=6))
+    assert [one[:2] for one in got(store, leilani)] == [("2026-11-01/1", "11-01T17:00")]
+
+
+def test_a_date_on_which_nobody_was_there_says_so(site: SiteFolder, store: Store) -> None:
+    site.fill(seen_at=FIRST)
+    go_on(Work(configured(site), store), FIRST + timedelta(hours=23), FIRST + timedelta(hours=55), timedelta(hours=1))
+    found = row(store)
+    assert (found.state, found.reason, found.detail) == (
+        _S.SKIPPED,
+        Reason.EMPTY,
+        "nobody was there to get it at any hour",
+    )
 
 
 @pytest.mark.parametrize("before", [timedelta(hours=5), timedelta(minutes=10)], ids=["planned", "approved"])

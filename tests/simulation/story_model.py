@@ -55,10 +55,10 @@ class Reader:
     def stream_at(self, at: datetime) -> str:
         return [place for since, place in self.places if since <= at][-1][0]
 
-    def paused_at(self, at: datetime) -> bool:
-        """The last pause that she set is the one that counts."""
-        set_by_then = [until for since, until in self.pauses if since <= at]
-        return bool(set_by_then) and set_by_then[-1] > at
+    def pauses_for(self, due_at: datetime, now: datetime) -> bool:
+        """The last pause that she set is the one that counts, for what is due before it ends."""
+        set_by_now = [until for since, until in self.pauses if since <= now]
+        return bool(set_by_now) and set_by_now[-1] > due_at
 
     def place_for(self, stream: str, day: date) -> Place | None:
         """A change counts for every date whose hour is still to come on the new clock. Of a stream that she leaves she
@@ -178,15 +178,15 @@ class Newsroom:
             elif not there:
                 self.reasons[reader.number, stream, turn] = "empty"
             else:
-                self._mail(reader, stream, turn, there, now)
+                self._mail(reader, stream, turn, there, at, now)
 
-    def _mail(self, reader: Reader, stream: str, turn: str, there: list[Story], now: datetime) -> None:
+    def _mail(self, reader: Reader, stream: str, turn: str, there: list[Story], at: datetime, now: datetime) -> None:
         chosen = reader.sections_at(now)
         hers = [story for story in there if not chosen or story.section in chosen]
         new = [story for story in hers if story.number not in reader.had]
         if not hers:
             self.reasons[reader.number, stream, turn] = "no_stories"
-        elif reader.paused_at(now):
+        elif reader.pauses_for(at, now):
             self.reasons[reader.number, stream, turn] = "paused"
         elif not new:
             self.reasons[reader.number, stream, turn] = "all_had"
