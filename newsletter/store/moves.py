@@ -184,7 +184,7 @@ def moved_since(newsletter: str, since: datetime) -> ColumnElement[bool]:
 
 
 def record(connection: Connection, subscriber_id: int, newsletter: str, at: datetime) -> None:
-    """Write down where an active subscription stands, before it is changed."""
+    """Write down where an active subscription stands, before it is changed or ended."""
     here = select(
         subscriptions.c.newsletter,
         subscriptions.c.subscriber_id,

@@ -90,7 +90,13 @@ def add_many(connection: Connection, rows: Sequence[Subscription], at: datetime)
 
 
 def unsubscribe(connection: Connection, subscriber_id: int, newsletter: str | None, at: datetime) -> list[str]:
-    """End her subscription to ``newsletter`` (None: to every one); returns those that were not ended before."""
+    """End her subscription to ``newsletter`` (None: to every one); returns those that were not ended before.
+
+    Where she stood is written down as if she moved: she may subscribe again from elsewhere.
+    """
+    hers = select(subscriptions.c.newsletter).where(subscriptions.c.subscriber_id == subscriber_id)
+    for name in [newsletter] if newsletter is not None else connection.execute(hers).scalars().all():
+        moves.record(connection, subscriber_id, name, at)
     statement = (
         update(subscriptions)
         .where(

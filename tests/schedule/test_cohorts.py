@@ -18,7 +18,14 @@ from newsletter.config.reading import Configuration, load
 from newsletter.deliver.leaving_out import LeavingOut
 from newsletter.errors import NothingToSend
 from newsletter.members import subscribing
-from newsletter.members.consent import Evidence, Pause, PreferenceChange, change_preferences
+from newsletter.members.consent import (
+    Evidence,
+    Pause,
+    PreferenceChange,
+    change_preferences,
+    subscribe_again,
+    unsubscribe,
+)
 from newsletter.model import ConsentChannel, OccurrenceState, Reason, Stream
 from newsletter.schedule import by_hand, recipients
 from newsletter.schedule.cohorts import due_on, stands_for
@@ -277,6 +284,26 @@ def test_what_she_had_at_her_old_hour_does_not_come_again_at_the_new(site: SiteF
     assert pool.article_ids - set(carried.article_ids) == {4}
     claimed = store.write(claim_all, configured(site), FIRST + timedelta(hours=61))
     assert set(had.decode(claimed[reader])) == {1, 2, 3}, "written down as her mail sets out"
+
+
+def test_who_comes_back_from_elsewhere_gets_nothing_that_she_had_there(site: SiteFolder, store: Store) -> None:
+    site.fill(seen_at=FIRST)
+    meera = add(store, "meera", KOLKATA, at=FIRST)
+    configuration = configured(site)
+    work = Work(configuration, store)
+    go_on(work, FIRST + timedelta(hours=24), FIRST + timedelta(hours=27))
+    store.write(claim_all, configuration, FIRST + timedelta(hours=27))
+    deliver(store)
+    gone = FIRST + timedelta(hours=28)
+    store.write(unsubscribe, meera, "daily", Evidence(ConsentChannel.PAGE, gone))
+    move(store, meera, gone, zone=NEW_YORK)
+    store.write(subscribe_again, meera, "daily", Evidence(ConsentChannel.PAGE, gone + timedelta(minutes=1)))
+    site.add_stories(store, [4], FIRST + timedelta(hours=35))
+    go_on(work, gone, FIRST + timedelta(hours=61))
+    had_before = store.write(claim_all, configuration, FIRST + timedelta(hours=61))
+    deliver(store)
+    assert [one[0] for one in got(store, meera)] == ["2026-11-01/1", "2026-11-02/1"]
+    assert sorted(had.decode(had_before[meera])) == [1, 2, 3]
 
 
 def test_who_moves_a_whole_day_away_has_the_stories_of_the_two_that_are_due_at_once_in_one(
