@@ -5,6 +5,8 @@ Made by ``config.reading.load``; nothing in it changes afterwards.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -240,6 +242,17 @@ class Configuration:
     def own_cohort(self, name: str, stream: Stream = Stream.EACH) -> Cohort:
         """Those who wrote down nothing: the newsletter's own zone and hour; everybody, where all have one time."""
         return self.cohort_of(name, stream, "", "")
+
+    def clocks(self, name: str) -> str:
+        """What of the file decides where readers of ``name`` stand, in 16 characters: files that say the same put those
+        who wrote down one stream, zone and hour in one place."""
+        told: list[object] = []
+        for wanted in Stream:
+            stream = self.stream_of(name, wanted)
+            schedule = self.newsletter(name, stream).schedule
+            hours = [self.zone(name, stream), schedule.times, schedule.offered_hours] if schedule.by_reader else []
+            told.append([stream, *hours])
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
     def moves_count(self, name: str) -> timedelta | None:
         """How long a reader's change of stream, hour or zone bears on what she gets; None where she chooses none of

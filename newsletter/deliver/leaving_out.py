@@ -23,7 +23,7 @@ from newsletter.compose.keys import stories_for
 from newsletter.config.configuration import Configuration
 from newsletter.config.models import Newsletter
 from newsletter.model import Edition
-from newsletter.store import editions, had, moves
+from newsletter.store import clocks, editions, had, moves
 from newsletter.store.had import Hers
 
 _Load = Callable[[int], Edition]
@@ -80,7 +80,7 @@ class LeavingOut:
         counts, moved = self._configuration.moves_count(edition.newsletter), list[Hers]()
         if counts is not None:
             since = edition.due_at - counts
-            if movers := moves.of_readers(connection, edition.newsletter, list(zones), since):
+            if movers := self._movers(connection, edition.newsletter, list(zones), since):
                 moved = had.before_she_moved(connection, movers, edition.newsletter, edition.due_at, since)
         load, found = _loading(connection), defaultdict[int, list[Carried]](list)
         for reader, hers in _by_reader(others).items():
@@ -89,6 +89,14 @@ class LeavingOut:
         for reader, elsewhere in _by_reader(moved).items():
             found[reader] += self._in_both(edition.article_ids, elsewhere, load)
         return found
+
+    def _movers(
+        self, connection: Connection, newsletter: str, readers: Sequence[int], since: datetime
+    ) -> Collection[int]:
+        """Who of these readers may have had other editions of a newsletter: as ``fan_out`` marks it."""
+        if clocks.others(connection, newsletter, self._configuration.clocks(newsletter), since):
+            return readers
+        return moves.of_readers(connection, newsletter, readers, since).keys()
 
     def _carried(
         self, connection: Connection, rows: Sequence[Hers], load: _Load

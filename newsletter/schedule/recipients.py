@@ -66,6 +66,7 @@ class Recipients:
             has_stories=lambda sections: has_stories(sections, newsletter, edition.edition),
             targeting=self._configuration.targets.of(row.newsletter),
             moved_since=None if counts is None else edition.due_at - counts,
+            clocks=self._configuration.clocks(row.newsletter),
         )
 
     def _page(self, row: OccurrenceRow, edition: EditionRow, now: datetime) -> Callable[..., int]:
@@ -88,6 +89,7 @@ class Recipients:
             places=due.places if due is not None else (),
             asked_for=self._configuration.asked_for(row.newsletter, row.stream),
             moved_since=None if counts is None else edition.due_at - counts,
+            clocks=self._configuration.clocks(row.newsletter),
         )
 
     def _warm_up(self, sender: str, due_at: datetime) -> WarmUp | None:

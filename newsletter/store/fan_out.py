@@ -33,6 +33,7 @@ from newsletter.model import (
     Stream,
     SubscriptionState,
 )
+from newsletter.store import clocks as under
 from newsletter.store import moves, warming_up
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.moves import Place, standing
@@ -80,6 +81,7 @@ def fan_out_page(
     places: Collection[Place] = (),
     asked_for: Collection[Stream] | None = None,
     moved_since: datetime | None = None,
+    clocks: str = "",
 ) -> int:
     """Make the next page of an edition's deliveries and remember how far it went; the number of subscribers seen.
 
@@ -90,7 +92,7 @@ def fan_out_page(
     is not in the newsletter's target (``targeting``) gets no row; she is seen all the same, so that a page takes no
     longer where few are in it. Of a cohort, those get it who stand at one of its ``places`` (``moves``); else those who
     asked for a stream of ``asked_for``, by default the edition's own. The rows of those who moved since ``moved_since``
-    say so.
+    say so; where an occurrence since then went out under other ``clocks`` than these, those of everybody.
     """
     by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
@@ -99,6 +101,7 @@ def fan_out_page(
     page = _page(edition, places, limit, asked_for)
     seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()
     if seen:
+        under.keep(connection, edition.occurrence_id, clocks)
         within = (
             subscriptions.c.subscriber_id.in_(select(page.c.subscriber_id))
             if edition.cohort
@@ -118,7 +121,7 @@ def fan_out_page(
             has_stories=has_stories,
             warm_up=warm_up,
             these=None if targeting is None else condition(targeting),
-            moved_since=moved_since,
+            moved=_moved(connection, edition, moved_since, clocks),
         )
         if not edition.fanned_out_after:
             refresh_statistics(connection, deliveries.name, subscribers.name, subscriptions.name)
@@ -141,6 +144,7 @@ def add_recipients(
     has_stories: Callable[[str], bool] = lambda _sections: True,
     targeting: Targeting | None = None,
     moved_since: datetime | None = None,
+    clocks: str = "",
 ) -> int:
     """Make the deliveries of an edition for these subscribers only, due now (``send --to``); the number of new rows.
 
@@ -148,6 +152,7 @@ def add_recipients(
     """
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     chosen = subscriptions.c.subscriber_id.in_(subscriber_ids)
+    under.keep(connection, edition.occurrence_id, clocks)
     return _insert_rows(
         connection,
         edition,
@@ -158,7 +163,7 @@ def add_recipients(
         now=now,
         has_stories=has_stories,
         outside=None if targeting is None else not_(condition(targeting)),
-        moved_since=moved_since,
+        moved=_moved(connection, edition, moved_since, clocks),
     )
 
 
@@ -226,6 +231,16 @@ def _asked_for(streams: Collection[Stream]) -> ColumnElement[bool]:
     return subscriptions.c.stream.in_(sorted(one.value for one in streams))
 
 
+def _moved(connection: Connection, edition: Row[Any], since: datetime | None, clocks: str) -> ColumnElement[bool]:
+    """Whether the reader of a subscription may have had other editions of the newsletter since: she changed her stream,
+    hour or zone, or the file puts everybody elsewhere than it did."""
+    if since is None:
+        return false()
+    if clocks and under.others(connection, edition.newsletter, clocks, since):
+        return true()
+    return moves.moved_since(edition.newsletter, since)
+
+
 def _insert_rows(
     connection: Connection,
     edition: Row[Any],
@@ -239,7 +254,7 @@ def _insert_rows(
     warm_up: WarmUp | None = None,
     these: ColumnElement[bool] | None = None,
     outside: ColumnElement[bool] | None = None,
-    moved_since: datetime | None = None,
+    moved: ColumnElement[bool],
 ) -> int:
     """Rows for ``which`` of the newsletter's readers: none but for ``these``, and skipped for those ``outside``."""
     wanted = and_(_gets_the_newsletter(edition.newsletter), which, true() if these is None else these)
@@ -273,7 +288,7 @@ def _insert_rows(
         "due_at": literal(due_at, deliveries.c.due_at.type),
         "expires_at": literal(expires_at, deliveries.c.expires_at.type),
         "domain_group": subscribers.c.domain_group,
-        "moved": false() if moved_since is None else moves.moved_since(edition.newsletter, moved_since),
+        "moved": moved,
         "zone": literal(edition.zone),
         "hour": literal(edition.hour),
         "plan": subscribers.c.plan,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from newsletter.store.database import Store
 
-HEAD = "0015"
+HEAD = "0016"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_KEY = 0x6E6C6D67  # "nlmg": one migration at a time on PostgreSQL
 

@@ -49,6 +49,8 @@ occurrences = Table(
     Column("subjects", JSON, nullable=False, server_default="{}"),
     Column("by_hand", Boolean, nullable=False, server_default=text("false")),
     Column("partial", Boolean, nullable=False, server_default=text("false")),
+    # Under which clocks its first deliveries were made (``clocks``), '' while there are none.
+    Column("clocks", String(16), nullable=False, server_default=""),
     # When its seeds had their deliveries made, and whether the rest may follow (``seeding``).
     time("seeded_at", nullable=True),
     Column("seeds_over", Boolean, nullable=False, server_default=false()),

@@ -15,7 +15,7 @@ from newsletter.cohort import Cohort
 from newsletter.collect.identity import to_remember
 from newsletter.config.models import Schedule
 from newsletter.config.reading import Configuration, load
-from newsletter.deliver.leaving_out import LeavingOut
+from newsletter.deliver.leaving_out import LeavingOut, stories_in
 from newsletter.errors import NothingToSend
 from newsletter.members import subscribing
 from newsletter.members.consent import (
@@ -304,6 +304,40 @@ def test_who_comes_back_from_elsewhere_gets_nothing_that_she_had_there(site: Sit
     deliver(store)
     assert [one[0] for one in got(store, meera)] == ["2026-11-01/1", "2026-11-02/1"]
     assert sorted(had.decode(had_before[meera])) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "hour"),
+    [
+        ("07:00 subscriber", "08:00 subscriber", ""),
+        (', "18:00"', "", "18:00"),
+        ("timezone: UTC", "timezone: Asia/Dubai", ""),
+    ],
+    ids=["another hour", "an hour taken away", "another zone"],
+)
+def test_what_she_had_before_the_file_changed_her_clock_does_not_come_again(
+    site: SiteFolder, store: Store, written: str, instead: str, hour: str
+) -> None:
+    site.fill(seen_at=FIRST)
+    reader = add(store, "reader", hour=hour, at=FIRST)
+    night = FIRST + timedelta(hours=43)
+    go_on(Work(configured(site), store), FIRST + timedelta(hours=23), night)
+    store.write(claim_all, configured(site), night)
+    deliver(store)
+    file = site.path / "schedules.yaml"
+    assert written in file.read_text()
+    file.write_text(file.read_text().replace(written, instead))
+    site.add_stories(store, [4], night + timedelta(hours=1))
+    work, now = Work(configured(site), store), night + timedelta(hours=1)
+    while not hours_of(store, 2):
+        work.advance(now)
+        now += timedelta(minutes=10)
+    [edition] = store.read(editions.for_occurrence, row(store, 2).id)
+    foretold = store.read(LeavingOut(configured(site)).would_be_carried, {reader: ""}, edition.edition)
+    assert sorted(stories_in(foretold[reader])) == [1, 2, 3]
+    go_on(work, now, now + timedelta(hours=1))
+    claimed = store.write(claim_all, configured(site), now + timedelta(hours=1))
+    assert sorted(had.decode(claimed[reader])) == [1, 2, 3]
 
 
 def test_who_moves_a_whole_day_away_has_the_stories_of_the_two_that_are_due_at_once_in_one(
