@@ -11,13 +11,14 @@ from newsletter.deliver.outgoing import Answered, Lacking, LostBeforeBody, LostI
 from newsletter.deliver.replies import judge
 from newsletter.model import DeliveryState, Reason
 from newsletter.store.claiming import Claimed
-from newsletter.store.recording import Outcome
+from newsletter.store.recording import MOST_TRIES_IN_DOUBT, Outcome
 
 
 def outcome_of(
     row: Claimed, result: Transmission, relay: str, now: datetime, *, keep_in_doubt: Collection[str]
 ) -> Outcome:
-    """What to record. ``keep_in_doubt`` names the newsletters whose mail in doubt waits for a person."""
+    """What to record. ``keep_in_doubt`` names the newsletters whose mail in doubt waits for a person; of every other,
+    what is in doubt too often does."""
     match result:
         case Answered(stage, reply):
             state, reason = judge(stage, reply)
@@ -32,8 +33,8 @@ def outcome_of(
         case LostBeforeBody(why):
             return deferred(row, now, relay, why)
         case LostInDoubt(why):
-            if row.newsletter in keep_in_doubt:
-                return Outcome(row.id, DeliveryState.SENDING, Reason.IN_DOUBT, relay, why)
+            if row.newsletter in keep_in_doubt or (row.doubted and row.attempt >= MOST_TRIES_IN_DOUBT):
+                return Outcome(row.id, DeliveryState.SENDING, Reason.IN_DOUBT, relay, why, doubted=True)
             return deferred(row, now, relay, why, reason=Reason.RESENT_IN_DOUBT)
 
 
@@ -43,13 +44,17 @@ def released(row: Claimed, now: datetime) -> Outcome:
 
 
 def deferred(row: Claimed, now: datetime, relay: str, reply: str, reason: Reason = Reason.DEFERRED) -> Outcome:
-    """Back to the queue for later, or failed where the mail would be stale by then."""
+    """Back to the queue for later, or failed where the mail would be stale by then.
+
+    What is in doubt for the first time goes again at once: one lost connection says nothing about the next.
+    """
+    doubted = reason is Reason.RESENT_IN_DOUBT
     again = now + backoff.wait_before(
         row.attempt,
-        first=backoff.FIRST_MESSAGE_WAIT if reason is Reason.DEFERRED else timedelta(0),
+        first=timedelta(0) if doubted and not row.doubted else backoff.FIRST_MESSAGE_WAIT,
         longest=backoff.LONGEST_MESSAGE_WAIT,
         jitter=random.random(),  # noqa: S311
     )
     if again > row.expires_at:
-        return Outcome(row.id, DeliveryState.FAILED, Reason.EXPIRED, relay, reply)
-    return Outcome(row.id, DeliveryState.QUEUED, reason, relay, reply, due_at=again)
+        return Outcome(row.id, DeliveryState.FAILED, Reason.EXPIRED, relay, reply, doubted=doubted)
+    return Outcome(row.id, DeliveryState.QUEUED, reason, relay, reply, due_at=again, doubted=doubted)

@@ -19,7 +19,7 @@ import structlog
 from newsletter.config.models import Relay
 from newsletter.deliver import backoff
 from newsletter.deliver.asking import ConsentGate
-from newsletter.deliver.outgoing import Answered, Lacking, LostBeforeBody, LostInDoubt, Outgoing, Transmission
+from newsletter.deliver.outgoing import Answered, Lacking, LostBeforeBody, LostInDoubt, Offers, Outgoing, Transmission
 from newsletter.deliver.pace import Pace, asks_for_less
 from newsletter.deliver.pipelining import Pipeline
 from newsletter.deliver.replies import Reply, Stage
@@ -54,6 +54,7 @@ class RelayLine:
         self.held = 0
         self.up = False
         self._ever_up = False
+        self._offers: Offers | None = None  # what it offered last
         self.failures = 0  # to connect, in a row
         self.error: RelayError | None = None
         self.share = 0.0  # what it has had in proportion to its weight (see ``sharing``)
@@ -111,6 +112,10 @@ class RelayLine:
     def given_up(self) -> bool:
         """Whether who will not wait for ever should stop hoping for it."""
         return not self.up and self.failures >= (_TROUBLES_TO_GO_DOWN if self._ever_up else 1)
+
+    def lacks(self, outgoing: Outgoing) -> bool:
+        """Whether it is known to lack an extension that this message needs."""
+        return self._offers is not None and bool(outgoing.lacks(self._offers))
 
     def add(self, outgoing: Outgoing) -> None:
         """A message for the next connection that is free."""
@@ -180,6 +185,7 @@ class RelayLine:
                 continue
             finally:
                 self._opening -= 1
+            self._offers = connection.offers
             pipeline = connection.hand_over(self)
             gone = self._pipelines[pipeline] = asyncio.Event()
             self._connected.add(number)
@@ -295,6 +301,7 @@ class RelayLine:
             if not missing:
                 self._pace.begun(now)
                 return outgoing
+            self._offers = pipeline.offers  # where the servers behind one name differ, the one that lacks it counts
             self._finished(self, outgoing, Lacking(missing))
         return None
 

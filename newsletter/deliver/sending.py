@@ -27,7 +27,7 @@ from newsletter.config.models import Relay
 from newsletter.deliver.asking import ConsentGate
 from newsletter.deliver.failing import FailureWatch, Threshold
 from newsletter.deliver.outcomes import deferred, outcome_of, released
-from newsletter.deliver.outgoing import Outgoing, Transmission
+from newsletter.deliver.outgoing import Lacking, Outgoing, Transmission
 from newsletter.deliver.relaying import RelayLine
 from newsletter.deliver.sharing import choose, usable
 from newsletter.deliver.tally import Tally
@@ -143,6 +143,7 @@ class Sender:
         self._lines: list[RelayLine] = []
         self._claimed: deque[tuple[Claimed, RelayLine]] = deque()  # and not yet assembled
         self._to_assemble = asyncio.Event()
+        self._lacking: list[tuple[RelayLine, Outgoing, Lacking]] = []  # what its relay cannot take
         self._outcomes: list[tuple[RelayLine, Outcome]] = []
         self._gathered = asyncio.Event()  # so many outcomes as to be a group
         self._group = 0
@@ -151,6 +152,7 @@ class Sender:
         self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
         self._failures = FailureWatch(rules.failing)
         self._failing: dict[int, str] = {}  # editions to be held, and why
+        self._hold_until = float("inf")  # so long it is tried again to hold them, once that failed
 
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> Tally:
         """Send until ``stop`` is set, or with ``until_idle`` until nothing is due; then drain and return the tally.
@@ -218,13 +220,15 @@ class Sender:
                 quiet = set()
             self._changed.clear()
             more_to_come = self.more_to_come  # as it is before the ledger is asked: what came since, nobody has seen
+            if self._failing:
+                trouble = await self._hold_failing() or trouble
             if stop.is_set() or trouble is not None:
                 self._close()
             for line in self._lines:
                 if not line.up or self._closing:
                     self._give_back(line.take_back(), line)
-            if self._failing:
-                await self._hold_failing()
+            if self._lacking:
+                self._send_through_others()
             if self._outcomes and not self._closing and sum(line.rate for line in self._lines) > _GATHER_FROM_RATE:
                 await self._gather()
             asking = [one for one in routes if one not in quiet and one.worth_claiming and not self._closing]
@@ -243,10 +247,16 @@ class Sender:
                 quiet = set() if found or outcomes else quiet | asked
             if found or self._outcomes:
                 continue
-            if self._closing and not any(line.held for line in self._lines):
+            if self._closing and not any(line.held for line in self._lines) and not self._hold_again:
                 return trouble
             idle = not outcomes and all(route.given_up or (route in quiet and route.idle) for route in routes)
-            if until_idle and idle and not more_to_come and not self._closing and not await self._postponed(routes):
+            over = until_idle and idle and not more_to_come and not self._closing
+            try:
+                over = over and not await self._postponed(routes)
+            except StoreError as error:
+                trouble = error
+                continue
+            if over:
                 self._close()
                 trouble = next((line.error for route in routes if route.given_up for line in route.lines), None)
             elif not outcomes and asked == set(asking):  # else those for whom there was no place are asked next
@@ -311,13 +321,27 @@ class Sender:
                 log.error("outcomes cannot be recorded yet", waiting=len(batch), error=str(error))
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def _hold_failing(self) -> None:
-        """Hold the editions that are refused too often; what of them is claimed is asked for before its body."""
-        while self._failing:
-            edition_id, why = self._failing.popitem()
-            held = await self._store.write_async(failing.hold, edition_id, why, self._clock())
+    async def _hold_failing(self) -> StoreError | None:
+        """Hold the editions that are refused too often; what of them is claimed is asked for before its body.
+
+        What the store said where one cannot be held: it is tried again then (``_hold_again``).
+        """
+        for edition_id, why in tuple(self._failing.items()):
+            try:
+                held = await self._store.write_async(failing.hold, edition_id, why, self._clock())
+            except StoreError as error:
+                log.error("an edition cannot be held yet", edition=edition_id, why=why, error=str(error))
+                self._hold_until = min(self._hold_until, asyncio.get_running_loop().time() + _RECORD_RETRY_SECONDS)
+                return error
+            self._failing.pop(edition_id)
             if held is not None:
                 log.error("held: it is refused too often", edition=str(held), error=why)
+        return None
+
+    @property
+    def _hold_again(self) -> bool:
+        """Whether editions are still to be held, and it is not too late to try."""
+        return bool(self._failing) and asyncio.get_running_loop().time() < self._hold_until
 
     async def _postponed(self, routes: Sequence[_Route]) -> bool:
         """Whether rows wait for nothing but their domain's limit, and so will go soon."""
@@ -355,6 +379,32 @@ class Sender:
 
     def _give_back(self, unsent: Sequence[Outgoing], line: RelayLine) -> None:
         self._outcomes.extend((line, released(outgoing.about, self._clock())) for outgoing in unsent)
+
+    def _send_through_others(self) -> None:
+        """Give what its relay cannot take to another of its newsletter's that is not known to lack what it needs.
+
+        Where that one is being connected to, it is waited for; where it cannot be reached, the message is put off.
+        """
+        lacking, self._lacking = self._lacking, []
+        for line, outgoing, result in lacking:
+            row: Claimed = outgoing.about
+            theirs = [one for one in self._lines if row.newsletter in self._routes[one.name]]
+            able = [one for one in theirs if not one.lacks(outgoing)]
+            up = usable(able)
+            if not able:
+                self._decided(line, outgoing, result)
+            elif self._closing:
+                self._tell(line, released(row, self._clock()))
+            elif up:
+                other = choose(up) or up[0]
+                other.held += 1
+                _leave([line])
+                self._claimed.append((row, other))
+                self._to_assemble.set()
+            elif all(one.given_up for one in able):
+                self._tell(line, deferred(row, self._clock(), line.name, f"the relay lacks {result.extension}"))
+            else:
+                self._lacking.append((line, outgoing, result))
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -411,6 +461,13 @@ class Sender:
             self._tell(line, deferred(row, self._clock(), line.name, why))
 
     def _finished(self, line: RelayLine, outgoing: Outgoing, result: Transmission) -> None:
+        if isinstance(result, Lacking):
+            self._lacking.append((line, outgoing, result))
+            self._changed.set()
+        else:
+            self._decided(line, outgoing, result)
+
+    def _decided(self, line: RelayLine, outgoing: Outgoing, result: Transmission) -> None:
         row: Claimed = outgoing.about
         try:
             outcome = outcome_of(row, result, line.name, self._clock(), keep_in_doubt=self._rules.keep_in_doubt)
@@ -419,7 +476,9 @@ class Sender:
         ) as error:  # a fault of ours: whether it arrived is for a person to say, never sent for it twice
             log.error("an answer was not understood", delivery=row.id, edition=row.edition_id, exc_info=error)
             why = f"not understood: {type(error).__name__}: {error}"
-            outcome = Outcome(row.id, DeliveryState.SENDING, Reason.IN_DOUBT, line.name, why)
+            outcome = Outcome(row.id, DeliveryState.SENDING, Reason.IN_DOUBT, line.name, why, doubted=True)
+        if outcome.reason is Reason.IN_DOUBT:
+            log.error("a delivery in doubt waits for a person", delivery=row.id, relay=line.name, error=outcome.reply)
         self._tell(line, outcome)
         if why := self._failures.answered(row.edition_id, row.newsletter, outcome.state, outcome.reason):
             self._failing[row.edition_id] = why

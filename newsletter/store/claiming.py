@@ -73,7 +73,8 @@ class Claimed(NamedTuple):
     """A delivery in ``sending`` that this process holds, with all that assembling its message needs.
 
     ``pieces_of`` and ``pieces_revision`` say whose pieces it is joined of: its edition's, or another cohort's.
-    ``withdrawals_seen`` is the newest withdrawal of consent that the claim knew of (see ``withdrawn``).
+    ``withdrawals_seen`` is the newest withdrawal of consent that the claim knew of (see ``withdrawn``). ``doubted``: an
+    answer to it was lost before.
     """
 
     id: int
@@ -99,6 +100,7 @@ class Claimed(NamedTuple):
     in_reply_to: str = ""
     targets: str = ""
     had: str = ""
+    doubted: bool = False
 
     def __repr__(self) -> str:
         return f"Claimed(id={self.id}, subscriber_id={self.subscriber_id}, edition_id={self.edition_id})"
@@ -380,6 +382,7 @@ def _moved_rows(group: FromClause, sender: ColumnElement[int]) -> Select[Any]:
             deliveries.c.in_reply_to,
             deliveries.c.targets,
             deliveries.c.had,
+            deliveries.c.doubted,
         )
         .select_from(group)
         .join(deliveries, deliveries.c.id == group.c.row)
@@ -414,6 +417,7 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         in_reply_to,
         targets,
         had,
+        doubted,
     ) = row
     return Claimed(
         row_id,
@@ -439,6 +443,7 @@ def _claimed(row: Sequence[Any], seen_before: int | None) -> Claimed:
         in_reply_to,
         targets,
         had,
+        bool(doubted),
     )
 
 

@@ -22,11 +22,14 @@ from newsletter.store.prepared import Prepared, parameter
 from newsletter.store.row_sets import RowSet
 from newsletter.store.tables import deliveries
 
-_DOUBTFUL = frozenset({Reason.IN_DOUBT, Reason.RESENT_IN_DOUBT})
+# Of so many tries, one before in doubt and the last again, a person has to decide about the next: that none is in doubt
+# more often. Those between that were put off count as well; a row remembers no more than this.
+MOST_TRIES_IN_DOUBT = 3
 
 
 class Outcome(NamedTuple):
-    """What became of one claimed delivery. ``due_at`` is when a deferred or released one may be tried again."""
+    """What became of one claimed delivery. ``due_at`` is when a deferred or released one may be tried again; of a
+    ``doubted`` one the relay's answer was lost, whatever was decided for it."""
 
     delivery_id: int
     state: DeliveryState
@@ -34,6 +37,7 @@ class Outcome(NamedTuple):
     relay: str = ""
     reply: str = ""
     due_at: datetime | None = None
+    doubted: bool = False
 
 
 def record(connection: Connection, sender: int, outcomes: Sequence[Outcome], now: datetime) -> None:
@@ -46,7 +50,7 @@ def record(connection: Connection, sender: int, outcomes: Sequence[Outcome], now
                 outcome.state.value,
                 outcome.reason.value,
                 int(outcome.reason is Reason.RELEASED),
-                int(outcome.reason in _DOUBTFUL),
+                int(outcome.doubted),
                 outcome.relay,
                 outcome.reply[:500],
                 outcome.due_at,
@@ -116,12 +120,14 @@ def recover(
     """Take rows in ``sending`` from senders that are gone: (given back to the queue, kept for a person).
 
     A newsletter in ``keep`` leaves its rows where they are, in doubt, held by nobody; every other's go back to
-    ``queued`` with the same Message-ID (RFC 5321 §4.5.3.2.6: no reply to the final dot means nobody knows).
+    ``queued`` with the same Message-ID (RFC 5321 §4.5.3.2.6: no reply to the final dot means nobody knows), but for
+    those in doubt too often.
     """
     theirs = and_(deliveries.c.state == DeliveryState.SENDING.value, deliveries.c.sender.in_(sorted(dead_senders)))
+    too_often = and_(deliveries.c.doubted, deliveries.c.attempt >= MOST_TRIES_IN_DOUBT)
     kept = connection.execute(
         update(deliveries)
-        .where(theirs, deliveries.c.newsletter.in_(sorted(keep)))
+        .where(theirs, or_(deliveries.c.newsletter.in_(sorted(keep)), too_often))
         .values(sender=0, reason=Reason.IN_DOUBT.value, doubted=True, changed_at=now)
     ).rowcount
     again = connection.execute(

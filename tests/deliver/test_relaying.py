@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlalchemy import func, update
 
 from newsletter.config.models import Relay
 from newsletter.deliver.sending import Sender
 from newsletter.deliver.sharing import choose
 from newsletter.deliver.smtp import RelayConnection
 from newsletter.errors import RelayError
-from newsletter.store import Store, senders
+from newsletter.store import Store, senders, tables
 from tests.builders import NOW, add_occurrence, add_subscribers
 from tests.deliver.test_sending import assemble, fan_out, queue, relay_to, rules, states
 from tests.support.smtp_server import SmtpServer
@@ -106,6 +107,41 @@ async def test_mail_of_a_relay_that_goes_down_midway_goes_through_the_other(stor
     left = 150 - len(arrived)
     assert left <= 3 * 3, "only those that were refused themselves wait for their next try"
     assert states(store)["queued", "deferred"] == left
+
+
+def to_addresses_beyond_ascii(store: Store) -> None:
+    columns = tables.subscribers.c
+    address = func.replace(columns.address, "reader", "leser-ü")
+    store.write(lambda connection: connection.execute(update(tables.subscribers).values(address=address)))
+
+
+async def test_what_one_relay_lacks_an_extension_for_goes_through_the_other_that_offers_it(store: Store) -> None:
+    queue(store, 40)
+    to_addresses_beyond_ascii(store)
+    with SmtpServer(extensions=("PIPELINING", "8BITMIME")) as old, SmtpServer() as new:
+        relays = {"old": relay_to(old, envelope_sender="old@news.example"), "new": relay_to(new)}
+        sender = await send(store, relays)
+        assert (len(old.accepted), len(set(new.recipients)), len(new.accepted)) == (0, 40, 40)
+        assert {accepted.sender for accepted in new.accepted} == {"daily@news.example"}
+    assert states(store) == {("sent", ""): 40}
+    assert sender.tally.sent == 40
+
+
+async def test_what_every_relay_lacks_an_extension_for_is_failed(store: Store) -> None:
+    queue(store, 5)
+    to_addresses_beyond_ascii(store)
+    extensions = ("PIPELINING", "8BITMIME")
+    with SmtpServer(extensions=extensions) as one, SmtpServer(extensions=extensions) as other:
+        await send(store, {"one": relay_to(one), "other": relay_to(other)})
+    assert states(store) == {("failed", "undeliverable_address"): 5}
+
+
+async def test_while_the_relay_that_may_have_the_extension_cannot_be_reached_its_mail_is_put_off(store: Store) -> None:
+    queue(store, 5)
+    to_addresses_beyond_ascii(store)
+    with SmtpServer(extensions=("PIPELINING", "8BITMIME")) as old:
+        await send(store, {"old": relay_to(old), "new": unreachable()})
+    assert states(store) == {("queued", "deferred"): 5}
 
 
 async def test_who_waits_for_a_relay_that_is_down_is_told_and_its_rows_stay_queued(store: Store) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import itertools
 import ssl
 from collections import Counter
 from collections.abc import Iterator
@@ -13,18 +15,20 @@ from typing import Any
 import pytest
 import trustme
 from sqlalchemy import Connection, func, insert, select, update
+from structlog.testing import capture_logs
 
 from newsletter.config.models import Relay
 from newsletter.deliver import outcomes, sending
+from newsletter.deliver.failing import Threshold
 from newsletter.deliver.pace import Pace
 from newsletter.deliver.sending import Assemble, Post, Rules, Sender
-from newsletter.errors import RelayError, SenderLockLost, TemplateError
+from newsletter.errors import RelayError, SenderLockLost, StoreError, TemplateError
 from newsletter.model import DeliveryState, OccurrenceState, Reason
-from newsletter.store import Store, deliveries, senders, tables
+from newsletter.store import Store, deliveries, failing, mending, occurrences, senders, tables
 from newsletter.store.claiming import Claimed
 from newsletter.store.fan_out import fan_out_page
 from tests.builders import NOW, add_occurrence, add_subscribers
-from tests.support.smtp_server import SmtpServer
+from tests.support.smtp_server import Accepted, SmtpServer
 
 
 @pytest.fixture
@@ -221,6 +225,50 @@ async def test_a_lost_reply_to_the_final_dot_is_in_doubt_and_sent_again_with_the
     assert seen[0] == seen[1]
 
 
+async def test_who_is_in_doubt_again_and_again_is_sent_it_three_times_at_most_with_waits_and_then_a_person_decides(
+    store: Store, server: SmtpServer
+) -> None:
+    queue(store, 20)
+
+    def take_hers_and_drop(accepted: Accepted) -> str | None:
+        if accepted.recipient != "reader00001@readers.example":
+            return "usual"
+        server.accepted.append(accepted)
+        return None
+
+    server.on_body = take_hers_and_drop
+    copies: list[int] = []
+    with capture_logs() as said:
+        for minutes in (0, 0.5, 2, 60):
+            async with asyncio.timeout(20):
+                await send(store, relay_to(server), now=NOW + timedelta(minutes=minutes))
+            copies.append(server.recipients.count("reader00001@readers.example"))
+    assert copies == [2, 2, 3, 3], "again at once, then by the back-off of the deferred, then no more"
+    assert len(server.accepted) == 19 + 3
+    assert len({accepted.message_id for accepted in server.accepted}) == 20
+    assert states(store) == {("sent", ""): 19, ("sending", "in_doubt"): 1}
+    [row] = store.read(deliveries.listing, in_doubt=True)
+    told = [one for one in said if one["event"] == "a delivery in doubt waits for a person"]
+    assert [(one["delivery"], one["log_level"]) for one in told] == [(row.id, "error")]
+    server.on_body = lambda _accepted: "usual"
+    assert store.write(deliveries.release_in_doubt, [row.id], NOW + timedelta(hours=1)) == 1
+    await send(store, relay_to(server), now=NOW + timedelta(hours=1))
+    assert states(store) == {("sent", ""): 20}
+
+
+async def test_a_doubt_stays_one_where_the_mail_is_stale_by_then(store: Store, server: SmtpServer) -> None:
+    queue(store, 1)
+    server.on_body = lambda _accepted: None
+    await send(store, relay_to(server, connections=1), now=NOW + timedelta(hours=9))
+    assert states(store) == {("failed", "expired"): 1}
+    assert who_may_have_it(store) == 1, "a correction goes to her"
+
+
+def who_may_have_it(store: Store) -> int:
+    statement = select(func.count()).select_from(tables.deliveries).where(mending.has_it())
+    return int(store.read(lambda connection: connection.execute(statement).scalar_one()))
+
+
 async def test_under_keep_a_lost_reply_is_listed_for_a_person_who_may_release_or_close_it(
     store: Store, server: SmtpServer
 ) -> None:
@@ -339,6 +387,49 @@ async def test_a_fault_in_keeping_pace_costs_a_connection_and_no_outcome(
     assert states(store) == {("sent", ""): 30}
 
 
+async def send_what_is_refused(store: Store, server: SmtpServer) -> Sender:
+    """Send where a third is refused, more than is borne."""
+    thirds = itertools.count(1)
+    server.answer = lambda said, _argument: "550 5.1.1 no" if said == "RCPT" and next(thirds) % 3 == 0 else "usual"
+    lock = senders.acquire(store, NOW)
+    assert lock is not None
+    watched = dataclasses.replace(rules(), failing={"daily": Threshold(0.1, 10)})
+    sender = Sender(store, lock, {"main": relay_to(server)}, {"main": ["daily"]}, watched, assemble, lambda: NOW)
+    try:
+        async with asyncio.timeout(30):
+            await sender.run(asyncio.Event(), until_idle=True)
+        return sender
+    finally:
+        lock.close(NOW)
+
+
+@pytest.mark.parametrize("times", [1, 1_000_000], ids=["once", "always"])
+async def test_what_arrived_is_recorded_also_where_the_edition_that_is_refused_cannot_be_held(
+    store: Store, server: SmtpServer, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    queue(store, 60)
+    really, failures = store.write_async, iter(range(times))
+
+    async def locked(work: Any, *arguments: Any, **values: Any) -> Any:
+        if work is failing.hold and next(failures, None) is not None:
+            raise StoreError("another process has held the database's lock for 30 s")
+        return await really(work, *arguments, **values)
+
+    monkeypatch.setattr(sending, "_RECORD_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(store, "write_async", locked)
+    with pytest.raises(StoreError, match="held the database's lock"):
+        await send_what_is_refused(store, server)
+    monkeypatch.undo()
+    now = states(store)
+    assert now["sent", ""] == len(server.accepted)
+    assert {state for state, _ in now} == {"sent", "failed", "queued"}, "nothing is claimed any more, or in doubt"
+    [occurrence] = store.read(occurrences.listing)
+    assert (occurrence.state is OccurrenceState.HELD) == (times == 1), "it was tried again"
+    server.answer = lambda _said, _argument: "usual"
+    await send(store, relay_to(server))
+    assert max(Counter(server.recipients).values()) == 1, "nobody is mailed twice"
+
+
 # --- consent ---
 
 
@@ -447,12 +538,25 @@ async def test_rows_of_a_sender_that_died_are_kept_for_a_person_under_keep(store
     assert states(store) == {("sending", "in_doubt"): 3}
 
 
-def orphan(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("attempt", "doubted", "kept"), [(2, True, False), (3, True, True), (3, False, False)], ids=str
+)
+async def test_a_sender_that_died_was_one_more_doubtful_transmission(
+    store: Store, server: SmtpServer, attempt: int, doubted: bool, kept: bool
+) -> None:
+    queue(store, 3)
+    orphan(store, attempt=attempt, doubted=doubted)
+    await send(store, relay_to(server))
+    assert len(server.accepted) == (0 if kept else 3)
+    assert states(store) == ({("sending", "in_doubt"): 3} if kept else {("sent", ""): 3})
+
+
+def orphan(store: Store, *, attempt: int = 1, doubted: bool = False) -> None:
     """Put every row in ``sending`` under a sender that is no more."""
     columns = tables.deliveries.c
     message_id = "<old" + func.replace(func.cast(columns.subscriber_id, tables.deliveries.c.reply.type), " ", "") + ">"
-    statement = update(tables.deliveries).values(state="sending", sender=4711, message_id=message_id, attempt=1)
-    store.write(lambda connection: connection.execute(statement))
+    theirs = {"state": "sending", "sender": 4711, "message_id": message_id, "attempt": attempt, "doubted": doubted}
+    store.write(lambda connection: connection.execute(update(tables.deliveries).values(theirs)))
 
 
 async def test_rows_of_a_sender_that_lives_are_left_alone(store: Store, server: SmtpServer) -> None:

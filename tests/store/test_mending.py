@@ -63,7 +63,8 @@ def take(store: Store, limit: int = 100, *, now: datetime = NOW) -> Claim:
 
 def finish(store: Store, claimed: Claim, *ended: tuple[DeliveryState, Reason]) -> None:
     outcomes = [
-        Outcome(row.id, state, reason, "main", "said") for row, (state, reason) in zip(claimed.rows, ended, strict=True)
+        Outcome(row.id, state, reason, "main", "said", doubted=reason is Reason.RESENT_IN_DOUBT)
+        for row, (state, reason) in zip(claimed.rows, ended, strict=True)
     ]
     store.write(record, 1, outcomes, NOW)
 
@@ -189,7 +190,7 @@ def _one_in_doubt(store: Store) -> tuple[int, int]:
     occurrence_id, edition_id = add_occurrence(store)
     store.write(fan_out_page, edition_id, languages=("en",), expires_at=NOW + timedelta(hours=8), now=NOW)
     [row] = _claim(store, NOW)
-    doubt = Outcome(row, DeliveryState.QUEUED, Reason.RESENT_IN_DOUBT, "main", "lost", due_at=NOW)
+    doubt = Outcome(row, DeliveryState.QUEUED, Reason.RESENT_IN_DOUBT, "main", "lost", due_at=NOW, doubted=True)
     store.write(record, 1, [doubt], NOW)
     return occurrence_id, row
 
