@@ -44,6 +44,7 @@ log = structlog.get_logger()
 
 _POLL_SECONDS = 0.5
 _RECORD_RETRY_SECONDS = 10.0
+_RECOVER_SECONDS = 10.0
 # While mail flows, outcomes of so long are committed together, or as soon as they are such a part of all that is held:
 # each commit waits for the disk, and what is held is soon all there may be.
 _GATHER_SECONDS = 0.008
@@ -157,13 +158,12 @@ class Sender:
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> Tally:
         """Send until ``stop`` is set, or with ``until_idle`` until nothing is due; then drain and return the tally.
 
-        Rows of senders that died are dealt with first. Raises StoreError, and with ``until_idle`` RelayError when the
-        relays of a newsletter cannot be used at all; otherwise a relay that fails is tried again for ever.
+        Rows of senders that died are dealt with first, and soon those of senders that die meanwhile. Raises StoreError,
+        and with ``until_idle`` RelayError when the relays of a newsletter cannot be used at all; otherwise a relay that
+        fails is tried again for ever.
         ``more_to_come`` says that rows are still being made: until it is False again (``wake``), nothing is idle.
         """
-        again, kept = await self._lock.recover(keep=self._rules.keep_in_doubt, now=self._clock())
-        if again or kept:
-            log.warning("deliveries in doubt", resent=again, kept=kept)
+        await self._recover()
         async with ConsentGate(self._store) as gate:
             routes = self._open_routes(gate)
             try:
@@ -171,6 +171,7 @@ class Sender:
                     running = [group.create_task(line.run()) for line in self._lines]
                     helpers = [group.create_task(self._assemble_claimed()) for _ in range(_ASSEMBLING_AT_ONCE)]
                     helpers.append(group.create_task(self._wake_on(stop)))
+                    helpers.append(group.create_task(self._keep_recovering()))
                     try:
                         trouble = await self._work(routes, stop, until_idle=until_idle)
                     except BaseException:
@@ -252,7 +253,9 @@ class Sender:
             idle = not outcomes and all(route.given_up or (route in quiet and route.idle) for route in routes)
             over = until_idle and idle and not more_to_come and not self._closing
             try:
-                over = over and not await self._postponed(routes)
+                over = over and not await self._more(routes)
+            except SenderLockLost:
+                raise
             except StoreError as error:
                 trouble = error
                 continue
@@ -343,6 +346,11 @@ class Sender:
         """Whether editions are still to be held, and it is not too late to try."""
         return bool(self._failing) and asyncio.get_running_loop().time() < self._hold_until
 
+    async def _more(self, routes: Sequence[_Route]) -> bool:
+        """Whether, when nothing is due, rows will go soon: they wait for their domain's limit, a sender that died has
+        left them, or somebody queued them while we asked."""
+        return await self._postponed(routes) or await self._recover_if_possible() or self._changed.is_set()
+
     async def _postponed(self, routes: Sequence[_Route]) -> bool:
         """Whether rows wait for nothing but their domain's limit, and so will go soon."""
         if not self._rules.domain_limits:
@@ -409,6 +417,33 @@ class Sender:
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self.wake()
+
+    # --- what senders that died have left ---
+
+    async def _keep_recovering(self) -> None:
+        """Also those that die while this one lives, of which nobody else may be told."""
+        while True:
+            await asyncio.sleep(_RECOVER_SECONDS)
+            await self._recover_if_possible()
+
+    async def _recover_if_possible(self) -> bool:
+        """``_recover``, or False where the store cannot write now: that is tried again."""
+        try:
+            return await self._recover()
+        except SenderLockLost:
+            raise
+        except StoreError as error:
+            log.error("what other senders left cannot be looked for yet", error=str(error))
+            return False
+
+    async def _recover(self) -> bool:
+        """Whether rows of senders that are gone were queued again, to go at once."""
+        again, kept = await self._lock.recover(keep=self._rules.keep_in_doubt, now=self._clock())
+        if again or kept:
+            log.warning("deliveries in doubt", resent=again, kept=kept)
+        if again:
+            self.wake()
+        return again > 0
 
     # --- between the ledger and the relays ---
 

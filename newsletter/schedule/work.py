@@ -37,6 +37,7 @@ from newsletter.store import (
     Store,
     articles,
     blocking,
+    completing,
     deliveries,
     edition_changes,
     editions,
@@ -354,16 +355,15 @@ class Work:
     def complete(self, row: OccurrenceRow, now: datetime) -> bool:
         """sending -> sent once everyone has a delivery and none still moves. True when it is sent."""
         self.cohorts.look_again(now)
-        if self.store.read(editions.unfinished, row.id):
+        if not self.store.read(completing.finished, row.id):  # asked without the writer, as nearly always it is not
             return False
         by_reader = self.configuration.of(row).schedule.by_reader
         if by_reader and not row.occurrence.correction and self._composing.still_to_come(row, now):
             return False
-        if self.store.read(deliveries.still_moves, row.id):
-            return False
-        if self.store.write(occurrences.transition, row.id, _S.SENT, from_={_S.SENDING}, now=now):
+        sent = self.store.write(completing.complete, row.id, now)
+        if sent:
             log.info("sent", edition=str(row.name))
-        return True
+        return sent
 
     def _guarded(self, step: Callable[[OccurrenceRow, datetime], object], row: OccurrenceRow, now: datetime) -> object:
         try:

@@ -179,11 +179,11 @@ def claim(
 def _within_limits(
     connection: Connection, statement: PreparedRows, limit: int, now: datetime, per_minute: Mapping[str, int]
 ) -> tuple[Sequence[Any], int]:
-    """The due rows to claim, and how many of those at the front were postponed instead."""
+    """The due rows to claim, and how many others were given a time of their own instead."""
     due: Sequence[Any] = statement.all(connection, now=now, most=limit)
-    if not per_minute or not due:
+    if not per_minute:
         return due, 0
-    limits = DomainLimits(connection, per_minute, now)
+    limits = DomainLimits(connection, per_minute, now, going_out)
     taken: dict[int, Any] = {}
     row: Any
     postponed = 0
@@ -200,6 +200,8 @@ def _within_limits(
         postponed += moved
         if not moved or len(taken) == limit:
             break
+    if len(taken) < limit:
+        postponed += limits.move_up()
     limits.close()
     return list(taken.values()), postponed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,6 +31,8 @@ from newsletter.store.tables import occurrences as occurrences_
 from newsletter.store.targeting import outside
 from newsletter.target import NO_TARGETS, Targets
 
+_DROPPED_AT_ONCE = 1000
+
 # --- what a person decides about rows in doubt -----------------------------------------------------------------------
 
 _IN_DOUBT = and_(
@@ -48,10 +51,12 @@ def release_in_doubt(
     """Send rows in doubt again (all of them, or these ids), with the same Message-ID; the number of rows.
 
     A person may come late: they are tried for at least ``retry_for`` from now, and an occurrence that had been counted
-    as sent is sending again, without which nobody would claim them.
+    as sent is sending again, without which nobody would claim them (see ``completing``).
     """
     wanted = [_IN_DOUBT, *([deliveries.c.id.in_(ids)] if ids is not None else [])]
     affected = connection.execute(select(deliveries.c.occurrence_id).where(*wanted).distinct()).scalars().all()
+    occurrences.lock(connection, affected)
+    wanted.append(deliveries.c.occurrence_id.in_(affected))  # what came to be in doubt since is not released
     until = bindparam("until", now + retry_for, type_=deliveries.c.expires_at.type)
     released = connection.execute(
         update(deliveries)
@@ -138,8 +143,10 @@ def in_doubt_counts(connection: Connection) -> dict[tuple[StreamName, str], int]
 
 def expire(connection: Connection, now: datetime) -> int:
     """Fail queued rows that were tried in vain until ``expires_at``, and system mails that nobody came to send before
-    their links ended; the number of rows."""
-    return connection.execute(
+    their links ended; skip those that came (back) into the queue of an occurrence when it was cancelled already. The
+    number of rows."""
+    dropped = _drop_cancelled(connection, now)
+    failed = connection.execute(
         update(deliveries)
         .where(
             deliveries.c.state == DeliveryState.QUEUED.value,
@@ -148,6 +155,30 @@ def expire(connection: Connection, now: datetime) -> int:
         )
         .values(state=DeliveryState.FAILED.value, reason=Reason.EXPIRED.value, changed_at=now)
     ).rowcount
+    return dropped + failed
+
+
+def dropping(now: datetime) -> dict[str, Any]:
+    """What is written of a queued row whose occurrence is cancelled: whose message was ever in doubt may have it."""
+    reason = case((deliveries.c.doubted, Reason.IN_DOUBT.value), else_=Reason.CANCELLED.value)
+    return {"state": DeliveryState.SKIPPED.value, "reason": reason, "changed_at": now}
+
+
+def _drop_cancelled(connection: Connection, now: datetime) -> int:
+    """Skip what is queued of cancelled occurrences, a page at most: what a sender gave back, or a fan-out still made,
+    after their queues were emptied. Who empties one now is not waited for."""
+    cancelled = (
+        select(editions.c.id)
+        .join(occurrences_, occurrences_.c.id == editions.c.occurrence_id)
+        .where(occurrences_.c.state == OccurrenceState.CANCELLED.value, occurrences_.c.pruned_at.is_(None))
+    )
+    page = (
+        select(deliveries.c.id)
+        .where(deliveries.c.edition_id.in_(cancelled), deliveries.c.state == DeliveryState.QUEUED.value)
+        .limit(_DROPPED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(update(deliveries).where(deliveries.c.id.in_(page)).values(**dropping(now))).rowcount
 
 
 @dataclass(frozen=True, slots=True)

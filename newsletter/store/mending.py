@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_,
 
 from newsletter.model import DeliveryState, OccurrenceState, Reason
 from newsletter.store import article_uses, audit, occurrences
-from newsletter.store.deliveries import of_occurrence
+from newsletter.store.deliveries import dropping, of_occurrence
 from newsletter.store.occurrences import OccurrenceRow
 from newsletter.store.tables import deliveries, editions
 from newsletter.store.tables import occurrences as occurrences_
@@ -82,7 +82,8 @@ def cancel(connection: Connection, row: OccurrenceRow, *, actor: str, detail: st
 def drop_queued(connection: Connection, occurrence_id: int, now: datetime, limit: int = PAGE) -> int:
     """Skip the next page of what a cancelled occurrence still has in the queue; 0 when nothing is left.
 
-    Whose message was ever in doubt is told by that reason: she may have it.
+    Whose message was ever in doubt is told by that reason: she may have it. What senders give back later,
+    ``deliveries.expire`` skips.
     """
     cancelled = exists().where(occurrences_.c.id == occurrence_id, occurrences_.c.state == _S.CANCELLED.value)
     page = (
@@ -90,28 +91,17 @@ def drop_queued(connection: Connection, occurrence_id: int, now: datetime, limit
         .where(of_occurrence(occurrence_id), deliveries.c.state == _D.QUEUED.value, cancelled)
         .limit(limit)
     )
-    return connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id.in_(page))
-        .values(
-            state=_D.SKIPPED.value,
-            reason=case((deliveries.c.doubted, Reason.IN_DOUBT.value), else_=Reason.CANCELLED.value),
-            changed_at=now,
-        )
-    ).rowcount
+    return connection.execute(update(deliveries).where(deliveries.c.id.in_(page)).values(**dropping(now))).rowcount
 
 
 def retry(
     connection: Connection, row: OccurrenceRow, *, actor: str, reasons: Collection[Reason], now: datetime
 ) -> bool:
-    """Open an occurrence whose failed deliveries (for these reasons) are to be tried again; False where there are none,
-    or it is neither sent nor being sent. Then ``requeue_failed`` queues them."""
-    current = occurrences.get(connection, row.id, lock=True)
-    if current is None or current.state not in (_S.SENT, _S.SENDING) or current.pruned_at is not None:
+    """Write down that the failed deliveries of an occurrence (for these reasons) are to be tried again; False where
+    there are none, or it is neither sent nor being sent. Then ``requeue_failed`` opens it and queues them."""
+    if not _retryable(connection, row.id):
         return False
     there = connection.execute(select(exists().where(_failed(row.id, reasons)))).scalar_one()
-    if there and current.state is _S.SENT:
-        occurrences.transition(connection, row.id, _S.SENDING, from_={_S.SENT}, now=now)
     if there:
         detail = " ".join(sorted(reason.value for reason in reasons))
         audit.record(connection, actor=actor, action="retry", subject=str(row.name), detail=detail, now=now)
@@ -128,17 +118,20 @@ def requeue_failed(
     now: datetime,
     limit: int = PAGE,
 ) -> int:
-    """Queue the next page of the failed again, as if never tried, with the same Message-IDs; 0 when none is left.
+    """Queue the next page of the failed again, as if never tried, with the same Message-IDs; 0 when none is left, or
+    the occurrence was stopped, held or cancelled meanwhile. One that is sent is sending again (see ``completing``).
 
     Only what failed before ``failed_before``: what fails anew meanwhile is not taken again.
     """
+    if not _retryable(connection, occurrence_id):
+        return 0
     page = (
         select(deliveries.c.id)
         .where(_failed(occurrence_id, reasons), deliveries.c.changed_at <= failed_before)
         .order_by(deliveries.c.id)
         .limit(limit)
     )
-    return connection.execute(
+    queued = connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(page))
         .values(
@@ -150,6 +143,9 @@ def requeue_failed(
             changed_at=now,
         )
     ).rowcount
+    if queued:
+        occurrences.transition(connection, occurrence_id, _S.SENDING, from_={_S.SENT}, now=now)
+    return queued
 
 
 def has_it() -> ColumnElement[bool]:
@@ -172,6 +168,12 @@ def who_has_it(connection: Connection, occurrence_id: int) -> dict[str, int]:
     )
     counted = dict.fromkeys(("sent", "in_doubt", "sending", "queued", "failed", "skipped"), 0)
     return counted | {row.stands: row.number for row in rows}
+
+
+def _retryable(connection: Connection, occurrence_id: int) -> bool:
+    """Whether what failed of an occurrence may be tried again; it stays so until this transaction ends."""
+    current = occurrences.get(connection, occurrence_id, lock=True)
+    return current is not None and current.state in (_S.SENT, _S.SENDING) and current.pruned_at is None
 
 
 def _failed(occurrence_id: int, reasons: Collection[Reason]) -> ColumnElement[bool]:

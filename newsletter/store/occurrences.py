@@ -281,6 +281,13 @@ def get(connection: Connection, occurrence_id: int, *, lock: bool = False) -> Oc
     return _one(connection, statement.with_for_update() if lock else statement)
 
 
+def lock(connection: Connection, ids: Collection[int]) -> None:
+    """Keep other writers off these rows until this transaction ends; in order, so that no two wait for each other."""
+    connection.execute(
+        select(occurrences.c.id).where(occurrences.c.id.in_(ids)).order_by(occurrences.c.id).with_for_update()
+    ).all()
+
+
 def find(connection: Connection, newsletter: str, stream: Stream, occurrence: Occurrence) -> OccurrenceRow | None:
     """The occurrence of this name, or None."""
     statement = _rows().where(

@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import ssl
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ from newsletter.errors import RelayError, SenderLockLost, StoreError, TemplateEr
 from newsletter.model import DeliveryState, OccurrenceState, Reason
 from newsletter.store import Store, deliveries, failing, mending, occurrences, senders, tables
 from newsletter.store.claiming import Claimed
-from newsletter.store.fan_out import fan_out_page
+from newsletter.store.fan_out import add_recipients, fan_out_page
 from tests.builders import NOW, add_occurrence, add_subscribers
 from tests.support.smtp_server import Accepted, SmtpServer
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -551,12 +552,22 @@ async def test_a_sender_that_died_was_one_more_doubtful_transmission(
     assert states(store) == ({("sending", "in_doubt"): 3} if kept else {("sent", ""): 3})
 
 
-def orphan(store: Store, *, attempt: int = 1, doubted: bool = False) -> None:
-    """Put every row in ``sending`` under a sender that is no more."""
+def orphan(store: Store, *, attempt: int = 1, doubted: bool = False, only_queued: bool = False) -> None:
+    """Put every row (or those that are queued) in ``sending`` under a sender that is no more."""
     columns = tables.deliveries.c
     message_id = "<old" + func.replace(func.cast(columns.subscriber_id, tables.deliveries.c.reply.type), " ", "") + ">"
     theirs = {"state": "sending", "sender": 4711, "message_id": message_id, "attempt": attempt, "doubted": doubted}
-    store.write(lambda connection: connection.execute(update(tables.deliveries).values(theirs)))
+    statement = update(tables.deliveries).values(theirs)
+    if only_queued:
+        statement = statement.where(columns.state == "queued")
+    store.write(lambda connection: connection.execute(statement))
+
+
+def queue_one(store: Store) -> None:
+    """One more reader, whose delivery is due now."""
+    (reader,) = add_subscribers(store, 1, first=101)
+    [(edition_id,)] = store.read(lambda connection: connection.execute(select(tables.editions.c.id)).all())
+    store.write(add_recipients, edition_id, [reader], languages=("en",), expires_at=NOW + timedelta(hours=8), now=NOW)
 
 
 async def test_rows_of_a_sender_that_lives_are_left_alone(store: Store, server: SmtpServer) -> None:
@@ -576,6 +587,92 @@ async def test_rows_of_a_sender_that_lives_are_left_alone(store: Store, server: 
     alive.close(NOW)
     await send(store, relay_to(server))
     assert len(server.accepted) == 2
+
+
+def not_yet_due(store: Store, readers: int) -> None:
+    """Queued deliveries that nobody claims by himself at NOW."""
+    add_subscribers(store, readers)
+    _, edition_id = add_occurrence(store, due_at=NOW + timedelta(hours=1))
+    fan_out(store, edition_id)
+
+
+async def arrived(server: SmtpServer, number: int) -> None:
+    await asyncio.to_thread(wait_for, lambda: len(server.accepted) >= number, f"{number} messages", 20)
+
+
+async def test_what_a_sender_leaves_that_dies_later_is_sent_by_one_that_lives(
+    store: Store, server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_RECOVER_SECONDS", 0.05, raising=False)
+    not_yet_due(store, 3)
+    stop = asyncio.Event()
+    async with senders.holding(store, lambda: NOW) as lock:
+        assert lock is not None
+        sender = Sender(store, lock, {"main": relay_to(server)}, {"main": ["daily"]}, rules(), assemble, lambda: NOW)
+        running = asyncio.create_task(sender.run(stop))
+        queue_one(store)
+        sender.wake()
+        await arrived(server, 1)  # it has recovered once and is at work
+        orphan(store, only_queued=True)
+        await arrived(server, 4)
+        stop.set()
+        await asyncio.wait_for(running, 20)
+    assert states(store) == {("sent", ""): 4}
+    assert Counter(server.recipients).most_common(1)[0][1] == 1
+
+
+async def test_a_sender_that_goes_until_nothing_is_due_first_takes_over_what_another_left_meanwhile(
+    store: Store, server: SmtpServer
+) -> None:
+    not_yet_due(store, 3)
+    queue_one(store)
+
+    def another_dies(_accepted: Any) -> str:
+        orphan(store, only_queued=True)
+        return "usual"
+
+    server.on_body = another_dies
+    await asyncio.wait_for(send(store, relay_to(server)), 20)
+    assert states(store) == {("sent", ""): 4}
+
+
+async def test_rows_of_a_sender_that_lives_stay_its_own_for_as_long_as_it_lives(
+    new_postgresql: Callable[[], str], server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_RECOVER_SECONDS", 0.02, raising=False)
+    stop, looks = asyncio.Event(), 0
+    with Store.open(new_postgresql()) as store:
+        alive = senders.acquire(store, NOW)
+        assert alive is not None
+        queue(store, 3)
+        values = {"state": "sending", "sender": alive.sender, "message_id": "<x>"}
+        store.write(lambda connection: connection.execute(update(tables.deliveries).values(**values)))
+        async with senders.holding(store, lambda: NOW) as lock:
+            assert lock is not None
+            recover = lock.recover
+
+            async def counted(**values: Any) -> tuple[int, int]:
+                nonlocal looks
+                found = await recover(**values)
+                looks += 1
+                return found
+
+            monkeypatch.setattr(lock, "recover", counted)
+            relays = {"main": relay_to(server)}
+            sender = Sender(store, lock, relays, {"main": ["daily"]}, rules(), assemble, lambda: NOW)
+            running = asyncio.create_task(sender.run(stop))
+            await asyncio.to_thread(wait_for, lambda: looks >= 5, "some looks for senders that died", 20)
+            assert states(store) == {("sending", ""): 3}
+            await asyncio.to_thread(hang_up, alive)
+            await arrived(server, 3)
+            stop.set()
+            await asyncio.wait_for(running, 20)
+        assert states(store) == {("sent", ""): 3}
+
+
+def hang_up(lock: Any) -> None:
+    """As kill -9 does: its session ends, and nobody signs off."""
+    lock._hang_up()
 
 
 async def test_a_sender_that_lost_its_lock_puts_nothing_more_on_the_wire(store: Store, server: SmtpServer) -> None:

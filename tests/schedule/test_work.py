@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, update
 
 from newsletter.config.reading import Configuration, load
 from newsletter.errors import AlreadySent, NothingToSend, OccurrenceHeld, UsageError
@@ -15,9 +19,21 @@ from newsletter.schedule import by_hand
 from newsletter.schedule.planning import plan_ahead
 from newsletter.schedule.recipients import next_page
 from newsletter.schedule.work import Work
-from newsletter.store import Store, articles, blocking, deliveries, editions, fan_out, occurrences, pieces
+from newsletter.store import (
+    Store,
+    articles,
+    blocking,
+    deliveries,
+    editions,
+    fan_out,
+    mending,
+    occurrences,
+    pieces,
+    tables,
+)
 from newsletter.store.occurrences import OccurrenceRow
 from tests.support.site_folder import SiteFolder
+from tests.support.waiting import wait_for
 
 SEVEN = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
 _S = OccurrenceState
@@ -111,6 +127,57 @@ def test_a_fan_out_cut_off_after_a_page_is_finished_by_the_next_process(site: Si
     store.write(fan_out.fan_out_page, edition.id, languages=("en",), expires_at=SEVEN, now=SEVEN, limit=10)
     Work(configured(site), store).advance(SEVEN + timedelta(seconds=5))
     assert states(store, row) == {"queued": 25}
+
+
+@pytest.mark.parametrize("again", ["released", "tried again"])
+@pytest.mark.parametrize("first", ["completed", "queued"])
+def test_no_delivery_is_queued_again_into_an_occurrence_that_is_completed_at_that_moment(
+    site: SiteFolder, store: Store, store_url: str, again: str, first: str
+) -> None:
+    site.fill(readers=1, seen_at=SEVEN - timedelta(hours=2))
+    work = Work(configured(site), store)
+    work.advance(SEVEN)
+    row = rows(store)["2026-11-01/1"]
+    left = {"state": "sending", "reason": Reason.IN_DOUBT.value, "message_id": "<x>"}
+    if again == "tried again":
+        left = {"state": "failed", "reason": Reason.REFUSED_CONTENT.value}
+    store.write(lambda connection: connection.execute(update(tables.deliveries).values(**left)))
+    reasons = {Reason.REFUSED_CONTENT}
+
+    def queue_again(connection: Connection) -> int:
+        if again == "released":
+            return deliveries.release_in_doubt(connection, None, SEVEN)
+        return mending.requeue_failed(
+            connection, row.id, reasons=reasons, failed_before=SEVEN, retry_for=timedelta(hours=8), now=SEVEN
+        )
+
+    def beside(connection: Connection, one: Callable[[Connection], object], other: threading.Thread) -> None:
+        """Begin ``other`` while this transaction is open; end it once that has ended, or waits for it."""
+        one(connection)
+        other.start()
+        if not store.is_sqlite:  # where one writes at a time, it waits
+            wait_for(lambda: not other.is_alive() or somebody_waits(store), "the other to end, or to wait for us", 20)
+
+    if again == "tried again":
+        assert store.write(mending.retry, row, actor="ann", reasons=reasons, now=SEVEN)
+    with Store.open(store_url) as elsewhere:
+        if first == "queued":
+            completing = Work(configured(site), elsewhere)
+            other = threading.Thread(target=completing.complete, args=(row, SEVEN))
+            store.write(beside, queue_again, other)
+        else:
+            other = threading.Thread(target=elsewhere.write, args=(queue_again,))
+            sent = partial(occurrences.transition, occurrence_id=row.id, to=_S.SENT, from_={_S.SENDING}, now=SEVEN)
+            store.write(beside, sent, other)
+        other.join(20)
+    assert states(store, row) == {"queued": 1}
+    assert rows(store)["2026-11-01/1"].state is _S.SENDING, "else nobody would claim it"
+
+
+def somebody_waits(store: Store) -> bool:
+    """Whether a session of this PostgreSQL database waits for another's lock."""
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(store.read(lambda connection: connection.exec_driver_sql(statement).scalar()))
 
 
 def test_a_turn_missed_within_catch_up_goes_out_once(site: SiteFolder, store: Store) -> None:

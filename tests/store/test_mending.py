@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
 from newsletter.model import DeliveryState, OccurrenceState, Reason
-from newsletter.store import Store, audit, decisions, mending, occurrences, tables
+from newsletter.store import Store, audit, decisions, deliveries, mending, occurrences, tables
 from newsletter.store.claiming import Claim, claim
 from newsletter.store.fan_out import fan_out_page
 from newsletter.store.occurrences import OccurrenceRow
@@ -128,6 +128,30 @@ def test_cancelling_frees_the_stories_where_nobody_has_them(store: Store) -> Non
     assert held_articles(store) == []
 
 
+def test_what_a_sender_gives_back_after_the_cancelling_is_skipped_too(store: Store) -> None:
+    row = going_out(store, 4)
+    claimed = take(store, 3)
+    store.write(mending.stop, row, actor="ann", now=NOW)
+    store.write(mending.cancel, row, actor="ann", now=NOW)
+    while store.write(mending.drop_queued, row.id, NOW):
+        pass
+    finish(store, claimed, *[(_D.QUEUED, why) for why in (Reason.RELEASED, Reason.RELEASED, Reason.RESENT_IN_DOUBT)])
+    store.write(deliveries.expire, LATER)
+    assert store.read(deliveries.counts, row.id) == {
+        (_D.SKIPPED, Reason.CANCELLED): 3,
+        (_D.SKIPPED, Reason.IN_DOUBT): 1,
+    }
+
+
+def test_what_is_given_back_to_an_occurrence_that_is_only_stopped_stays_queued(store: Store) -> None:
+    row = going_out(store, 2)
+    claimed = take(store)
+    store.write(mending.stop, row, actor="ann", now=NOW)
+    finish(store, claimed, (_D.QUEUED, Reason.RELEASED), (_D.QUEUED, Reason.RELEASED))
+    store.write(deliveries.expire, LATER)
+    assert store.read(deliveries.counts, row.id) == {(_D.QUEUED, Reason.RELEASED): 2}
+
+
 def test_cancelling_keeps_the_stories_that_somebody_has_and_who_may_have_it(store: Store) -> None:
     row = going_out(store, 4)
     claimed = take(store, 3)
@@ -164,6 +188,41 @@ def test_the_failed_are_tried_again_once_and_bounces_only_when_asked_for(store: 
     finish(store, claimed, (_D.SENT, Reason.NONE), (_D.SENT, Reason.NONE))
     assert not store.write(mending.retry, row, actor="ann", reasons=reasons, now=LATER), "only a bounce is left"
     assert store.write(mending.retry, row, actor="ann", reasons={Reason.REFUSED_MAILBOX}, now=LATER)
+
+
+def one_failed(store: Store) -> OccurrenceRow:
+    """An occurrence counted as sent, its one delivery failed."""
+    row = going_out(store, 1)
+    finish(store, take(store), (_D.FAILED, Reason.REFUSED_CONTENT))
+    store.write(occurrences.transition, row.id, _S.SENT, from_={_S.SENDING}, now=NOW)
+    return the_row(store)
+
+
+def requeue(connection: Connection, row: OccurrenceRow) -> int:
+    return mending.requeue_failed(
+        connection, row.id, reasons={Reason.REFUSED_CONTENT}, failed_before=LATER, retry_for=HOURS, now=LATER
+    )
+
+
+def test_what_is_tried_again_is_claimed_although_the_occurrence_was_counted_as_sent_meanwhile(store: Store) -> None:
+    row = one_failed(store)
+    assert store.write(mending.retry, row, actor="ann", reasons={Reason.REFUSED_CONTENT}, now=LATER)
+    # A tick that sees nothing moving; where it was not reopened yet, there is nothing to complete.
+    store.write(occurrences.transition, row.id, _S.SENT, from_={_S.SENDING}, now=LATER)
+    assert store.write(requeue, row) == 1
+    assert the_row(store).state is _S.SENDING
+    assert len(take(store, now=LATER).rows) == 1
+
+
+@pytest.mark.parametrize("state", [_S.STOPPED, _S.HELD, _S.CANCELLED])
+def test_nothing_failed_is_queued_into_what_was_stopped_held_or_cancelled_meanwhile(
+    store: Store, state: OccurrenceState
+) -> None:
+    row = one_failed(store)
+    assert store.write(mending.retry, row, actor="ann", reasons={Reason.REFUSED_CONTENT}, now=LATER)
+    store.write(lambda c: c.execute(update(tables.occurrences).values(state=state.value)))
+    assert store.write(requeue, row) == 0
+    assert store.read(deliveries.counts, row.id) == {(_D.FAILED, Reason.REFUSED_CONTENT): 1}
 
 
 @pytest.mark.parametrize("then", ["released", "failed", "deferred", "queued again"])
