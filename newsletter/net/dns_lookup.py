@@ -50,10 +50,20 @@ class Dns:
         name = dns.reversename.from_address(address).to_text()
         return [one.target.to_text(omit_final_dot=True) for one in await self._ask(name, "PTR")]
 
+    async def exists(self, name: str) -> bool:
+        """Whether there is ``name`` at all, whatever its records (RFC 8020)."""
+        return await self._found(name, "A") is not None
+
     async def _ask(self, name: str, kind: str) -> list[Any]:
+        return await self._found(name, kind) or []
+
+    async def _found(self, name: str, kind: str) -> list[Any] | None:
+        """The records of a name, or None where there is no such name."""
         try:
             return list(await self._resolver.resolve(dns.name.from_text(name), kind))
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        except dns.resolver.NXDOMAIN:
+            return None
+        except dns.resolver.NoAnswer:
             return []
         except (dns.exception.DNSException, OSError, UnicodeError) as error:
             raise LookupFailed(

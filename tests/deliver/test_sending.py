@@ -151,6 +151,37 @@ async def test_a_server_without_pipelining_gets_one_command_at_a_time(store: Sto
         queue(store, 4)
         await send(store, relay_to(server, connections=1))
         assert len(server.accepted) == 4
+        assert server.early == []
+
+
+async def test_a_server_with_pipelining_gets_the_next_envelope_before_it_has_answered(
+    store: Store, server: SmtpServer
+) -> None:
+    queue(store, 4)
+    await send(store, relay_to(server, connections=1))
+    assert {"MAIL", "RCPT", "DATA"} <= set(server.early)
+
+
+async def test_a_reader_whose_address_needs_smtputf8_is_failed_where_the_only_relay_has_it_not(store: Store) -> None:
+    ids, _ = queue(store, 3)
+    change(store, tables.subscribers, ids[1], address="vögel@readers.example", address_hash="x")
+    with SmtpServer(extensions=("PIPELINING", "8BITMIME")) as server:
+        sender = await send(store, relay_to(server))
+        assert sorted(server.recipients) == ["reader00001@readers.example", "reader00003@readers.example"]
+        assert server.verbs.count("MAIL") == 2, "nothing of it went on the wire"  # RFC 6531 §3.2
+    assert states(store) == {("sent", ""): 2, ("failed", "undeliverable_address"): 1}
+    assert sender.tally.failed == 1
+    row = tables.deliveries.c
+    replied = select(row.reply).where(row.state == DeliveryState.FAILED.value)
+    assert store.read(lambda connection: connection.execute(replied).scalar_one()) == "the relay lacks SMTPUTF8"
+
+
+async def test_where_smtputf8_is_offered_such_a_reader_is_mailed(store: Store, server: SmtpServer) -> None:
+    [reader], _ = queue(store, 1)
+    change(store, tables.subscribers, reader, address="vögel@readers.example", address_hash="x")
+    await send(store, relay_to(server))
+    assert server.recipients == ["vögel@readers.example"]
+    assert states(store) == {("sent", ""): 1}
 
 
 async def test_lines_that_begin_with_a_dot_arrive_as_written(store: Store, server: SmtpServer) -> None:
@@ -758,6 +789,16 @@ async def test_a_certificate_of_another_name_is_refused_in_one_line(
         with pytest.raises(RelayError, match=r"certificate is not valid"):
             await send(store, relay_to(server, tls="starttls"))
     assert states(store) == {("queued", ""): 1}
+
+
+async def test_auth_login_is_used_where_nothing_else_is_offered(store: Store) -> None:
+    queue(store, 3)
+    with SmtpServer(credentials=("news", "secret"), mechanisms="LOGIN") as server:
+        with pytest.raises(RelayError, match="refused our user name and password"):
+            await send(store, relay_to(server, username="news", password="hunter2"))
+        assert server.accepted == []
+        await send(store, relay_to(server, username="news", password="secret"))
+        assert len(server.accepted) == 3
 
 
 async def test_a_wrong_password_says_so_and_does_not_show_it(store: Store) -> None:

@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from tests.faults.verdicts import Fault
+from tests.support.run_at import FINAL_DOT
 from tests.support.site_folder import SiteFolder
 from tests.support.smtp_server import Accepted, SmtpServer
 
@@ -44,6 +45,7 @@ class BadServer:
     server: dict[str, Any] = field(default_factory=dict)
     site: dict[str, Any] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
+    final_dot: str = ""  # seconds to wait for its answer to a final dot, where ten minutes are too long for a test
 
     def __str__(self) -> str:
         return self.case.replace(" ", "-")
@@ -96,6 +98,31 @@ def hanging(verb: str, number: int, times: int) -> Callable[[SmtpServer], None]:
     return spoil
 
 
+def hanging_at_the_dot(server: SmtpServer) -> None:
+    """Now and then takes a message whole and says nothing to its final dot."""
+    due = every(13, 2)
+
+    async def hang(_accepted: Accepted) -> str:
+        if due():
+            await asyncio.Event().wait()
+        return "usual"
+
+    server.on_body = hang
+
+
+def hanging_at_rset(server: SmtpServer) -> None:
+    """Refuses some readers, and now and then does nothing when the next transaction begins."""
+    hanging("RSET", 2, 2)(server)
+    hang = server.answer
+
+    def answer(verb: str, argument: str) -> Any:
+        if verb == "RCPT" and any(one in argument for one in REFUSED):
+            return "550 5.1.1 no such user"
+        return hang(verb, argument)
+
+    server.answer = answer
+
+
 def half_a_reply(server: SmtpServer) -> None:
     due = every(19, 4)
     server.on_body = lambda _accepted: b"250 2.0" if due() else "usual"
@@ -125,6 +152,9 @@ def nothing(_server: SmtpServer) -> None:
 
 REFUSED = tuple(f"reader{number:05d}@readers.example" for number in range(3, 60, 9))
 HANGS = {"site": {"timeout": "1s"}}
+STARTTLS = {"tls": "starttls", "relay": "ca_file: ca.pem"}
+SIGNS_IN = 'username: news, password: "${RELAY_PASSWORD}"'
+CREDENTIALS = ("news", "secret")
 SERVERS = [
     BadServer("drops in the middle of a body", cuts_bodies),
     BadServer("drops after the final dot, message taken", takes_and_drops),
@@ -135,6 +165,16 @@ SERVERS = [
         BadServer(f"hangs at {verb}", hanging(verb, number, 2), **HANGS)  # type: ignore[arg-type]
         for verb, number in (("CONNECT", 2), ("EHLO", 2), ("MAIL", 30), ("RCPT", 30), ("DATA", 30))
     ),
+    BadServer("hangs at STARTTLS", hanging("STARTTLS", 2, 2), site=HANGS["site"] | STARTTLS),
+    BadServer(
+        "hangs at AUTH",
+        hanging("AUTH", 2, 2),
+        server={"credentials": CREDENTIALS},
+        site=HANGS["site"] | {"relay": SIGNS_IN},
+    ),
+    BadServer("hangs at RSET", hanging_at_rset, refused=REFUSED, **HANGS),  # type: ignore[arg-type]
+    BadServer("hangs at QUIT", hanging("QUIT", 2, 2), site=HANGS["site"] | {"relay": "messages_per_connection: 10"}),
+    BadServer("hangs at the final dot", hanging_at_the_dot, final_dot="2", **HANGS),  # type: ignore[arg-type]
     *(
         BadServer(f"leaves out the reply to {verb}", answering(verb, "", 30, 2), **HANGS)  # type: ignore[arg-type]
         for verb in ("MAIL", "RCPT", "DATA")
@@ -151,15 +191,20 @@ IN_MAKE_TEST = {
     ("drops after the final dot, message taken", "postgresql"),
     ("leaves out the reply to RCPT", "sqlite"),
     ("half a reply to the final dot", "sqlite"),
+    ("hangs at the final dot", "postgresql"),
     ("452 from message 45 to 68", "postgresql"),
 }
 
 
 def run(bad: BadServer, path: Path, store_url: str, readers: int) -> str:
     """Send through it until the process ends by itself, then once more when what was deferred is due."""
-    with SmtpServer(**bad.server) as server:
+    tls = context(authority_in(path).issue_cert("127.0.0.1")) if "tls" in bad.site else None
+    with SmtpServer(tls=tls, **bad.server) as server:
         bad.spoil(server)
         site = SiteFolder(path, store_url, server.port, connections=CONNECTIONS, **bad.site)
+        knows_its_password(path)
+        if bad.final_dot:
+            (path / FINAL_DOT).write_text(bad.final_dot)
         site.fill(readers=readers)
         fault = Fault(bad.case, store_url.partition(":")[0], readers, CONNECTIONS, bad.refused)
         to_the_end(site)
@@ -213,6 +258,10 @@ def context(certificate: trustme.LeafCert) -> ssl.SSLContext:
     return made
 
 
+def knows_its_password(path: Path) -> None:
+    (path / ".env").write_text(f"RELAY_PASSWORD={CREDENTIALS[1]}\n")
+
+
 def authority_in(path: Path) -> trustme.CA:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(path / "ca.pem")
@@ -241,25 +290,23 @@ def test_a_server_that_cannot_be_trusted_gets_nothing_until_it_can(
         "certificate of another name": context(authority.issue_cert("mx.elsewhere.example")),
     }.get(wrong, good)
     readers = 12
-    settings = {"tls": "starttls", "relay": "ca_file: ca.pem"}
+    settings = {"tls": "starttls", "relay": f"ca_file: ca.pem, {SIGNS_IN}"}
+    knows_its_password(tmp_path)
     with SmtpServer(tls=bad) as server:
-        if bad is good:
+        if bad is good:  # it offers no AUTH; who is in the middle does
             injected = "220 2.0.0 go ahead\r\n250-mx.test\r\n250 AUTH PLAIN\r\n250 2.1.0 ok"
             server.answer = lambda verb, _argument: injected if verb == "STARTTLS" else "usual"
         site = SiteFolder(tmp_path, store_url, server.port, connections=2, **settings)
         site.fill(readers=readers)
         fault = Fault(wrong, store_url.partition(":")[0], readers, 2)
         refused = site.command("send", "daily", "--yes", "--no-collect")
-        if bad is good:  # what was said in clear is thrown away, or the server is left: never believed
-            assert "AUTH" not in server.verbs
-        else:
-            assert refused.code != 0
-            assert server.accepted == []
+        assert refused.code != 0
+        assert server.accepted == []
+        assert "AUTH" not in server.verbs, "what was said in clear, or to a stranger, is never believed"
+        if bad is not good:
             assert len([line for line in refused.err.splitlines() if "certificate" in line.lower()]) == 1
             assert "Traceback" not in refused.err
-        before = list(server.accepted)
-    with SmtpServer(tls=good) as server:
-        server.accepted.extend(before)
+    with SmtpServer(tls=good, credentials=CREDENTIALS) as server:
         SiteFolder(tmp_path, store_url, server.port, connections=2, **settings)
         to_the_end(site)
         table(fault.row(site, server))
@@ -273,10 +320,10 @@ def test_what_a_server_offers_only_before_tls_is_not_used_after_it(
     authority = authority_in(tmp_path)
     certificate = context(authority.issue_cert("127.0.0.1"))
     with SmtpServer(tls=certificate, extensions_after_tls=("8BITMIME",)) as server:
-        one_at_a_time: list[str] = []
-        server.answer = lambda verb, _argument: one_at_a_time.append(verb) or "usual"  # type: ignore[func-returns-value]
         site = SiteFolder(tmp_path, store_url, server.port, connections=1, tls="starttls", relay="ca_file: ca.pem")
         site.fill(readers=12)
         fault = Fault("capabilities change after STARTTLS", store_url.partition(":")[0], 12, 1)
         to_the_end(site)
+        assert server.verbs.count("STARTTLS") == server.connections
+        assert server.early == [], "it pipelined, which was offered only before TLS"
         table(fault.row(site, server))

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sqlalchemy import select
 
 from newsletter.store import tables
 from tests.support.site_folder import SiteFolder
-from tests.support.smtp_server import SmtpServer
+from tests.support.smtp_server import Accepted
 
 A_CONNECTION = 20
+
+
+class Receiver(Protocol):
+    """Whoever counts what arrived."""
+
+    @property
+    def accepted(self) -> Sequence[Accepted]: ...
 
 
 @dataclass(slots=True)
@@ -28,14 +36,15 @@ class Fault:
     """Who is refused for good, and rightly: not lost."""
     began: float = field(default_factory=time.monotonic)
 
-    def row(self, site: SiteFolder, server: SmtpServer) -> str:
+    def row(self, site: SiteFolder, server: Receiver) -> str:
         """Judge, and the row of the table. Nobody is lost; who got it twice was in doubt, and has one Message-ID."""
-        arrived = Counter(accepted.recipient for accepted in server.accepted)
+        taken = server.accepted
+        arrived = Counter(accepted.recipient for accepted in taken)
         everyone = {f"reader{number:05d}@readers.example" for number in range(1, self.readers + 1)}
         lost = everyone - set(arrived) - set(self.refused)
         twice = {address for address, number in arrived.items() if number > 1}
         doubted = self._doubted(site)
-        message_ids = {(accepted.recipient, accepted.message_id) for accepted in server.accepted}
+        message_ids = {(accepted.recipient, accepted.message_id) for accepted in taken}
         assert not lost, f"{len(lost)} lost: {sorted(lost)[:5]}"
         assert not set(arrived) & set(self.refused)
         assert twice <= doubted, f"twice, and never in doubt: {sorted(twice - doubted)[:5]}"

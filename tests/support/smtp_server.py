@@ -6,6 +6,7 @@ It counts on the receiving side: ``accepted`` holds each message that was answer
 from __future__ import annotations
 
 import asyncio
+import base64
 import email
 import email.policy
 import ssl
@@ -57,17 +58,20 @@ class SmtpServer:
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         credentials: tuple[str, str] | None = None,
+        mechanisms: str = "PLAIN LOGIN",
         extensions_after_tls: tuple[str, ...] | None = None,
         bytewise: bool = False,
     ) -> None:
         self.accepted: list[Accepted] = []
         self.verbs: list[str] = []
+        self.early: list[str] = []  # verbs that did not wait for the answer to the one before
         self.connections = 0
         self.answer: Callable[[str, str], Answer | Awaitable[Answer]] = lambda _verb, _argument: "usual"
         self.on_body: Callable[[Accepted], Answer | Awaitable[Answer]] = lambda _accepted: "usual"
         self.after_body: Callable[[Accepted], None] = lambda _accepted: None
         self.cuts_body: Callable[[], bool] = lambda: False  # hang up in the middle of this body?
         self.port = 0
+        self._mechanisms = mechanisms
         self._after_tls, self._bytewise = extensions_after_tls, bytewise
         self._extensions, self._tls, self._implicit, self._credentials = extensions, tls, implicit_tls, credentials
         self._loop = asyncio.new_event_loop()
@@ -118,19 +122,23 @@ class SmtpServer:
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         sender = recipient = ""
-        secure = self._implicit
+        secure, unanswered = self._implicit, False
+        known = self._credentials is None
         if not await self._say(writer, "CONNECT", "", "220 mx.test ESMTP"):
             return
         while line := await reader.readline():
             verb, _, argument = line.decode("utf-8", "surrogateescape").rstrip("\r\n").partition(" ")
             verb = verb.upper()
             self.verbs.append(verb)
+            if unanswered:
+                self.early.append(verb)
+            unanswered = bool(reader._buffer)  # type: ignore[attr-defined]
             if verb == "EHLO":
                 offered = list(self._after_tls if secure and self._after_tls is not None else self._extensions)
                 if self._tls and not secure:
                     offered.append("STARTTLS")
                 if self._credentials:
-                    offered.append("AUTH PLAIN LOGIN")
+                    offered.append(f"AUTH {self._mechanisms}")
                 lines = ["mx.test", *offered]
                 usual = "\r\n".join(f"250{'-' if n < len(lines) - 1 else ' '}{text}" for n, text in enumerate(lines))
             elif verb == "STARTTLS" and self._tls:
@@ -140,7 +148,10 @@ class SmtpServer:
                 secure = True
                 continue
             elif verb == "AUTH":
-                usual = self._authenticate(argument)
+                usual = await self._authenticate(argument, reader, writer)
+                known = usual.startswith("235")
+            elif verb == "MAIL" and not known:
+                usual = "530 5.7.0 authenticate first"
             elif verb == "MAIL":
                 sender, recipient, usual = _path(argument) or "<>", "", "250 2.1.0 ok"
             elif verb == "RCPT":
@@ -166,6 +177,7 @@ class SmtpServer:
                     await reader.readexactly(2000)
                     return
                 content = await reader.readuntil(b"\r\n.\r\n") if recipient else await reader.readuntil(b".\r\n")
+                unanswered = bool(reader._buffer)  # type: ignore[attr-defined]
                 if not recipient:
                     await self._say(writer, "DOT", "", "554 5.5.1 no valid recipients")
                     continue
@@ -206,14 +218,17 @@ class SmtpServer:
                     await asyncio.sleep(0)
         return reply
 
-    def _authenticate(self, argument: str) -> str:
-        import base64
-
+    async def _authenticate(self, argument: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         method, _, initial = argument.partition(" ")
-        if self._credentials and method.upper() == "PLAIN":
-            _, name, password = base64.b64decode(initial).decode().split("\0")
-            if (name, password) == self._credentials:
-                return "235 2.7.0 welcome"
+        if method.upper() not in self._mechanisms.split():
+            return "504 5.5.4 no such mechanism"
+        said = base64.b64decode(initial).decode()
+        if method.upper() == "LOGIN":
+            writer.write(b"334 UGFzc3dvcmQ6\r\n")
+            said = f"\0{said}\0{base64.b64decode(await reader.readline()).decode()}"
+        _, name, password = said.split("\0")
+        if (name, password) == self._credentials:
+            return "235 2.7.0 welcome"
         return "535 5.7.8 bad credentials"
 
 

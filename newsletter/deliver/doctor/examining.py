@@ -97,16 +97,17 @@ async def _mail_exchangers(dns: Dns, domain: str) -> list[Verdict]:
 
 
 async def _policy(dns: Dns, mailing: Mailing) -> list[Verdict]:
-    records = await dmarc.walk(dns, mailing.from_domain)
-    organization = dmarc.organizational_domain(mailing.from_domain, records)
-    return [*dmarc.judge_dmarc(mailing.from_domain, records), *judge_alignment(mailing, records, organization)]
+    walked = await dmarc.walk(dns, mailing.from_domain)
+    exists = await dns.exists(mailing.from_domain)
+    return [*dmarc.judge_dmarc(walked, exists=exists), *judge_alignment(mailing, walked)]
 
 
-def judge_alignment(mailing: Mailing, records: list[dmarc.DmarcRecord], organization: str) -> list[Verdict]:
+def judge_alignment(mailing: Mailing, walked: dmarc.TreeWalk) -> list[Verdict]:
     """Does what DKIM and SPF vouch for align with From (RFC 9989 §4.4)? DKIM is what survives forwarding."""
     of = mailing.from_domain
     check = f"alignment of {of}"
-    tags = records[0] if records else dmarc.DmarcRecord(of, {})
+    tags = walked.policy or dmarc.DmarcRecord(of, {})
+    organization = walked.organization
     signing = {key.domain for key in mailing.signer.keys} if mailing.signer else set()
     by_dkim = [
         one for one in signing if dmarc.aligned(of, one, organization=organization, strict=tags.tag("adkim") == "s")
@@ -144,25 +145,44 @@ async def _signatures(dns: Dns, mailing: Mailing) -> list[Verdict]:
 def judge_key(key: SigningKey, name: str, records: list[str]) -> Verdict:
     """Is the public half of this key what stands in DNS (RFC 6376 §3.6.1)?"""
     check = f"DKIM {name}"
-    record = dns_record(key.private)
     fix = f"`newsletter dkim show {key.domain}` prints what DNS must hold"
     if not records:
         return failed(check, "there is no record, so its signatures fail", fix)
-    tags = [
-        {tag.strip(): "".join(value.split()) for tag, _, value in (part.partition("=") for part in one.split(";"))}
-        for one in records
-    ]
     if len(records) > 1:
         return failed(check, f"there are {len(records)} records (RFC 6376 §3.6.2.2)", "Leave one")
-    if not tags[0].get("p"):
-        return failed(check, "the key is revoked (p= is empty)", fix)
-    if tags[0]["p"] != record.rpartition("p=")[2]:
-        return failed(check, "DNS holds another key than the one that signs", fix)
-    if "y" in tags[0].get("t", "").split(":"):
+    tags = _tags(records[0])
+    wrong = _why_unusable(tags, _tags(dns_record(key.private)))
+    if wrong:
+        return failed(check, wrong, fix)
+    if "y" in tags.get("t", "").split(":"):
         return warning(check, "t=y: receivers treat it as a test", "Take t=y out of the record")
     if getattr(key.private, "key_size", 2048) < 2048:
         return warning(check, f"an RSA key of {key.private.key_size} bits", "Use one of 2048")  # type: ignore[union-attr]
     return passed(check, f"{key.algorithm}, and DNS holds its public half")
+
+
+def _tags(record: str) -> dict[str, str]:
+    """The tags of a key record in their order, without white space (RFC 6376 §3.2)."""
+    pairs = (part.partition("=") for part in record.split(";") if part.strip())
+    return {tag.strip(): "".join(value.split()) for tag, _, value in pairs}
+
+
+def _why_unusable(found: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    """Why verifiers find no key for our signatures in a record (RFC 6376 §3.6.1, §6.1.2; RFC 8463 §3); '' where they
+    do."""
+    if not found.get("p"):
+        return "the key is revoked (p= is empty)"
+    if found.get("v", ours["v"]) != ours["v"] or ("v" in found and next(iter(found)) != "v"):
+        return f"v= is not {ours['v']}, or not the first tag, so that receivers throw the record away"
+    kind = found.get("k", "rsa")
+    if kind != ours["k"]:
+        told = f"k={kind}" if "k" in found else "there is no k=, which means rsa"
+        return f"{told}, and the key that signs is k={ours['k']}"
+    if "sha256" not in found.get("h", "sha256").split(":"):
+        return f"h={found['h']} leaves out sha256, with which mail is signed"
+    if not {"email", "*"} & set(found.get("s", "*").split(":")):
+        return f"s={found['s']} leaves out email"
+    return "" if found["p"] == ours["p"] else "DNS holds another key than the one that signs"
 
 
 async def _senders(dns: Dns, envelope: str, mailing: Mailing) -> list[Verdict]:

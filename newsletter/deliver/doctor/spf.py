@@ -13,7 +13,9 @@ from ipaddress import ip_address, ip_network
 from newsletter.deliver.doctor.verdict import Verdict, failed, passed, warning
 from newsletter.net.dns_lookup import Dns
 
-MOST_LOOKUPS = 10  # RFC 7208 §4.6.4
+MOST_LOOKUPS = 10  # RFC 7208 §4.6.4, as are the next two
+MOST_VOID_LOOKUPS = 2
+MOST_EXCHANGERS = 10
 _MECHANISMS = frozenset({"all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists"})
 _TERM = re.compile(
     r"(?P<sign>[+?~-]?)(?P<name>[a-z]+[0-9]?)(?::(?P<value>.*?))?(?P<prefix>(?:/\d{1,3})?(?://\d{1,3})?)", re.IGNORECASE
@@ -23,10 +25,11 @@ _RESULTS = {"": "pass", "+": "pass", "-": "fail", "~": "softfail", "?": "neutral
 
 @dataclass
 class _Walk:
-    """One evaluation under way: how many look-ups it cost, and what is wrong with a record."""
+    """One evaluation under way: how many look-ups it cost, which found nothing, and what is wrong with a record."""
 
     dns: Dns
     lookups: int = 0
+    void: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     uses_macros: bool = False
 
@@ -53,6 +56,10 @@ async def evaluate(dns: Dns, domain: str, address: str) -> SpfResult:
     result, ends = await _evaluate(walk, domain, address, seen=())
     if walk.lookups > MOST_LOOKUPS:
         walk.errors.append(f"it costs {walk.lookups} look-ups, and receivers stop at {MOST_LOOKUPS}")
+    if len(walk.void) > MOST_VOID_LOOKUPS:
+        walk.errors.append(
+            f"DNS has nothing for {', '.join(walk.void)}, and receivers stop at {MOST_VOID_LOOKUPS} such look-ups"
+        )
     return SpfResult("permerror" if walk.errors else result, walk.lookups, tuple(walk.errors), ends, walk.uses_macros)
 
 
@@ -65,8 +72,13 @@ async def _evaluate(walk: _Walk, domain: str, address: str, *, seen: tuple[str, 
         elif seen:
             walk.errors.append(f"{domain}, which it includes, has no SPF record")
         return "none", ""
+    terms = records[0].split()[1:]
+    modifiers = [name.lower() for name, equals, _ in (term.partition("=") for term in terms) if equals]
+    for name in ("redirect", "exp"):
+        if modifiers.count(name) > 1:  # RFC 7208 §6
+            walk.errors.append(f"{domain} has more than one {name}=")
     redirect, result, ends = "", "", "neutral"
-    for term in records[0].split()[1:]:
+    for term in terms:
         name, equals, value = term.partition("=")
         if equals and name.lower() in ("redirect", "exp"):
             redirect = value if name.lower() == "redirect" else redirect
@@ -116,21 +128,40 @@ async def _matches(walk: _Walk, match: re.Match[str], domain: str, address: str,
             return False
         return (await _evaluate(walk, target, address, seen=seen))[0] == "pass"
     if name == "exists":
-        return bool(await walk.dns.addresses(target))
+        return bool(await _addresses(walk, target, version=4))  # RFC 7208 §5.7: A, also for an IPv6 sender
     if name == "ptr":
         return False  # RFC 7208 §5.5: must not be used
-    hosts = await walk.dns.mx(target) if name == "mx" else [target]
-    return any([await _is_of(walk.dns, host, address, match["prefix"]) for host in hosts])
+    hosts = await _exchangers(walk, domain, target) if name == "mx" else [target]
+    return any([await _is_of(walk, host, address, match["prefix"]) for host in hosts])
 
 
-async def _is_of(dns: Dns, host: str, address: str, prefix: str) -> bool:
+async def _exchangers(walk: _Walk, domain: str, target: str) -> list[str]:
+    """The mail exchangers of an ``mx`` term, no more than receivers look at."""
+    found = await walk.dns.mx(target)
+    if not found:
+        walk.void.append(f"MX of {target}")
+    if len(found) > MOST_EXCHANGERS:
+        walk.errors.append(
+            f"{domain}: {target} has {len(found)} mail exchangers, and receivers stop at {MOST_EXCHANGERS}"
+        )
+    return found[:MOST_EXCHANGERS]
+
+
+async def _addresses(walk: _Walk, host: str, *, version: int) -> list[str]:
+    """The addresses of a host of the version that is asked for: one look-up, void where there are none."""
+    found = [one for one in await walk.dns.addresses(host) if ip_address(one).version == version]
+    if not found:
+        walk.void.append(f"{'A' if version == 4 else 'AAAA'} of {host}")
+    return found
+
+
+async def _is_of(walk: _Walk, host: str, address: str, prefix: str) -> bool:
     """Whether the address is one of a host's, or in the networks of them that ``/24//64`` names."""
     four, _, six = prefix.lstrip("/").partition("//") if not prefix.startswith("//") else ("", "", prefix[2:])
-    for one in await dns.addresses(host):
-        length = (six or "128") if ":" in one else (four or "32")
-        if ip_address(address) in ip_network(f"{one}/{length}", strict=False):
-            return True
-    return False
+    sender = ip_address(address)
+    length = (four or "32") if sender.version == 4 else (six or "128")
+    found = await _addresses(walk, host, version=sender.version)
+    return any(sender in ip_network(f"{one}/{length}", strict=False) for one in found)
 
 
 def judge_spf(domain: str, records: Sequence[str], results: dict[str, SpfResult]) -> list[Verdict]:
