@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,7 +9,8 @@ from enum import StrEnum
 from newsletter.cohort import EVERYBODY
 from newsletter.config.reading import Configuration
 from newsletter.members.addresses import parse_address
-from newsletter.model import ConsentAction, DeliveryState, EditionName, OccurrenceState, Reason
+from newsletter.members.signing_up import AWAITING
+from newsletter.model import ConsentAction, DeliveryState, EditionName, OccurrenceState, Reason, StreamName
 from newsletter.schedule.facts import Facts, facts_of
 from newsletter.schedule.preferences import Preferences
 from newsletter.schedule.words import REASONS, delivery_words, occurrence_words
@@ -20,6 +20,7 @@ from newsletter.store.deliveries import DeliveryRow
 
 _S = OccurrenceState
 _BEFORE_SENDING = (_S.PLANNED, _S.COMPOSED, _S.APPROVED)
+_LET_GO = {"approve": "approved", "release": "released", "resume": "resumed"}
 
 
 class Outcome(StrEnum):
@@ -35,7 +36,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Why, in one paragraph, and the facts behind it. Times are UTC; ``preferences`` is None where no mail is hers."""
+    """Why, in one paragraph, and the facts behind it. Times are UTC; ``preferences`` is None where no mail is hers.
+
+    ``zone`` is by whose clock it is due, ``hour`` what that clock shows then; ``cohort`` is '' at one time for all."""
 
     address: str
     edition: str
@@ -45,6 +48,9 @@ class Answer:
     reason: str = ""
     at: datetime | None = None
     due_at: datetime | None = None
+    zone: str = ""
+    hour: str = ""
+    cohort: str = ""
     attempt: int = 0
     relay: str = ""
     reply: str = ""
@@ -63,7 +69,7 @@ def explain(facts: Facts) -> Answer:
         return _of_delivery(facts, facts.delivery)
     outcome, reason, words, at = _without_delivery(facts)
     state = facts.occurrence.state.value if facts.occurrence is not None else ""
-    hers = outcome is Outcome.WAITING or reason is Reason.NO_STORIES
+    hers = outcome is Outcome.WAITING or reason in (Reason.NO_STORIES, Reason.ALL_HAD)
     return Answer(
         facts.address,
         str(facts.edition),
@@ -73,6 +79,9 @@ def explain(facts: Facts) -> Answer:
         reason=reason.value,
         at=at,
         due_at=facts.due_at,
+        zone=facts.zone.key,
+        hour=_hour(facts),
+        cohort=str(facts.cohort),
         preferences=facts.preferences if hers else None,
     )
 
@@ -80,6 +89,19 @@ def explain(facts: Facts) -> Answer:
 def _copy(facts: Facts) -> str:
     """What her copy follows, as a sentence; '' where that is not known."""
     return facts.preferences.sentence(facts.due_at, facts.zone) if facts.preferences is not None else ""
+
+
+def _because(facts: Facts, reason: Reason) -> str:
+    """A reason in words; of what she had already, where she had it."""
+    if reason is not Reason.ALL_HAD or facts.preferences is None or not facts.preferences.carried:
+        return REASONS[reason]
+    ours = facts.edition.newsletter
+    same = {StreamName.parse(carrier).newsletter == ours for carrier, *_ in facts.preferences.carried}
+    where = [
+        *(["that day in another newsletter"] if False in same else []),
+        *(["in this one before a change of hour, zone or frequency"] if True in same else []),
+    ]
+    return f"this reader had all of its stories {' and '.join(where)}"
 
 
 # --- with a row in the ledger ---------------------------------------------------------------------------------------
@@ -96,6 +118,9 @@ def _of_delivery(facts: Facts, row: DeliveryRow) -> Answer:
         reason=row.reason.value,
         at=row.sent_at or row.changed_at,
         due_at=row.due_at,
+        zone=facts.zone.key,
+        hour=_hour(facts),
+        cohort=str(facts.cohort),
         attempt=row.attempt,
         relay=row.relay,
         reply=row.reply,
@@ -107,7 +132,7 @@ def _of_delivery(facts: Facts, row: DeliveryRow) -> Answer:
 def _delivery_sentence(facts: Facts, row: DeliveryRow) -> tuple[Outcome, str]:
     name, address, at = facts.edition, facts.address, _time(facts, row.sent_at or row.changed_at)
     answered = f": relay {row.relay} answered “{row.reply}”" if row.relay and row.reply else ""
-    words = delivery_words(row)
+    words = _because(facts, row.reason) if row.reason is Reason.ALL_HAD else delivery_words(row)
     match row.state:
         case DeliveryState.SENT if row.reason is Reason.CLOSED_IN_DOUBT:
             return Outcome.UNKNOWN, f"It is not known whether {address} got {name}: {words} {at}."
@@ -131,7 +156,7 @@ def _queued(facts: Facts, row: DeliveryRow, answered: str) -> str:
     begun = f"{facts.edition} has not been sent to {facts.address} yet"
     occurrence = facts.occurrence
     if facts.verdict is not Reason.NONE:
-        return f"{begun}, and would be skipped now: {REASONS[facts.verdict]}."
+        return f"{begun}, and would be skipped now: {_because(facts, facts.verdict)}."
     if occurrence is not None and occurrence.state in (_S.HELD, _S.STOPPED, _S.CANCELLED, _S.SKIPPED):
         return f"{begun}: the edition is {occurrence_words(occurrence)}."
     if row.reason is Reason.DEFERRED:
@@ -161,15 +186,15 @@ def _without_delivery(facts: Facts) -> _Reasoned:
     if row.state in (_S.SKIPPED, _S.CANCELLED):
         words = f"Nobody got {name}: it was {occurrence_words(row)} ({_time(facts, row.changed_at)})."
         return Outcome.SKIPPED, row.reason, words, row.changed_at
+    if facts.without is not Reason.NONE and facts.recipients_at is not None and _was_there(facts):
+        words = f"Nobody got {name} at {facts.cohort.hour} ({facts.cohort.zone}): {_why_without(facts)}."
+        return Outcome.SKIPPED, facts.without, words, facts.recipients_at
     if row.state in _BEFORE_SENDING:
         if row.partial:
             words = f"{name} went to some readers by hand and is open for the rest; {facts.address} is not among them."
             return Outcome.WAITING, Reason.BY_HAND, words, row.changed_at
         waits = row.reason is Reason.AWAITING_APPROVAL
         return _to_come(facts, f"is {row.state.value}" + (f" and {row.detail}" if waits else ""))
-    if facts.without is not Reason.NONE and facts.recipients_at is not None and _was_there(facts):
-        words = f"Nobody got {name} at {facts.cohort.hour} ({facts.cohort.zone}): {REASONS[facts.without]}."
-        return Outcome.SKIPPED, facts.without, words, facts.recipients_at
     if facts.cohort != EVERYBODY and facts.due_at > facts.now and row.state in (_S.SENDING, _S.SENT):
         return _to_come(facts, "goes out at each reader's own hour")
     if row.state is _S.HELD and facts.recipients_at is None:
@@ -184,6 +209,14 @@ def _without_delivery(facts: Facts) -> _Reasoned:
         words = f"{name} is {occurrence_words(row)}; the delivery to {facts.address} is still to be made."
         return Outcome.WAITING, Reason.NONE, words, None
     return _left_out(facts)
+
+
+def _why_without(facts: Facts) -> str:
+    """Why her cohort has no edition."""
+    if facts.let_go is None:
+        return REASONS[facts.without]
+    done = f"{_LET_GO[facts.let_go.action]} only {_time(facts, facts.let_go.at)}"
+    return f"{REASONS[facts.without]}, as it was {done}"
 
 
 def _to_come(facts: Facts, state: str) -> _Reasoned:
@@ -208,17 +241,17 @@ def _left_out(facts: Facts) -> _Reasoned:
         return Outcome.NOT_ADDRESSED, reason, words, stands.created_at
     forgotten = facts.occurrence.pruned_at if facts.occurrence is not None else None
     cut = facts.recipients_at or (facts.due_at if forgotten is not None else facts.now)
-    joined = _last(facts.history, _JOINING, cut)
-    left = _last(facts.history, (ConsentAction.UNSUBSCRIBED,), cut)
-    later = next((one for one in facts.history if one.action in _JOINING and one.at > cut), None)
+    joined, left = _joined(facts, cut), _left(facts, cut)
+    too_late = facts.due_at if facts.cohort != EVERYBODY else cut
+    later = next((one for one in facts.history if _joins(one) and one.at > too_late), None)
     if left is not None and (joined is None or left.at >= joined.at):
         words = f"{address} had unsubscribed {_time(facts, left.at)} ({left.channel.value}) and so does not get {name}."
         return Outcome.NOT_ADDRESSED, Reason.UNSUBSCRIBED, words, left.at
-    if joined is None and later is not None:
-        words = (
-            f"{address} subscribed {_time(facts, later.at)}, after the deliveries of {name} "
-            f"had been made {_time(facts, cut)}."
-        )
+    if later is not None and (joined is None or (facts.verdict is Reason.NOT_SUBSCRIBED and forgotten is None)):
+        after = f"the deliveries of {name} had been made {_time(facts, cut)}"
+        if facts.cohort != EVERYBODY:
+            after = f"{name} was due at this reader's hour, {_time(facts, too_late)}"
+        words = f"{address} subscribed {_time(facts, later.at)}, after {after}."
         return Outcome.NOT_ADDRESSED, Reason.NOT_SUBSCRIBED, words, later.at
     if forgotten is not None:
         words = (
@@ -227,23 +260,39 @@ def _left_out(facts: Facts) -> _Reasoned:
         )
         return Outcome.UNKNOWN, Reason.NONE, words, forgotten
     if facts.verdict is not Reason.NONE:
-        return Outcome.NOT_ADDRESSED, facts.verdict, f"{address} gets no {name}: {REASONS[facts.verdict]}.", None
+        words = f"{address} gets no {name}: {_because(facts, facts.verdict)}."
+        return Outcome.NOT_ADDRESSED, facts.verdict, words, None
+    if facts.targeted and facts.recipients_at is not None:
+        words = (
+            f"{address} was not in the newsletter's target when the deliveries of {name} were made "
+            f"{_time(facts, facts.recipients_at)}, and has come into it since."
+        )
+        return Outcome.NOT_ADDRESSED, Reason.NOT_TARGETED, words, None
     words = f"The ledger holds no delivery of {name} to {address}, and nothing says why."
     return Outcome.UNKNOWN, Reason.NONE, words, None
 
 
 def _was_there(facts: Facts) -> bool:
     """Whether she was a reader when her hour came."""
-    joined = _last(facts.history, _JOINING, facts.due_at)
-    left = _last(facts.history, (ConsentAction.UNSUBSCRIBED,), facts.due_at)
+    joined, left = _joined(facts, facts.due_at), _left(facts, facts.due_at)
     return joined is not None and (left is None or left.at < joined.at)
 
 
 _JOINING = (ConsentAction.SUBSCRIBED, ConsentAction.CONFIRMED, ConsentAction.IMPORTED)
 
 
-def _last(history: Sequence[Consent], actions: Sequence[ConsentAction], until: datetime) -> Consent | None:
-    return next((one for one in reversed(history) if one.action in actions and one.at <= until), None)
+def _joins(one: Consent) -> bool:
+    """Whether she has been a reader since; who signed up and has not confirmed yet is none."""
+    return one.action in _JOINING and one.detail != AWAITING
+
+
+def _joined(facts: Facts, until: datetime) -> Consent | None:
+    return next((one for one in reversed(facts.history) if _joins(one) and one.at <= until), None)
+
+
+def _left(facts: Facts, until: datetime) -> Consent | None:
+    ended = (one for one in reversed(facts.history) if one.action is ConsentAction.UNSUBSCRIBED)
+    return next((one for one in ended if one.at <= until), None)
 
 
 def _time(facts: Facts, at: datetime, clock: str = "%H:%M") -> str:
@@ -251,6 +300,10 @@ def _time(facts: Facts, at: datetime, clock: str = "%H:%M") -> str:
     local = at.astimezone(facts.zone)
     zone = "UTC" if facts.zone.key == "UTC" or facts.zone == UTC else facts.zone.key
     return f"on {local:%Y-%m-%d} at {local:{clock}} ({zone})"
+
+
+def _hour(facts: Facts) -> str:
+    return f"{facts.due_at.astimezone(facts.zone):%H:%M}"
 
 
 def _capital(words: str) -> str:

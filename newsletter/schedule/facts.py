@@ -13,12 +13,21 @@ from newsletter.config.reading import Configuration
 from newsletter.deliver.configured import staging_addresses
 from newsletter.errors import UsageError
 from newsletter.members.addresses import address_hashes
-from newsletter.model import EditionName, OccurrenceState, Reason, Stream, Subscriber, Subscription
+from newsletter.model import (
+    DeliveryState,
+    EditionName,
+    OccurrenceState,
+    Reason,
+    Stream,
+    Subscriber,
+    Subscription,
+)
 from newsletter.schedule.cohorts import Cohorts, due_on
 from newsletter.schedule.preferences import Preferences, preferences_of
 from newsletter.schedule.turns import turns
 from newsletter.store import (
     Store,
+    audit,
     consents,
     deliveries,
     editions,
@@ -28,6 +37,7 @@ from newsletter.store import (
     subscriptions,
     suppressions,
 )
+from newsletter.store.audit import AuditRow
 from newsletter.store.consent_check import verdict_before_delivery
 from newsletter.store.consents import Consent
 from newsletter.store.deliveries import DeliveryRow
@@ -36,6 +46,7 @@ from newsletter.store.subscriptions import encode_sections
 from newsletter.store.suppressions import SuppressionRow
 
 _S = OccurrenceState
+_LETS_IT_GO = ("approve", "release", "resume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,8 @@ class Facts:
     """What is known of one reader and one edition. ``verdict`` is what claiming would decide at its time, or now where
     that is past; ``recipients_at`` when the last delivery of the edition was made, None before; ``due_at`` is the
     occurrence's, its turn's, or that of her ``cohort``, whose zone then is ``zone``; ``without`` is why that has no
-    edition. ``preferences`` are those of her delivery, or hers now where there is none."""
+    edition, ``let_go`` who let it go when it was too late for that, where somebody had to. ``targeted``: the newsletter
+    has a target. ``preferences`` are those of her delivery, or hers now where there is none."""
 
     address: str
     edition: EditionName
@@ -61,6 +73,8 @@ class Facts:
     preferences: Preferences | None = None
     cohort: Cohort = EVERYBODY
     without: Reason = Reason.NONE
+    let_go: AuditRow | None = None
+    targeted: bool = False
 
 
 def facts_of(configuration: Configuration, store: Store, address: str, edition: EditionName, now: datetime) -> Facts:
@@ -95,17 +109,28 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
     past = row is not None and row.state in (_S.SENDING, _S.SENT) and due_at <= now
     if cohort != EVERYBODY and not composed and past:  # nobody was at this hour then, or nothing was running
         made, without = [due_at], Reason.MISSED
+    recipients_at = max((at for at in made if at is not None), default=None) if all(made) else None
     subscription = store.read(subscriptions.one, person.id, name)
     if verdict is Reason.NONE and delivery is None and subscription is not None and not edition.occurrence.correction:
-        asked_for = _asked_for(store, subscription, min(due_at, now))
+        # At one time for all, she gets it who has its stream as its deliveries are made.
+        counts_at = min(due_at, now) if cohort != EVERYBODY else recipients_at or now
+        asked_for = _asked_for(store, subscription, counts_at)
         if configured and configuration.stream_of(name, asked_for) is not edition.stream:
             verdict = Reason.STREAM_CHANGED
+        elif cohort != EVERYBODY and not store.read(moves.where_they_stand, name, [person.id], due_at):
+            verdict = Reason.NOT_SUBSCRIBED  # when her hour came
     is_composed = row is not None and row.state is not _S.PLANNED
     pool = next((one.edition for one in composed if is_composed and one.edition.article_ids), None)
     if configured and verdict is Reason.NONE and delivery is None and subscription is not None and pool is not None:
         stored = encode_sections(subscription.sections)
         if not edition.occurrence.correction and not has_stories(stored, configuration.of(edition), pool):
             verdict = Reason.NO_STORIES
+    preferences = None
+    if configured:
+        preferences = preferences_of(configuration, store, edition.of, person, subscription, delivery, pool)
+    to_be_made = delivery is not None or recipients_at is None
+    if verdict is Reason.NONE and to_be_made and _nothing_left(configuration, edition, delivery, preferences):
+        verdict = Reason.ALL_HAD
     entries = store.read(consents.history, person.id)
     return Facts(
         address,
@@ -119,12 +144,12 @@ def facts_of(configuration: Configuration, store: Store, address: str, edition: 
         known=True,
         subscription=subscription,
         history=tuple(entry for entry in entries if entry.newsletter in ("", name)),
-        recipients_at=max((at for at in made if at is not None), default=None) if all(made) else None,
+        recipients_at=recipients_at,
         cohort=cohort,
         without=without,
-        preferences=preferences_of(configuration, store, edition.of, person, subscription, delivery, pool)
-        if configured
-        else None,
+        let_go=_let_go(configuration, store, edition, due_at) if without is Reason.MISSED and configured else None,
+        targeted=configuration.targets.of(name) is not None,
+        preferences=preferences,
     )
 
 
@@ -145,6 +170,23 @@ def _asked_for(store: Store, subscription: Subscription, at: datetime) -> Stream
     later = store.read(moves.of_readers, subscription.newsletter, [subscription.subscriber_id], at)
     changes = later.get(subscription.subscriber_id, ())
     return changes[0].place.stream if changes else subscription.stream
+
+
+def _nothing_left(
+    configuration: Configuration, edition: EditionName, delivery: DeliveryRow | None, preferences: Preferences | None
+) -> bool:
+    """Whether leaving out what she had elsewhere will leave nothing, as it is decided when her mail first sets out."""
+    if edition.occurrence.correction or preferences is None or not preferences.carried:
+        return False
+    sets_out = delivery is None or (delivery.state is DeliveryState.QUEUED and not delivery.attempt)
+    return sets_out and preferences.stories == 0 and configuration.of(edition).when_empty == "skip"
+
+
+def _let_go(configuration: Configuration, store: Store, edition: EditionName, due_at: datetime) -> AuditRow | None:
+    """Who first let an edition go, where its catch_up was over already; None where nobody had to, or in time."""
+    acts = store.read(audit.listing, subject=str(edition))
+    first = next((one for one in reversed(acts) if one.action in _LETS_IT_GO), None)
+    return first if first is not None and first.at > due_at + configuration.of(edition).catch_up else None
 
 
 def _cohort_of(

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from newsletter.cohort import EVERYBODY, Cohort
+from newsletter.cohort import EVERYBODY, LONGEST_DATE, Cohort
 from newsletter.config.reading import Configuration
 from newsletter.errors import UsageError
 from newsletter.members.addresses import parse_address
@@ -81,8 +82,11 @@ def inbox(
 def _of_stream(
     configuration: Configuration, store: Store, address: str, of: StreamName, cohort: Cohort, now: datetime, days: int
 ) -> Iterator[Coming]:
-    for edition in _editions(configuration, store, of, cohort, now, now + timedelta(days=days)):
+    until = now + timedelta(days=days)
+    for edition in _editions(configuration, store, of, cohort, now, until):
         facts = facts_of(configuration, store, address, edition, now)
+        if facts.due_at > until:  # the occurrence is due before that, but not at her hour
+            continue
         answer = explain(facts)
         past = facts.cohort != EVERYBODY and facts.due_at <= now and answer.outcome is not Outcome.WAITING
         if answer.outcome is not Outcome.SENT and not past:
@@ -93,11 +97,17 @@ def _editions(
     configuration: Configuration, store: Store, of: StreamName, cohort: Cohort, now: datetime, until: datetime
 ) -> Iterator[EditionName]:
     """Those under way and planned, then those that the schedule brings beyond them; of another stream, which she may
-    have come from, those that go out now."""
+    have come from, those that go out now. One that has gone out to all there were may still come at an hour of hers."""
     schedule, zone = configuration.newsletter(*of).schedule, configuration.zone(*of)
     if cohort != EVERYBODY:
         schedule, zone = schedule.at_hour(cohort.hour), cohort.zone
-    rows = store.read(occurrences.listing, newsletter=of.newsletter, states=_OPEN, due_before=until, limit=_MOST)
+    listed = partial(occurrences.listing, newsletter=of.newsletter, due_before=until + LONGEST_DATE, limit=_MOST)
+    rows = store.read(listed, states=_OPEN)
+    if cohort != EVERYBODY:
+        sent = store.read(
+            listed, stream=of.stream, states=[OccurrenceState.SENT], due_from=now - LONGEST_DATE, turns_only=True
+        )
+        rows = [*rows, *sent]
     for row in reversed(rows):
         if row.stream is of.stream or row.state is OccurrenceState.SENDING:
             yield row.name

@@ -68,8 +68,8 @@ def preferences_of(
     newsletter, name = configuration.newsletter(*of), of.newsletter
     had, leaving_out = delivery.had if delivery is not None else "", LeavingOut(configuration)
     carried: list[Carried] = []
-    if delivery is not None and delivery.attempt:
-        carried = store.read(leaving_out.carried, delivery.id) if had else []
+    if delivery is not None:
+        carried = store.read(leaving_out.carried, delivery.id) if had or not delivery.attempt else []
     elif pool is not None:
         carried = store.read(leaving_out.would_be_carried, {person.id: person.timezone}, pool).get(person.id, [])
     gone = decode_had(had) or stories_in(carried)
@@ -84,6 +84,7 @@ def preferences_of(
     # What was skipped before ``nothing_chosen`` said otherwise held nothing for her.
     goes = delivery is None or delivery.reason is not Reason.NO_STORIES
     hers = stories_for(stored, newsletter, pool, gone) if pool is not None and goes else ()
+    without_leaving_out = stories_for(stored, newsletter, pool) if pool is not None else stories_in(carried)
     return Preferences(
         chosen or newsletter.section_names,
         bool(chosen),
@@ -92,7 +93,11 @@ def preferences_of(
         key.plan,
         len(hers) if pool is not None else None,
         len(set(pool.article_ids)) if pool is not None else 0,
-        tuple((one.newsletter, one.due_at, len(one.article_ids)) for one in carried),
+        tuple(
+            (one.newsletter, one.due_at, number)
+            for one in carried
+            if (number := len(set(one.article_ids).intersection(without_leaving_out)))
+        ),
         moved=delivery is not None and delivery.moved,
         lead_alone=pool is not None and goes and gets_lead_alone(stored, newsletter, pool),
     )

@@ -25,7 +25,7 @@ STATES: Mapping[OccurrenceState, str] = {
 REASONS: Mapping[Reason, str] = {
     Reason.EMPTY: "there was no new story",
     Reason.BELOW_MINIMUM: "there were fewer new stories than articles.min",
-    Reason.MISSED: "nothing was running at its time, and catch_up was over",
+    Reason.MISSED: "it was late by more than catch_up",
     Reason.BY_HAND: "a person decided so",
     Reason.TEMPLATE_ERROR: "a template or the configuration is wrong",
     Reason.GATE: "a check before sending spoke against it",
@@ -44,7 +44,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.STREAM_CHANGED: "this reader gets the newsletter at another frequency",
     Reason.STAGING: "the environment is staging, and this address is not among staging_recipients",
     Reason.NO_STORIES: "the edition held nothing for the sections this reader chose",
-    Reason.ALL_HAD: "this reader had all of its stories that day in another newsletter",
+    Reason.ALL_HAD: "this reader had all of its stories already",
     Reason.CANCELLED: "the edition was cancelled",
     Reason.NOT_SUBSCRIBED: "this reader is not subscribed to the newsletter",
     Reason.WARM_UP: "its From domain is new, and that day's number of messages had gone to readers of longer standing",

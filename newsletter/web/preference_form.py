@@ -365,8 +365,10 @@ def _settings(
         errors["format"] = words.gettext("Choose pictures and layout, or plain text.")
     until = fields.one(f"pause:{choice.name}")
     if until is not None:
-        choice = replace(choice, pause=until.strip()[:20])
+        shown, choice = choice.pause, replace(choice, pause=until.strip()[:20])
         pause, problem = _pause(choice, held, now, zone_of(choice.name), words)
+        if choice.pause == shown:  # what she leaves as it is stays so, on whatever clock it was chosen
+            pause, problem = None, ""
         if problem:
             errors["pause"] = problem
         change = replace(change, pause=pause)
@@ -406,7 +408,7 @@ def _place(text: str) -> int | None:
 def _pause(
     choice: NewsletterChoice, held: Subscription, now: datetime, zone: ZoneInfo, words: Words
 ) -> tuple[Pause | None, str]:
-    """Until the beginning of that day where the newsletter is at home."""
+    """Until the beginning of that day on her clock; without a zone of hers, on the newsletter's."""
     if not choice.pause:
         return (Pause(None) if paused(held, now) else None), ""
     try:

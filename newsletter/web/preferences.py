@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from newsletter.cohort import known_zone
 from newsletter.members import consent
 from newsletter.members.addresses import masked
 from newsletter.members.consent import Evidence, PreferenceChange, Saved
@@ -37,9 +38,15 @@ def routes(pages: Pages) -> APIRouter:
     """The routes of the preferences page."""
     router = APIRouter(include_in_schema=False)
 
-    def zone_of(newsletter: str) -> ZoneInfo:
-        published = newsletter in pages.schedules.newsletters
-        return ZoneInfo(pages.configuration.zone(newsletter)) if published else pages.schedules.site.zone
+    def clock_for(subscriber: Subscriber) -> Callable[[str], ZoneInfo]:
+        """By whose clock a newsletter's dates are hers: by her own; without a zone of hers, by the newsletter's."""
+
+        def zone_of(newsletter: str) -> ZoneInfo:
+            published = newsletter in pages.schedules.newsletters
+            own = ZoneInfo(pages.configuration.zone(newsletter)) if published else pages.schedules.site.zone
+            return known_zone(subscriber.timezone) or own
+
+        return zone_of
 
     def languages(subscriber: Subscriber) -> LanguageChoice:
         configured = pages.configuration
@@ -79,7 +86,8 @@ def routes(pages: Pages) -> APIRouter:
                 action=action,
             )
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
-        now = pages.clock()
+        now, zone_of = pages.clock(), clock_for(subscriber)
+        here = known_zone(subscriber.timezone) or pages.schedules.site.zone
         if choices is None:
             choices = preference_form.choices(pages.schedules, held, now, zone_of, words)
         spoken, clock = spoken or languages(subscriber), clock or clock_of(subscriber, held)
@@ -97,7 +105,7 @@ def routes(pages: Pages) -> APIRouter:
             errors=sum(len(choice.errors) for choice in choices) + bool(spoken.error) + bool(clock.error),
             gets_something=bool(gets),
             days=OFFERED_PAUSE_DAYS if preference_form.breaks_off(held, now, zone_of) else 0,
-            back=long_date((now + timedelta(days=OFFERED_PAUSE_DAYS)).astimezone(pages.schedules.site.zone), words),
+            back=long_date((now + timedelta(days=OFFERED_PAUSE_DAYS)).astimezone(here), words),
             rests=any(paused(one, now) for one in gets),
             resting={
                 one.newsletter: long_date(one.paused_until.astimezone(zone_of(one.newsletter)).date(), words)
@@ -129,7 +137,7 @@ def routes(pages: Pages) -> APIRouter:
             pages.schedules,
             held,
             pages.clock(),
-            zone_of,
+            clock_for(subscriber),
             languages(subscriber),
             clock_of(subscriber, held),
             words,
@@ -149,7 +157,7 @@ def routes(pages: Pages) -> APIRouter:
 
     async def change(request: Request, subscriber: Subscriber, token: str, wanted: Submitted) -> Response:
         """Write it, wait for the wire where something was withdrawn, and say what was done, in her new language."""
-        words = pages.words(subscriber)
+        words, zone_of = pages.words(subscriber), clock_for(subscriber)
         changes = preference_form.as_stored(wanted.changes, pages.schedules)
         saved = await pages.store.write_async(
             consent.change_preferences,
@@ -168,7 +176,7 @@ def routes(pages: Pages) -> APIRouter:
             words = pages.words(subscriber)
         if saved.timezone:
             subscriber = replace(subscriber, timezone=wanted.timezone or "")
-        done = _sentences(words, changes, saved, wanted.left_off)
+        done = _sentences(words, zone_of, changes, saved, wanted.left_off)
         heading = words.gettext("Your choices are saved") if done else words.gettext("Nothing had changed")
         return await show(subscriber, token, heading=heading, done=done)
 
@@ -180,7 +188,7 @@ def routes(pages: Pages) -> APIRouter:
         if subscriber is None:
             return pages.not_found()
         held = await pages.store.read_async(subscriptions.of, subscriber.id)
-        changes = preference_form.breaks_off(held, pages.clock(), zone_of)
+        changes = preference_form.breaks_off(held, pages.clock(), clock_for(subscriber))
         return await change(
             request, subscriber, token, Submitted(changes, (), languages(subscriber), clock_of(subscriber, held))
         )
@@ -214,7 +222,11 @@ def routes(pages: Pages) -> APIRouter:
         return await show(subscriber, token, heading=words.gettext("You are unsubscribed from everything"), done=done)
 
     def _sentences(
-        words: Words, changes: Sequence[PreferenceChange], saved: Saved, left_off: Sequence[str]
+        words: Words,
+        zone_of: Callable[[str], ZoneInfo],
+        changes: Sequence[PreferenceChange],
+        saved: Saved,
+        left_off: Sequence[str],
     ) -> list[str]:
         asked = {change.newsletter: change for change in changes}
         title = pages.title

@@ -168,7 +168,7 @@ def test_who_had_the_lead_elsewhere_that_day_gets_none_and_what_a_lead_alone_car
         assert len(mails_to(server, BEN)) == 1
         said = said_of(site, BEN, "evening")
         assert (said.outcome, said.reason) == (Outcome.SKIPPED, Reason.ALL_HAD)
-        assert f"{ALONE}; 0 of 3 stories; 3 left out because daily carried them at " in said.sentence
+        assert f"{ALONE}; 0 of 3 stories; 1 left out because daily carried it at " in said.sentence
 
 
 def test_where_nothing_leads_the_first_story_goes_as_it_stands_in_its_section(tmp_path: Path) -> None:

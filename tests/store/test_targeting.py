@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
+from newsletter.compose.keys import sections_for
 from newsletter.model import Occurrence, Reason, Stream
 from newsletter.schedule.words import REASONS
 from newsletter.store import Store, audience, deliveries, fan_out, senders, tables, targeting
@@ -35,6 +36,7 @@ from newsletter.target import (
     traits,
 )
 from tests.builders import NOW, add_occurrence, add_subscribers
+from tests.support.newsroom import a_newsletter
 
 PLANS = ("free", "metered", "member")
 SECTIONS = ("World", "Sport", 'x,"Sport', "Straße")
@@ -299,6 +301,44 @@ def test_who_does_not_get_the_newsletter_has_chosen_none_of_its_sections(store: 
     chose, did_not = targeting_of("section chosen World"), targeting_of("not section chosen World")
     found = store.read(targeting.digests_of_reader, stranger, "daily", (chose, did_not))
     assert found == (did_not.target.digest,)
+
+
+@pytest.mark.parametrize(
+    ("stored", "now"),
+    [
+        ("Sport", "SPORT"),
+        ("SPORT", "Sport"),
+        ("Außenpolitik", "AUSSENPOLITIK"),
+        ("AUSSENPOLITIK", "Außenpolitik"),
+        ("СПОРТ", "Спорт"),
+        ("Ελλάς", "ΕΛΛΆΣ"),
+        ("खेल", "खेल"),
+        ("Sport & \u212aultur", "sport & kultur"),
+        ('The "Big" Story', 'the "BIG" story'),
+        ("Back\\Slash, Comma", "back\\slash, comma"),
+        ("Sports", "Sport"),
+        ("Sport", "Sports"),
+        ('x,"Sport', "Sport"),
+    ],
+)
+@pytest.mark.parametrize("others", [(), ("World",), ("World", "Any")])
+def test_who_chose_a_section_that_is_spelled_otherwise_by_now_is_in_it_as_she_reads_it(
+    store: Store, stored: str, now: str, others: tuple[str, ...]
+) -> None:
+    [reader] = add_subscribers(store, 1)
+    for chosen in ((stored, *others), (*others, stored)):
+
+        def choose(connection: Connection, sections: tuple[str, ...] = chosen) -> None:
+            connection.execute(update(tables.subscriptions).values(sections=encode_sections(sections)))
+
+        store.write(choose)
+        newsletter = a_newsletter(sections=[{"name": name} for name in ("Own", now, "World")])
+        reads = now in sections_for(encode_sections(chosen), newsletter)
+        text = f"section chosen {quoted(now)}"
+        asked = Targeting(Target.parse(text), PLANS, newsletter.section_names, ZONE)
+        found = store.read(targeting.digests_of_reader, reader, "daily", (asked,))
+        assert bool(found) is reads, (chosen, now)
+        assert reads is (stored.casefold() == now.casefold())
 
 
 def test_the_sql_is_shown_with_its_values(store: Store) -> None:

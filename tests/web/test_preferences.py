@@ -136,6 +136,31 @@ async def test_a_pause_lasts_until_the_morning_of_that_day_at_the_newsletters_ho
     assert held(visit, "daily").paused_until is None
 
 
+async def test_a_pause_lasts_until_the_morning_of_that_day_on_her_own_clock(visit: Visit) -> None:
+    visit.store.write(subscribers.live_in, visit.ann.id, "Pacific/Auckland", NOW)
+    page = await sent(visit, changed(await opened(visit), pause__daily="2026-12-01"))
+    assert "The Daily Example is paused until December 1, 2026." in page
+    assert held(visit, "daily").paused_until == datetime(2026, 11, 30, 11, tzinfo=UTC)
+    assert dict(await opened(visit))["pause:daily"] == "2026-12-01"
+
+
+async def test_who_moves_keeps_a_pause_that_she_leaves_as_it_is(visit: Visit) -> None:
+    for zone, shown in (("Pacific/Kiritimati", "2026-11-25"), ("Pacific/Honolulu", "2026-11-24")):
+        visit.store.write(subscribers.live_in, visit.ann.id, zone, NOW)
+        if not held(visit, "daily").paused_until:
+            await sent(visit, changed(await opened(visit), pause__daily=shown))
+        assert dict(await opened(visit))["pause:daily"] == shown
+        assert "Nothing had changed" in await sent(visit, await opened(visit))
+        assert held(visit, "daily").paused_until == datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+
+async def test_a_pause_of_everything_lasts_until_the_morning_of_that_day_on_her_own_clock(visit: Visit) -> None:
+    visit.store.write(subscribers.live_in, visit.ann.id, "America/New_York", NOW)
+    page = await press(visit, "pause")
+    assert "The Daily Example is paused until December 23, 2026." in page
+    assert held(visit, "daily").paused_until == datetime(2026, 12, 23, 5, tzinfo=UTC)
+
+
 async def test_a_pause_that_is_over_is_not_shown(visit: Visit) -> None:
     over = PreferenceChange("daily", pause=Pause(NOW - timedelta(days=1)))
     visit.store.write(consent.change_preferences, visit.ann.id, [over], HOW)
