@@ -34,6 +34,7 @@ SECONDS_AHEAD = 0.5
 IDLE_SECONDS = 30.0
 _MEASURE_SECONDS = 0.1
 _TROUBLES_TO_GO_DOWN = 3
+_DOWNS_TO_GIVE_UP = 3
 
 
 class RelayLine:
@@ -72,6 +73,7 @@ class RelayLine:
         self._connected: set[int] = set()
         self._closing = False
         self._trouble = 0  # failures of the relay itself in a row
+        self._downs = 0  # how often it went down for that, and took nothing since
         self._rate = 0.0  # messages a second, smoothed
         self._done, self._since = 0, self._loop.time()
 
@@ -111,7 +113,8 @@ class RelayLine:
     @property
     def given_up(self) -> bool:
         """Whether who will not wait for ever should stop hoping for it."""
-        return not self.up and self.failures >= (_TROUBLES_TO_GO_DOWN if self._ever_up else 1)
+        hopeless = _TROUBLES_TO_GO_DOWN if self._ever_up else 1
+        return not self.up and (self.failures >= hopeless or self._downs >= _DOWNS_TO_GIVE_UP)
 
     def lacks(self, outgoing: Outgoing) -> bool:
         """Whether it is known to lack an extension that this message needs."""
@@ -218,7 +221,7 @@ class RelayLine:
 
     async def _pause(self) -> None:
         wait = backoff.wait_before(
-            self._trouble,
+            self.failures + self._downs,  # not ``_trouble``: a relay that restarts breaks all connections at once
             first=backoff.FIRST_RELAY_WAIT,
             longest=backoff.LONGEST_RELAY_WAIT,
             jitter=random.random(),  # noqa: S311
@@ -317,7 +320,7 @@ class RelayLine:
                 if reply.code == 421:
                     self._trouble += 1
                 elif stage is Stage.BODY and reply.accepted:
-                    self._trouble = 0
+                    self._trouble = self._downs = 0
             case LostBeforeBody() | LostInDoubt():
                 self._trouble += 1
 
@@ -330,6 +333,8 @@ class RelayLine:
             self._look_again()
         if not self._pipelines and self._trouble >= _TROUBLES_TO_GO_DOWN and self.up:
             log.error("relay went down", relay=self.name, error=pipeline.why_closed)
+            self._downs += 1
+            self.error = RelayError(f"it breaks its connections off: {pipeline.why_closed}", where=f"relay {self.name}")
             self._go_down()
         self._wake.set()
         self._changed()

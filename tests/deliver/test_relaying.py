@@ -6,12 +6,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, update
 
 from newsletter.config.models import Relay
+from newsletter.deliver import backoff
 from newsletter.deliver.sending import Sender
 from newsletter.deliver.sharing import choose
 from newsletter.deliver.smtp import RelayConnection
@@ -149,6 +151,19 @@ async def test_who_waits_for_a_relay_that_is_down_is_told_and_its_rows_stay_queu
     with pytest.raises(RelayError, match="cannot connect"):
         await send(store, {"one": unreachable(), "two": unreachable()})
     assert states(store) == {("queued", ""): 5}
+
+
+async def test_a_relay_that_breaks_every_connection_off_is_not_waited_for_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "FIRST_RELAY_WAIT", timedelta(milliseconds=10))
+    queue(store, 200)
+    with SmtpServer() as server:
+        server.answer = lambda verb, _argument: None if verb == "MAIL" else "usual"
+        with pytest.raises(RelayError, match="it breaks its connections off"):
+            await send(store, {"main": relay_to(server, connections=2)})
+        assert server.accepted == []
+    assert {state for state, _ in states(store)} == {"queued"}
 
 
 async def test_a_relay_that_comes_back_is_used_again(store: Store) -> None:
