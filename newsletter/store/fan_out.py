@@ -96,7 +96,7 @@ def fan_out_page(
     """
     by_key_in_transaction(connection)
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
-    if edition.reason:
+    if edition.reason or edition.fanned_out_at is not None:
         return 0
     page = _page(edition, places, limit, asked_for)
     seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()

@@ -119,6 +119,13 @@ async def test_sending_again_sends_nothing(store: Store, server: SmtpServer) -> 
     assert len(server.accepted) == 5
 
 
+def test_nobody_is_added_to_an_edition_that_everyone_has(store: Store) -> None:
+    _, edition_id = queue(store, 5)
+    add_subscribers(store, 1, first=6)  # another process, which read the edition before that, goes on with it
+    fan_out(store, edition_id)
+    assert states(store) == {("queued", ""): 5}
+
+
 async def test_a_row_is_in_sending_before_the_wire_sees_its_reader(store: Store, server: SmtpServer) -> None:
     queue(store, 12)
     seen: list[tuple[str, str]] = []
