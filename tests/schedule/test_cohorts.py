@@ -405,6 +405,26 @@ def test_an_hour_that_passed_after_it_was_composed_is_missed_and_its_stories_com
     assert [one[:2] for one in got(store, lost)] == [("2026-11-02/1", "11-02T01:30")]
 
 
+def test_an_approval_that_comes_too_late_for_an_hour_lets_it_go_without_and_the_others_keep_theirs(
+    tmp_path: Path, store: Store, store_url: str
+) -> None:
+    site = SiteFolder(
+        tmp_path, store_url, 25, zone="UTC", schedule=SCHEDULE, more="approval: {mode: required, then: hold}"
+    )
+    site.fill(seen_at=FIRST)
+    late, later = add(store, "late", KOLKATA, at=FIRST), add(store, "later", NEW_YORK, at=FIRST)
+    work = Work(configured(site), store)
+    approved = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)  # 07:00 was at 01:30 in Kolkata
+    go_on(work, FIRST + timedelta(hours=24), approved)
+    assert row(store).state is _S.HELD
+    work.approve(row(store), actor="editor", now=approved)
+    go_on(work, approved, approved + timedelta(hours=10))
+    assert got(store, late) == []
+    assert [one[:2] for one in got(store, later)] == [("2026-11-01/1", "11-01T12:00")]
+    said = why(configured(site), store, "late@readers.example", row(store).name, approved + timedelta(hours=10))
+    assert (said.outcome.value, said.reason) == ("skipped", "missed")
+
+
 def test_a_pause_counts_for_what_was_due_before_it_ended_however_late_it_goes(site: SiteFolder, store: Store) -> None:
     site.fill(seen_at=FIRST)
     paused, back = add(store, "paused"), add(store, "back")
