@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.compose.composing import Proposal, compose_preview
 from newsletter.compose.explaining import Explanation, explain, explain_proposal, in_words
-from newsletter.compose.keys import sections_for
+from newsletter.compose.keys import sections_for, stories_for
 from newsletter.config.faults import suggestion
 from newsletter.config.reading import Configuration
 from newsletter.deliver.addressed import Reader
@@ -219,7 +219,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
     if subscription is None or subscription.state is not SubscriptionState.ACTIVE:
         state = "not subscribed" if subscription is None else subscription.state.value
         notices.append(f"She would not get it: {state}.")
-    elif subscription.paused_until is not None and subscription.paused_until > now:
+    elif subscription.paused_until is not None and subscription.paused_until > pool.edition.due_at:
         notices.append("She would not get it: paused.")
     targets = configuration.targets
     own, promoted = targets.of(newsletter_name), targets.of_promotions(newsletter_name)
@@ -231,11 +231,11 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
         notices.append("She would not get it now: environment is staging, and she is not among staging_recipients.")
     zones = {person.id: person.timezone}
     carried = store.read(LeavingOut(configuration).would_be_carried, zones, pool.edition).get(person.id, [])
-    gone = stories_in(carried)
-    if gone:
-        stories = "1 story is" if len(gone) == 1 else f"{len(gone)} stories are"
+    gone, chosen = stories_in(carried), encode_sections(subscription.sections) if subscription else ""
+    if missing := len(set(gone).intersection(stories_for(chosen, newsletter, pool.edition))):
+        stories = "1 story is" if missing == 1 else f"{missing} stories are"
         notices.append(
-            f"{stories} left out: she had {'it' if len(gone) == 1 else 'them'} that day in {_named_in(carried)}."
+            f"{stories} left out: she had {'it' if missing == 1 else 'them'} that day in {_named_in(carried)}."
         )
     return Facts(
         reader,
@@ -243,7 +243,7 @@ def _by_address(configuration: Configuration, store: Store, pool: Pool, person: 
             pool.language or configuration.language_for(newsletter_name, person.language),
             configuration.plan_of(person.plan),
         ),
-        sections_for(encode_sections(subscription.sections) if subscription else "", newsletter),
+        sections_for(chosen, newsletter),
         subscription.format if subscription else MailFormat.HTML,
         _message_id(configuration, pool.edition, person.id),
         now,
