@@ -25,15 +25,17 @@ from sqlalchemy import Connection
 
 from newsletter.config.models import Relay
 from newsletter.deliver.asking import ConsentGate
-from newsletter.deliver.failing import FailureWatch, Threshold
+from newsletter.deliver.failing import Threshold
+from newsletter.deliver.holding import Holding
 from newsletter.deliver.outcomes import deferred, outcome_of, released
 from newsletter.deliver.outgoing import Lacking, Outgoing, Transmission
 from newsletter.deliver.relaying import RelayLine
+from newsletter.deliver.routes import Route, leave_places, take_places
 from newsletter.deliver.sharing import choose, usable
 from newsletter.deliver.tally import Tally
 from newsletter.errors import NewsletterError, SenderLockLost, StoreError, first_of
 from newsletter.model import DeliveryState, Reason
-from newsletter.store import Store, failing
+from newsletter.store import Store
 from newsletter.store.claiming import NO_LIMITS, Claim, Claimed, LeaveOut, claim
 from newsletter.store.domain_limits import waiting_for_a_limit
 from newsletter.store.recording import Outcome, exchange
@@ -98,28 +100,6 @@ class Rules:
     """The envelope sender of one delivery, for relays with ``verp``."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """Newsletters that go through the same relays."""
-
-    newsletters: frozenset[str]
-    lines: tuple[RelayLine, ...]
-
-    @property
-    def worth_claiming(self) -> bool:
-        """Whether there is room for a group: few large claims cost less than many small ones."""
-        lines = usable(self.lines)
-        return any(line.room > 0 and (line.held == 0 or line.room * 4 >= line.most) for line in lines)
-
-    @property
-    def given_up(self) -> bool:
-        return all(line.given_up for line in self.lines)
-
-    @property
-    def idle(self) -> bool:
-        return not any(line.held for line in self.lines)
-
-
 class Sender:
     """Sends through all relays of ``routes`` (relay -> its newsletters) while it holds ``lock``.
 
@@ -151,9 +131,7 @@ class Sender:
         self._closing = False
         # As many at once as there are cores: a signature lets go of the interpreter's lock.
         self._signing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dkim")
-        self._failures = FailureWatch(rules.failing)
-        self._failing: dict[int, str] = {}  # editions to be held, and why
-        self._hold_until = float("inf")  # so long it is tried again to hold them, once that failed
+        self._holding = Holding(store, rules.failing, clock)
 
     async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> Tally:
         """Send until ``stop`` is set, or with ``until_idle`` until nothing is due; then drain and return the tally.
@@ -193,7 +171,7 @@ class Sender:
         """Say that rows were queued, so that they go at once."""
         self._changed.set()
 
-    def _open_routes(self, gate: ConsentGate) -> list[_Route]:
+    def _open_routes(self, gate: ConsentGate) -> list[Route]:
         used = {name: self._relays[name] for name, newsletters in self._routes.items() if newsletters}
         lines = {name: RelayLine(name, relay, gate, self._finished, self.wake) for name, relay in used.items()}
         self._lines = list(lines.values())
@@ -204,25 +182,25 @@ class Sender:
         routes: dict[tuple[RelayLine, ...], list[str]] = {}
         for newsletter, through in relays_of.items():
             routes.setdefault(tuple(through), []).append(newsletter)
-        return [_Route(frozenset(newsletters), through) for through, newsletters in routes.items()]
+        return [Route(frozenset(newsletters), through) for through, newsletters in routes.items()]
 
     # --- exchanges with the ledger ---
 
-    async def _work(self, routes: list[_Route], stop: asyncio.Event, *, until_idle: bool) -> NewsletterError | None:
+    async def _work(self, routes: list[Route], stop: asyncio.Event, *, until_idle: bool) -> NewsletterError | None:
         """Claim and record until there is no more to do; what made it stop early, if anything.
 
         Raises SenderLockLost at once, so that nothing more goes on the wire, and StoreError when outcomes cannot be
         recorded.
         """
         trouble: NewsletterError | None = None
-        quiet: set[_Route] = set()  # asked for, and nothing was due
+        quiet: set[Route] = set()  # asked for, and nothing was due
         while True:
             if self._changed.is_set():
                 quiet = set()
             self._changed.clear()
             more_to_come = self.more_to_come  # as it is before the ledger is asked: what came since, nobody has seen
-            if self._failing:
-                trouble = await self._hold_failing() or trouble
+            if self._holding.wanted:
+                trouble = await self._holding.hold() or trouble
             if stop.is_set() or trouble is not None:
                 self._close()
             for line in self._lines:
@@ -234,7 +212,7 @@ class Sender:
                 await self._gather()
             asking = [one for one in routes if one not in quiet and one.worth_claiming and not self._closing]
             outcomes, self._outcomes = self._outcomes, []
-            found, asked = False, set[_Route]()
+            found, asked = False, set[Route]()
             if outcomes or asking:
                 try:
                     found, asked = await self._exchange(outcomes, asking)
@@ -248,7 +226,7 @@ class Sender:
                 quiet = set() if found or outcomes else quiet | asked
             if found or self._outcomes:
                 continue
-            if self._closing and not any(line.held for line in self._lines) and not self._hold_again:
+            if self._closing and not any(line.held for line in self._lines) and not self._holding.to_be_tried_again:
                 return trouble
             idle = not outcomes and all(route.given_up or (route in quiet and route.idle) for route in routes)
             over = until_idle and idle and not more_to_come and not self._closing
@@ -271,17 +249,17 @@ class Sender:
                 quiet = set()
 
     async def _exchange(
-        self, outcomes: list[tuple[RelayLine, Outcome]], asking: Sequence[_Route]
-    ) -> tuple[bool, set[_Route]]:
+        self, outcomes: list[tuple[RelayLine, Outcome]], asking: Sequence[Route]
+    ) -> tuple[bool, set[Route]]:
         """Record and claim; whether the ledger had anything for us, and for which routes it was asked."""
         batch = [outcome for _, outcome in outcomes]
-        places = _places(asking)
+        places = take_places(asking)
         claims = [partial(self._claim, route=route, limit=len(its)) for route, its in places if its]
         try:
             made = await self._in_ledger(batch, claims)
         except BaseException:
             for _, its in places:
-                _leave(its)
+                leave_places(its)
             raise
         for line, outcome in outcomes:
             line.held -= 1
@@ -291,7 +269,7 @@ class Sender:
             self.tally.skipped += one.skipped
             found = found or bool(one.rows or one.skipped or one.postponed)
             self._claimed.extend(zip(one.rows, its, strict=False))
-            _leave(its[len(one.rows) :])
+            leave_places(its[len(one.rows) :])
         if self._claimed:
             self._to_assemble.set()
         return found, {route for route, its in places if its}
@@ -324,41 +302,19 @@ class Sender:
                 log.error("outcomes cannot be recorded yet", waiting=len(batch), error=str(error))
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def _hold_failing(self) -> StoreError | None:
-        """Hold the editions that are refused too often; what of them is claimed is asked for before its body.
-
-        What the store said where one cannot be held: it is tried again then (``_hold_again``).
-        """
-        for edition_id, why in tuple(self._failing.items()):
-            try:
-                held = await self._store.write_async(failing.hold, edition_id, why, self._clock())
-            except StoreError as error:
-                log.error("an edition cannot be held yet", edition=edition_id, why=why, error=str(error))
-                self._hold_until = min(self._hold_until, asyncio.get_running_loop().time() + _RECORD_RETRY_SECONDS)
-                return error
-            self._failing.pop(edition_id)
-            if held is not None:
-                log.error("held: it is refused too often", edition=str(held), error=why)
-        return None
-
-    @property
-    def _hold_again(self) -> bool:
-        """Whether editions are still to be held, and it is not too late to try."""
-        return bool(self._failing) and asyncio.get_running_loop().time() < self._hold_until
-
-    async def _more(self, routes: Sequence[_Route]) -> bool:
+    async def _more(self, routes: Sequence[Route]) -> bool:
         """Whether, when nothing is due, rows will go soon: they wait for their domain's limit, a sender that died has
         left them, or somebody queued them while we asked."""
         return await self._postponed(routes) or await self._recover_if_possible() or self._changed.is_set()
 
-    async def _postponed(self, routes: Sequence[_Route]) -> bool:
+    async def _postponed(self, routes: Sequence[Route]) -> bool:
         """Whether rows wait for nothing but their domain's limit, and so will go soon."""
         if not self._rules.domain_limits:
             return False
         newsletters = [name for route in routes if not route.given_up for name in route.newsletters]
         return await self._store.read_async(waiting_for_a_limit, newsletters)
 
-    def _claim(self, connection: Connection, *, route: _Route, limit: int) -> Claim:
+    def _claim(self, connection: Connection, *, route: Route, limit: int) -> Claim:
         return claim(
             connection,
             self._lock.sender,
@@ -406,7 +362,7 @@ class Sender:
             elif up:
                 other = choose(up) or up[0]
                 other.held += 1
-                _leave([line])
+                leave_places([line])
                 self._claimed.append((row, other))
                 self._to_assemble.set()
             elif all(one.given_up for one in able):
@@ -515,8 +471,7 @@ class Sender:
         if outcome.reason is Reason.IN_DOUBT:
             log.error("a delivery in doubt waits for a person", delivery=row.id, relay=line.name, error=outcome.reply)
         self._tell(line, outcome)
-        if why := self._failures.answered(row.edition_id, row.newsletter, outcome.state, outcome.reason):
-            self._failing[row.edition_id] = why
+        self._holding.answered(row.edition_id, row.newsletter, outcome.state, outcome.reason)
 
     def _tell(self, line: RelayLine, outcome: Outcome) -> None:
         self._outcomes.append((line, outcome))
@@ -534,32 +489,3 @@ def _signed(posts: Sequence[Post]) -> list[bytes | Exception]:
         except Exception as error:
             made.append(error)
     return made
-
-
-def _places(routes: Sequence[_Route]) -> list[tuple[_Route, list[RelayLine]]]:
-    """For each route the relays that its next rows go through, one place a row, taken before they are claimed: so that
-    routes that share a relay never hold more of it together than there is room."""
-    if len(routes) == 1 and len(routes[0].lines) == 1:  # as nearly always: there is nothing to share out
-        [only] = routes[0].lines
-        room = max(only.room, 0)
-        only.held += room
-        only.share += room / (only.weight or 1)
-        return [(routes[0], [only] * room)]
-    places: list[tuple[_Route, list[RelayLine]]] = [(route, []) for route in routes]
-    waiting = list(places)
-    while waiting:
-        for one in tuple(waiting):
-            line = choose(one[0].lines)
-            if line is None:
-                waiting.remove(one)
-                continue
-            line.held += 1
-            one[1].append(line)
-    return places
-
-
-def _leave(places: Sequence[RelayLine]) -> None:
-    """Give places back that no row took."""
-    for line in places:
-        line.held -= 1
-        line.share -= 1 / (line.weight or 1)
