@@ -17,8 +17,6 @@ WITHOUT := $(addprefix collect/test_,many_sources collecting page_sources sent_o
 UNITS := $(addprefix tests/,collect compose config members net render schedule store) \
   $(patsubst %,--ignore tests/%.py,$(WITHOUT)) \
   $(addprefix --ignore ,$(wildcard tests/collect/test_corpus_*.py))
-# The tests wait for the disk at each commit they make; memory answers at once, where there is enough of it (in kB).
-MEMORY := $(shell test -w /dev/shm && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test check units lint soak bench looks words lock clean
@@ -32,8 +30,6 @@ demo: $(VENV)/.ready ## Set up, then do the whole main job on sample data and sh
 test: $(VENV)/.ready-dev lint ## Set up, then lint, types, import contract and every test
 	@$(BIN)/python -m tests.support.prepare
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
-
-test units: export TMPDIR := $(or $(MEMORY),$(TMPDIR))
 
 check: $(VENV)/.ready-dev lint units ## Lint, types, import contract and unit tests, in under a minute
 

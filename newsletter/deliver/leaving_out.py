@@ -23,7 +23,8 @@ from newsletter.compose.keys import stories_for
 from newsletter.config.configuration import Configuration
 from newsletter.config.models import Newsletter
 from newsletter.model import Edition
-from newsletter.store import clocks, editions, had, moves
+from newsletter.store import editions, had, moves
+from newsletter.store.clocks import other_clocks
 from newsletter.store.had import Hers
 
 _Load = Callable[[int], Edition]
@@ -94,7 +95,7 @@ class LeavingOut:
         self, connection: Connection, newsletter: str, readers: Sequence[int], since: datetime
     ) -> Collection[int]:
         """Who of these readers may have had other editions of a newsletter: as ``fan_out`` marks it."""
-        if clocks.others(connection, newsletter, self._configuration.clocks(newsletter), since):
+        if other_clocks(connection, newsletter, self._configuration.clocks(newsletter), since):
             return readers
         return moves.of_readers(connection, newsletter, readers, since).keys()
 

@@ -55,8 +55,7 @@ class CohortComposing:
         editions. An occurrence whose every cohort went without is skipped. Raises StoreError and UnreadableEdits."""
         newsletter = self._configuration.of(row)
         made: list[EditionRow] = []
-        span = span_on(newsletter.schedule, row.occurrence.local_date)
-        over = only is None and (span is None or now > span[1])  # until then somebody may come whose hour it will be
+        over = only is None
         for due in self._cohorts.of(row):
             if only is None and due.due_at - newsletter.compose_lead > now:
                 over = False
@@ -72,7 +71,9 @@ class CohortComposing:
                 self._known(row)[str(due.cohort)] = Reason.MISSED
                 log.warning("missed", edition=f"{row.name}/{due.cohort}")
         if over and row.state is _S.PLANNED and not any(why is Reason.NONE for why in self._known(row).values()):
-            self._skip(row, now)
+            span = span_on(newsletter.schedule, row.occurrence.local_date)
+            if span is None or now > span[1]:  # until then somebody may come whose hour it will be
+                self._skip(row, now)
         return made
 
     def still_to_come(self, row: OccurrenceRow, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,14 +14,13 @@ from newsletter.members.signing_up import AWAITING
 from newsletter.model import ConsentAction, DeliveryState, EditionName, OccurrenceState, Reason, StreamName
 from newsletter.schedule.facts import Facts, facts_of
 from newsletter.schedule.preferences import Preferences
-from newsletter.schedule.words import REASONS, delivery_words, occurrence_words
+from newsletter.schedule.words import LET_GO, REASONS, delivery_words, occurrence_words
 from newsletter.store import Store
 from newsletter.store.consents import Consent
 from newsletter.store.deliveries import DeliveryRow
 
 _S = OccurrenceState
 _BEFORE_SENDING = (_S.PLANNED, _S.COMPOSED, _S.APPROVED)
-_LET_GO = {"approve": "approved", "release": "released", "resume": "resumed"}
 
 
 class Outcome(StrEnum):
@@ -215,7 +215,7 @@ def _why_without(facts: Facts) -> str:
     """Why her cohort has no edition."""
     if facts.let_go is None:
         return REASONS[facts.without]
-    done = f"{_LET_GO[facts.let_go.action]} only {_time(facts, facts.let_go.at)}"
+    done = f"{LET_GO[facts.let_go.action]} only {_time(facts, facts.let_go.at)}"
     return f"{REASONS[facts.without]}, as it was {done}"
 
 
@@ -241,7 +241,7 @@ def _left_out(facts: Facts) -> _Reasoned:
         return Outcome.NOT_ADDRESSED, reason, words, stands.created_at
     forgotten = facts.occurrence.pruned_at if facts.occurrence is not None else None
     cut = facts.recipients_at or (facts.due_at if forgotten is not None else facts.now)
-    joined, left = _joined(facts, cut), _left(facts, cut)
+    joined, left = _last(facts.history, _joins, cut), _last(facts.history, _leaves, cut)
     too_late = facts.due_at if facts.cohort != EVERYBODY else cut
     later = next((one for one in facts.history if _joins(one) and one.at > too_late), None)
     if left is not None and (joined is None or left.at >= joined.at):
@@ -274,7 +274,7 @@ def _left_out(facts: Facts) -> _Reasoned:
 
 def _was_there(facts: Facts) -> bool:
     """Whether she was a reader when her hour came."""
-    joined, left = _joined(facts, facts.due_at), _left(facts, facts.due_at)
+    joined, left = (_last(facts.history, one, facts.due_at) for one in (_joins, _leaves))
     return joined is not None and (left is None or left.at < joined.at)
 
 
@@ -286,13 +286,12 @@ def _joins(one: Consent) -> bool:
     return one.action in _JOINING and one.detail != AWAITING
 
 
-def _joined(facts: Facts, until: datetime) -> Consent | None:
-    return next((one for one in reversed(facts.history) if _joins(one) and one.at <= until), None)
+def _leaves(one: Consent) -> bool:
+    return one.action is ConsentAction.UNSUBSCRIBED
 
 
-def _left(facts: Facts, until: datetime) -> Consent | None:
-    ended = (one for one in reversed(facts.history) if one.action is ConsentAction.UNSUBSCRIBED)
-    return next((one for one in ended if one.at <= until), None)
+def _last(history: Sequence[Consent], holds: Callable[[Consent], bool], until: datetime) -> Consent | None:
+    return next((one for one in reversed(history) if holds(one) and one.at <= until), None)
 
 
 def _time(facts: Facts, at: datetime, clock: str = "%H:%M") -> str:

@@ -25,6 +25,7 @@ from newsletter.model import (
 from newsletter.schedule.cohorts import Cohorts, due_on
 from newsletter.schedule.preferences import Preferences, preferences_of
 from newsletter.schedule.turns import turns
+from newsletter.schedule.words import LET_GO
 from newsletter.store import (
     Store,
     audit,
@@ -46,7 +47,6 @@ from newsletter.store.subscriptions import encode_sections
 from newsletter.store.suppressions import SuppressionRow
 
 _S = OccurrenceState
-_LETS_IT_GO = ("approve", "release", "resume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _nothing_left(
 def _let_go(configuration: Configuration, store: Store, edition: EditionName, due_at: datetime) -> AuditRow | None:
     """Who first let an edition go, where its catch_up was over already; None where nobody had to, or in time."""
     acts = store.read(audit.listing, subject=str(edition))
-    first = next((one for one in reversed(acts) if one.action in _LETS_IT_GO), None)
+    first = next((one for one in reversed(acts) if one.action in LET_GO), None)
     return first if first is not None and first.at > due_at + configuration.of(edition).catch_up else None
 
 

@@ -22,6 +22,9 @@ STATES: Mapping[OccurrenceState, str] = {
     _S.SKIPPED: "skipped",
 }
 
+LET_GO: Mapping[str, str] = {"approve": "approved", "release": "released", "resume": "resumed"}
+"""What a person may do, by its name in the audit, without which an edition that waits does not go."""
+
 REASONS: Mapping[Reason, str] = {
     Reason.EMPTY: "there was no new story",
     Reason.BELOW_MINIMUM: "there were fewer new stories than articles.min",

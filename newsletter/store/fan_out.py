@@ -33,8 +33,8 @@ from newsletter.model import (
     Stream,
     SubscriptionState,
 )
-from newsletter.store import clocks as under
 from newsletter.store import moves, warming_up
+from newsletter.store.clocks import keep_clocks, other_clocks
 from newsletter.store.conflicts import insert_ignoring_conflicts
 from newsletter.store.moves import Place, standing
 from newsletter.store.planning import by_key_in_transaction, refresh_statistics
@@ -101,7 +101,7 @@ def fan_out_page(
     page = _page(edition, places, limit, asked_for)
     seen, last = connection.execute(select(func.count(), func.max(page.c.subscriber_id))).one()
     if seen:
-        under.keep(connection, edition.occurrence_id, clocks)
+        keep_clocks(connection, edition.occurrence_id, clocks)
         within = (
             subscriptions.c.subscriber_id.in_(select(page.c.subscriber_id))
             if edition.cohort
@@ -152,7 +152,7 @@ def add_recipients(
     """
     edition = connection.execute(select(editions).where(editions.c.id == edition_id)).one()
     chosen = subscriptions.c.subscriber_id.in_(subscriber_ids)
-    under.keep(connection, edition.occurrence_id, clocks)
+    keep_clocks(connection, edition.occurrence_id, clocks)
     return _insert_rows(
         connection,
         edition,
@@ -236,7 +236,7 @@ def _moved(connection: Connection, edition: Row[Any], since: datetime | None, cl
     hour or zone, or the file puts everybody elsewhere than it did."""
     if since is None:
         return false()
-    if clocks and under.others(connection, edition.newsletter, clocks, since):
+    if clocks and other_clocks(connection, edition.newsletter, clocks, since):
         return true()
     return moves.moved_since(edition.newsletter, since)
 

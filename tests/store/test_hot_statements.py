@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, event
 from newsletter.model import DeliveryState, Reason
 from newsletter.store import Store, senders, tables
 from newsletter.store.claiming import Claim, _claiming, claim
+from newsletter.store.clocks import other_clocks
 from newsletter.store.domain_limits import _postponing
 from newsletter.store.fan_out import count_readers, fan_out_page
 from newsletter.store.prepared import Prepared
@@ -83,26 +84,39 @@ async def test_groups_are_found_by_key_and_the_queue_in_its_order(store: Store, 
             assert "pk_deliveries" in plans[name], plans[name]
 
 
-def test_readers_are_counted_in_an_index_alone(migrated_sqlite: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Store]:
     shutil.copyfile(migrated_sqlite, tmp_path / "newsletter.db")
+    with Store.open(f"sqlite:///{tmp_path}/newsletter.db") as opened:
+        yield opened
+
+
+def explained(connection: Connection, ask: Callable[[Connection], object]) -> tuple[str, list[str]]:
+    """The plan of the one statement that is asked, and its steps (on SQLite)."""
     said: list[tuple[str, Any]] = []
 
     def listen(_c: object, _cursor: object, text: str, parameters: Any, _context: object, _many: bool) -> None:
         said.append((text, parameters))
 
-    def look(connection: Connection) -> tuple[str, list[str]]:
-        event.listen(connection, "before_cursor_execute", listen)
-        assert count_readers(connection, "daily", "each") == READERS
-        event.remove(connection, "before_cursor_execute", listen)
-        [(text, parameters)] = said
-        [plan] = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
-        return plan.detail, [step.opcode for step in connection.exec_driver_sql(f"EXPLAIN {text}", parameters)]
+    event.listen(connection, "before_cursor_execute", listen)
+    ask(connection)
+    event.remove(connection, "before_cursor_execute", listen)
+    [(text, parameters)] = said
+    [plan] = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
+    return plan.detail, [step.opcode for step in connection.exec_driver_sql(f"EXPLAIN {text}", parameters)]
 
-    with Store.open(f"sqlite:///{tmp_path}/newsletter.db") as store:
-        add_subscribers(store, READERS)
-        plan, steps = store.read(look)
+
+def test_readers_are_counted_in_an_index_alone(sqlite: Store) -> None:
+    add_subscribers(sqlite, READERS)
+    assert sqlite.read(count_readers, "daily", "each") == READERS
+    plan, steps = sqlite.read(explained, lambda connection: count_readers(connection, "daily", "each"))
     assert "ix_subscriptions_cohort" in plan
     assert "Column" not in steps, "a row of the table is read for each reader"
+
+
+def test_what_each_page_of_a_fan_out_asks_does_not_grow_with_the_years(sqlite: Store) -> None:
+    plan, _ = sqlite.read(explained, lambda connection: other_clocks(connection, "daily", "now", NOW))
+    assert "ix_occurrences_kept (due_at>?)" in plan
 
 
 def test_an_exchange_records_and_claims_in_one_transaction_or_does_neither(store: Store) -> None:
